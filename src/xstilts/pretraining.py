@@ -17,8 +17,10 @@ from xstilts.errors import UserError, suggest
 if TYPE_CHECKING:
     from pathlib import Path
 
+BUDGET = ("steps", "decay")  # keys in which a run that continues another's plateau may differ
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+Length = Annotated[int, Field(ge=8, le=512)]
 
 
 class _Frozen(BaseModel):
@@ -33,8 +35,8 @@ class TokenizerSize(_Frozen):
         sample_lines: lines it is trained on, sampled like the languages.
     """
 
-    vocabulary: Annotated[int, Field(ge=100, lt=65_536)] = 24_000
-    sample_lines: Count = 200_000
+    vocabulary: Annotated[int, Field(ge=100, lt=65_536)] = 28_000
+    sample_lines: Count = 100_000
 
 
 class Shape(_Frozen):
@@ -76,11 +78,12 @@ class Pretraining(_Frozen):
         name: of the encoder.
         tokenizer: how its tokenizer is made.
         model: its shape.
+        languages: codes of the corpus's languages to take; none: all.
         start: ``factorised`` (embeddings from the parallel text), ``random``, or the folder of an
             encoder to continue.
         objectives: shares of the steps.
         alpha: languages are sampled in proportion to (their tokens)^alpha.
-        sequence: tokens of a masked-LM row.
+        sequences: tokens of a masked-LM row; each step draws one of these.
         batch_tokens: tokens of an optimiser step.
         ranking_pairs: sentence pairs of a ranking step.
         ranking_scale: factor on cosines before the softmax.
@@ -99,12 +102,13 @@ class Pretraining(_Frozen):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
     tokenizer: TokenizerSize = TokenizerSize()
     model: Shape = Shape()
+    languages: tuple[str, ...] = ()
     start: str = "factorised"
     objectives: Objectives = Objectives()
     alpha: Share = 0.5
-    sequence: Annotated[int, Field(ge=8, le=512)] = 128
+    sequences: Annotated[tuple[Length, ...], Field(min_length=1)] = (128, 128, 128, 512)
     batch_tokens: Count = 8192
-    ranking_pairs: Count = 96
+    ranking_pairs: Count = 128
     ranking_scale: float = 20.0
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
     embedding_rate: Share = 1.0
@@ -115,6 +119,11 @@ class Pretraining(_Frozen):
     decay: Share = 0.2
     seed: Annotated[int, Field(ge=0)] = 1
     precision: Literal["fp32", "bf16"] = "fp32"
+
+    @property
+    def falling_steps(self) -> int:
+        """The last steps, in which the learning rate falls."""
+        return round(self.decay * self.steps)
 
 
 def load(path: Path) -> Pretraining:

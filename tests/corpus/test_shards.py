@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from xstilts.corpus import shards
+from xstilts.corpus import shards, vocabulary
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_a_sample_is_the_same_every_time_and_alpha_levels_languages(tmp_path):
     (tmp_path / "text" / "sw.txt").write_text("".join(f"neno {i}\n" for i in range(100)))
 
     def drawn(alpha):
-        return list(shards.sample_lines(tmp_path, 100, alpha, seed=3))
+        return list(vocabulary.sample_lines(tmp_path, (), 100, alpha, seed=3))
 
     assert drawn(1.0) == drawn(1.0)
     counts = {alpha: Counter(line[:4] for line in drawn(alpha)) for alpha in (0.0, 1.0)}
@@ -88,10 +88,10 @@ def test_a_sample_is_the_same_every_time_and_alpha_levels_languages(tmp_path):
 
 def test_the_tokenizer_has_the_pair_format_of_xlm_r():
     lines = ["der hund schläft", "die katze schläft nicht", "hund und katze"] * 5
-    tokenizer = shards.train_tokenizer(lines, 40)
+    tokenizer = vocabulary.train_tokenizer(lines, 40)
     pair = tokenizer.encode("hund", "katze").tokens
     assert pair[0] == "<s>"
     assert pair[-1] == "</s>"
     middle = pair.index("</s>")
     assert pair[middle : middle + 2] == ["</s>", "</s>"]
-    assert [tokenizer.token_to_id(name) for name in shards.SPECIALS] == [0, 1, 2, 3, 4]
+    assert [tokenizer.token_to_id(name) for name in vocabulary.SPECIALS] == [0, 1, 2, 3, 4]

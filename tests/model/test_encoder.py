@@ -128,7 +128,7 @@ def test_packed_states_of_all_layers_equal_padded_ones(name, segments):
     encoder = Encoder(made(make)).eval()
     assert (encoder.packed, encoder.first_position) == (True, first)
     with torch.no_grad():
-        found = encoder(given, all_layers=True)
+        found = torch.stack(encoder.layers(given))
         last = encoder(given)
     assert found.shape == (SIZES["num_hidden_layers"] + 1, sum(LENGTHS), SIZES["hidden_size"])
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-5)
@@ -149,7 +149,9 @@ def test_deberta_runs_padded_and_gives_the_same():
     encoder = Encoder(made(deberta)).eval()
     assert not encoder.packed
     with torch.no_grad():
-        torch.testing.assert_close(encoder(given, all_layers=True), expected, atol=1e-4, rtol=1e-5)
+        torch.testing.assert_close(
+            torch.stack(encoder.layers(given)), expected, atol=1e-4, rtol=1e-5
+        )
 
 
 # --- the proof ---------------------------------------------------------------------------------

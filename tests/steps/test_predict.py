@@ -92,6 +92,42 @@ def test_a_portion_lands_before_the_next_begins(small, calm, stage, target, monk
     assert len(passes) == len(given)
 
 
+@pytest.mark.parametrize("broken", [{"ru"}, {"en", "ru"}, {"en", "de", "ru"}])
+def test_bad_rows_of_a_language_cost_no_other_its_predictions(small, calm, stage, tmp_path, broken):
+    """Whichever is read last, the others come first; the error says language and file."""
+    data = small_tasks.write(tmp_path)
+    given = jobs(data, calm, "s_tags")
+    whole = predicted(data, stage, given)
+    for code in broken:
+        with (data / f"tags.test.{code}.tsv").open("a", encoding="utf-8") as file:
+            file.write("word\tZ\n")
+    found, row = {}, small_tasks.TEST_ROWS + 1
+    desk = small_tasks.desk(data)
+    each = ((given[n]["language"], r) for n, r in predict.predict(given, (stage, None), desk))
+    with pytest.raises(UserError) as caught:
+        found.update(each)  # as far as they come
+    assert found.keys() == whole.keys() - broken
+    for code, rows in found.items():
+        same(rows, whole[code])
+    assert str(caught.value) == "; ".join(
+        f's_tags in {code}: {data}/tags.test.{code}.tsv, row {row}: tag "Z" of word 1 is not one '
+        "of: A, B, C"
+        for code in small_tasks.LANGUAGES
+        if code in broken
+    )
+
+
+def test_what_is_wrong_for_several_languages_is_said_once(small, calm, stage, tmp_path):
+    data = small_tasks.write(tmp_path)
+    given = jobs(data, calm, "s_xnli")
+    (data / "nli.test.en.tsv").unlink()  # it names the groups of the others
+    with pytest.raises(UserError) as caught:
+        predicted(data, stage, given)
+    assert str(caught.value) == (
+        f"s_xnli in en, de, ru: no file {data}/nli.test.en.tsv: check the source's folder"
+    )
+
+
 def test_rows_carry_id_group_gold_and_are_written(small, calm, stage, tmp_path):
     (english, *_) = jobs(small, calm, "s_xnli", options=Options(max_eval_rows=5))
     rows = predicted(small, stage, [english])["en"]
@@ -165,10 +201,9 @@ class Table(nn.Module):
         super().__init__()
         self.states = torch.tensor(states)
 
-    def forward(self, batch, *, all_layers):
-        assert all_layers
+    def layers(self, batch):
         states = self.states[batch.ids]
-        return torch.stack([states, states.flip(-1)])
+        return states, states.flip(-1)
 
 
 def ranked(states, index, queries, desk):

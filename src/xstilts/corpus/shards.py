@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from xstilts.corpus.cleaned import parallel_rows, text_files
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -27,17 +29,6 @@ ARRAYS = (
     *("mono_ids", "mono_offsets", "mono_language"),
     *("parallel_ids", "parallel_offsets", "parallel_language", "parallel_rows"),
 )
-SPECIALS = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
-# What transformers calls them.
-SPECIAL_NAMES = {
-    "bos_token": "<s>",
-    "cls_token": "<s>",
-    "pad_token": "<pad>",
-    "eos_token": "</s>",
-    "sep_token": "</s>",
-    "unk_token": "<unk>",
-    "mask_token": "<mask>",
-}
 CHUNK = 20_000
 
 
@@ -69,70 +60,36 @@ class Shards:
         for first, last in zip(self.parallel_rows, self.parallel_rows[1:], strict=False):
             yield [self.side(side) for side in range(first, last)]
 
+    def frequencies(self) -> NDArray[np.int64]:
+        """How often each token occurs, ``[65536]``."""
+        mono = np.bincount(self.mono_ids, minlength=2**16)
+        return mono + np.bincount(self.parallel_ids, minlength=2**16)
+
     def side(self, number: int) -> NDArray[np.int32]:
         """The token ids of one side of a parallel row."""
         start, end = self.parallel_offsets[number], self.parallel_offsets[number + 1]
         return self.parallel_ids[start:end].astype(np.int32)
 
 
-def sample_lines(corpus: Path, count: int, alpha: float, seed: int) -> Iterator[str]:
-    """Lines for a tokenizer: languages in proportion to (their characters)^alpha.
-
-    Args:
-        corpus: a folder with ``text/`` and ``parallel.jsonl``.
-        count: how many lines, about.
-        alpha: as in ``Pretraining``.
-        seed: of the sample.
-    """
-    lines = {path.stem: path.read_text().splitlines() for path in _texts(corpus)}
-    for row in _parallel(corpus):
-        for code, text in row.items():
-            lines.setdefault(code, []).append(text)
-    sizes = {code: sum(map(len, mine)) ** alpha for code, mine in sorted(lines.items())}
-    stream = np.random.default_rng(seed)
-    for code, size in sizes.items():
-        wanted = round(count * size / sum(sizes.values()))
-        places = stream.permutation(len(lines[code]))[:wanted]
-        yield from (lines[code][place] for place in places)
-
-
-def train_tokenizer(lines: Iterable[str], vocabulary: int) -> Tokenizer:
-    """A Unigram tokenizer in the manner of XLM-R: NFKC, ``▁``, ``<s> A </s></s> B </s>``."""
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
-
-    tokenizer = Tokenizer(models.Unigram())
-    tokenizer.normalizer = normalizers.NFKC()
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
-    trainer = trainers.UnigramTrainer(
-        vocab_size=vocabulary,
-        special_tokens=list(SPECIALS),
-        unk_token=SPECIALS[3],
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(lines, trainer)
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="<s> $A </s>",
-        pair="<s> $A </s> </s> $B </s>",
-        special_tokens=[("<s>", 0), ("</s>", 2)],
-    )
-    return tokenizer
-
-
-def build(corpus: Path, tokenizer: Tokenizer, out: Path) -> dict[str, Any]:
-    """Tokenise a corpus into shards.
+def build(
+    corpus: Path, tokenizer: Tokenizer, out: Path, languages: Collection[str] = ()
+) -> dict[str, Any]:
+    """Tokenise a corpus, of these languages or all, into shards.
 
     Returns:
         ``languages``: code -> monolingual tokens, parallel tokens and characters a token.
     """
-    texts = _texts(corpus)
-    codes = sorted({path.stem for path in texts} | {c for row in _parallel(corpus) for c in row})
+    texts = text_files(corpus, languages)
+    codes = sorted(
+        {path.stem for path in texts} | {c for row in parallel_rows(corpus, languages) for c in row}
+    )
     number = {code: index for index, code in enumerate(codes)}
     mono = _Writer(tokenizer)
     for path in texts:
         mono.add(path.read_text().splitlines(), number[path.stem])
     parallel = _Writer(tokenizer)
     rows = [0]
-    for chunk in _chunks(_parallel(corpus), CHUNK):
+    for chunk in _chunks(parallel_rows(corpus, languages), CHUNK):
         sides = [(number[code], text) for row in chunk for code, text in sorted(row.items())]
         parallel.add([text for _, text in sides], [code for code, _ in sides])
         for row in chunk:
@@ -180,22 +137,6 @@ class _Writer:
         np.save(out / f"{name}_ids.npy", ids)
         np.save(out / f"{name}_offsets.npy", np.cumsum([0, *self._lengths], dtype=np.int64))
         np.save(out / f"{name}_language.npy", np.array(self._language, np.int16))
-
-
-def _texts(corpus: Path) -> list[Path]:
-    return sorted((corpus / "text").glob("*.txt"))
-
-
-def _parallel(corpus: Path) -> Iterator[dict[str, str]]:
-    """Rows of ``parallel.jsonl`` as language -> text."""
-    path = corpus / "parallel.jsonl"
-    if not path.exists():
-        return
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            row = json.loads(line)
-            row.pop("source", None)
-            yield row
 
 
 def _chunks(rows: Iterator[dict[str, str]], size: int) -> Iterator[list[dict[str, str]]]:

@@ -12,15 +12,21 @@ from typing import TYPE_CHECKING, Any
 from xstilts.engines.local import provenance
 from xstilts.errors import UserError
 from xstilts.identity import file_sha256, fingerprint
+from xstilts.pretraining import BUDGET
 from xstilts.steps import CODE_VERSIONS
 from xstilts.steps.desk import Desk
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
+    import torch
+
+    from xstilts.corpus.shards import Shards
     from xstilts.engines import Bench, Watcher
     from xstilts.pretraining import Pretraining
     from xstilts.store import Finished
+    from xstilts.store_work import WorkArea
 
 
 def pretrain(config: Pretraining, corpus: Path, bench: Bench, watcher: Watcher) -> Finished:
@@ -44,29 +50,47 @@ def pretrain(config: Pretraining, corpus: Path, bench: Bench, watcher: Watcher) 
         progress=watcher.progress,
     )
     shards = _shards(config, corpus, bench, watcher, desk)
-    inputs = {"shards": shards.id, "config": config.model_dump(mode="json")}
+    # Defaults stay out, so that a new key of the file leaves old runs what they are.
+    declared = config.model_dump(mode="json", exclude_defaults=True)
+    inputs = {
+        "shards": shards.id,
+        # Not a function of its inputs: the library's training differs from process to process.
+        "tokenizer": file_sha256(shards.path("tokenizer.json")),
+        "config": declared,
+    }
     step_id = fingerprint(["pretrain", CODE_VERSIONS["pretrain"], inputs])
     if bench.store.has(step_id):
         return bench.store.open(step_id)
+    import torch
+
     from xstilts.corpus.shards import Shards
-    from xstilts.steps import checkpoint, pretrain
+    from xstilts.model import encoder
+    from xstilts.model.memory import keep_freed_memory
+    from xstilts.steps import pretrain
+
+    keep_freed_memory()
+    if bench.threads:
+        torch.set_num_threads(bench.threads)
+    shared = {key: value for key, value in declared.items() if key not in ("name", *BUDGET)}
+    trunk = fingerprint(["trunk", CODE_VERSIONS["pretrain"], inputs | {"config": shared}])
 
     opened = Shards.open(shards.path("languages.json").parent)
     watcher.begin(f"pretrain {config.name}", 2, 2)
     started = time.monotonic()
     with bench.store.writing(step_id) as folder:
-        work = bench.store.work(step_id)
-        found = _embeddings(config, opened)
-        result = pretrain.pretrain(config, opened, shards.folder, found, folder, work, desk)
+        last = bench.store.work(step_id)
+        points = _Points(bench.store.work(trunk), last, config.steps - config.falling_steps)
+        start = _start(config, opened)
+        result = pretrain.pretrain(config, opened, shards.folder, start, folder, points, desk)
         record = {
             "kind": "train",
             "inputs": inputs,
             "provenance": provenance(desk),
             "result": result,
-            "evictable": list(checkpoint.EVICTABLE),
+            "evictable": [encoder.WEIGHTS],
         }
         finished = bench.store.finish(step_id, folder, record)
-    work.clear()
+    last.clear()
     watcher.end(config.name, time.monotonic() - started)
     return finished
 
@@ -80,6 +104,7 @@ def _shards(
     inputs: dict[str, Any] = {
         "corpus": fingerprint({str(p.relative_to(corpus)): file_sha256(p) for p in files}),
         "tokenizer": config.tokenizer.model_dump(),
+        "languages": sorted(config.languages),
         "alpha": config.alpha,
         "seed": config.seed,
     }
@@ -88,18 +113,20 @@ def _shards(
         return bench.store.open(step_id)
     from transformers import PreTrainedTokenizerFast
 
-    from xstilts.corpus import shards
+    from xstilts.corpus import shards, vocabulary
 
     watcher.begin("tokenizer and shards", 1, 2)
     started = time.monotonic()
     with bench.store.writing(step_id) as folder:
         size = config.tokenizer
-        lines = shards.sample_lines(corpus, size.sample_lines, config.alpha, config.seed)
-        tokenizer = shards.train_tokenizer(lines, size.vocabulary)
-        PreTrainedTokenizerFast(tokenizer_object=tokenizer, **shards.SPECIAL_NAMES).save_pretrained(
-            folder
+        lines = vocabulary.sample_lines(
+            corpus, config.languages, size.sample_lines, config.alpha, config.seed
         )
-        result = shards.build(corpus, tokenizer, folder)
+        tokenizer = vocabulary.train_tokenizer(lines, size.vocabulary)
+        PreTrainedTokenizerFast(
+            tokenizer_object=tokenizer, **vocabulary.SPECIAL_NAMES
+        ).save_pretrained(folder)
+        result = shards.build(corpus, tokenizer, folder, config.languages)
         record = {
             "kind": "shards",
             "inputs": inputs,
@@ -112,12 +139,14 @@ def _shards(
     return finished
 
 
-def _embeddings(config: Pretraining, shards: Any) -> Any:
-    """The start of the embedding table, float32 ``[V, H]``, or None for a random one."""
+def _start(config: Pretraining, shards: Shards) -> Any:
+    """An encoder to continue, embeddings float32 ``[V, H]``, or None for a random start."""
     if config.start == "random":
         return None
     if config.start != "factorised":
-        raise UserError(f'start: "{config.start}" is not known; allowed: factorised, random')
+        from xstilts.model import encoder
+
+        return encoder.load(config.start)
     import numpy as np
 
     from xstilts.steps.factorise import factorise
@@ -132,3 +161,22 @@ def _embeddings(config: Pretraining, shards: Any) -> Any:
         seed=config.seed,
     )
     return found.embeddings
+
+
+class _Points:
+    """Resume points: those of the plateau are kept for longer runs, those of the decay are not."""
+
+    def __init__(self, trunk: WorkArea, last: WorkArea, plateau_end: int) -> None:
+        self._trunk, self._last, self._plateau_end = trunk, last, plateau_end
+
+    def save(
+        self, step: int, tensors: Mapping[str, torch.Tensor], state: Mapping[str, Any]
+    ) -> None:
+        area = self._trunk if step <= self._plateau_end else self._last
+        area.save(step, tensors, state)
+
+    def load(self) -> tuple[dict[str, torch.Tensor], dict[str, Any], int] | None:
+        if (found := self._last.load()) is not None:
+            return found
+        found = self._trunk.load()
+        return found if found is not None and found[2] <= self._plateau_end else None

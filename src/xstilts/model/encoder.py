@@ -64,19 +64,17 @@ class Encoder(nn.Module):
         """The transformers configuration."""
         return self.network.config
 
-    def forward(self, batch: Batch, *, all_layers: bool = False) -> torch.Tensor:
-        """States of all tokens.
+    def forward(self, batch: Batch) -> torch.Tensor:
+        """The last layer's states of all tokens, ``[T, H]``."""
+        return self._run(batch, all_layers=False)[-1]
 
-        Args:
-            batch: packed sequences.
-            all_layers: every layer's states, the embeddings first, not only the last one's.
+    def layers(self, batch: Batch) -> tuple[torch.Tensor, ...]:
+        """Every layer's states of all tokens, the embeddings first: layers + 1 of ``[T, H]``."""
+        return self._run(batch, all_layers=True)
 
-        Returns:
-            ``[T, H]``, or ``[layers + 1, T, H]``.
-        """
+    def _run(self, batch: Batch, *, all_layers: bool) -> tuple[torch.Tensor, ...]:
         run = self._packed if self.packed else self._padded
-        output = run(batch, all_layers)
-        return torch.stack(output) if all_layers else output[-1]
+        return run(batch, all_layers)
 
     def pooled(self, states: torch.Tensor) -> torch.Tensor:
         """First-token states ``[n, H]`` through the checkpoint's pooler, if it has one."""

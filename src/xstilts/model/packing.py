@@ -100,18 +100,23 @@ def attention(
             x[start:end].view(count, length, heads, width).transpose(1, 2) for x in flat
         )  # [n, h, L, d]
         band = _band(length, sliding_window, query.device)
-        if dropout == 0.0:
+        # On CPUs that multiply bf16 fast, matrix products beat the fused kernel: backward at 8,192
+        # tokens in rows of 128 takes 11 against 47 ms (4 heads of 64, 2 cores); in fp32 they lose.
+        fused = dropout == 0.0 and not (q.device.type == "cpu" and q.dtype is torch.bfloat16)
+        if fused:
             states = functional.scaled_dot_product_attention(q, k, v, band, scale=scaling)
         else:
-            assert keys is not None, "training without row keys"
             scale = width**-0.5 if scaling is None else scaling
             scores = q * scale @ k.transpose(-1, -2)  # [n, h, L, L]
             if band is not None:
                 scores = scores.masked_fill(~band, float("-inf"))
             weights = scores.softmax(-1)
-            rows = _head_keys(keys[start:end].view(count, 1, length), heads)
-            site = int(module.dropout_site)  # type: ignore[arg-type]
-            states = apply_dropout(weights, rows, site, dropout) @ v
+            if dropout > 0.0:
+                assert keys is not None, "training without row keys"
+                rows = _head_keys(keys[start:end].view(count, 1, length), heads)
+                site = int(module.dropout_site)  # type: ignore[arg-type]
+                weights = apply_dropout(weights, rows, site, dropout)
+            states = weights @ v
         out.append(states.transpose(1, 2).reshape(end - start, heads, width))
         start = end
     return torch.cat(out)[None], None

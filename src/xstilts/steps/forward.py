@@ -104,7 +104,8 @@ def _stream(
     done = tokens = 0
     for numbers, cpu_batch in evaluation_batches(encoded, desk.token_budget):
         batch = cpu_batch.to(device)
-        take(numbers, encoder(batch, all_layers=head is None), batch)
+        states = encoder(batch) if head is not None else torch.stack(encoder.layers(batch))
+        take(numbers, states, batch)
         done, tokens = done + len(numbers), tokens + len(batch.ids)
         desk.progress(done, len(encoded.lengths), tokens)
 

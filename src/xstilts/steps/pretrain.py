@@ -10,21 +10,22 @@ from __future__ import annotations
 import json
 import math
 import time
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
 from torch.nn import functional
-from transformers import AutoConfig, AutoModelForMaskedLM
 
+from xstilts.corpus.sampler import Sampler
 from xstilts.errors import UserError
 from xstilts.identity import stream_seed
+from xstilts.model import encoder as encoders
+from xstilts.model import throughput
 from xstilts.model import tokenizer as tokenizers
 from xstilts.model.dropout import row_keys
-from xstilts.model.encoder import Encoder
+from xstilts.model.newborn import new_encoder
 from xstilts.model.packing import Batch
-from xstilts.steps import checkpoint, state
+from xstilts.steps import state
 from xstilts.steps.batches import hide_tokens
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from xstilts.corpus.shards import Shards
-    from xstilts.model.tokenizer import LoadedTokenizer
+    from xstilts.model.encoder import Encoder
     from xstilts.pretraining import Pretraining
     from xstilts.steps.desk import Desk, ResumePoints
 
@@ -44,70 +45,11 @@ RANKING_TOKENS = 64  # of a sentence in a ranking step
 BOS, EOS = 0, 2
 
 
-class Sampler:
-    """Draws token sequences from shards, languages in proportion to (their tokens)^alpha."""
-
-    def __init__(self, shards: Shards, alpha: float) -> None:
-        self.shards = shards
-        count = len(shards.languages)
-        ends = np.searchsorted(shards.mono_language, np.arange(count), side="right")
-        starts = np.searchsorted(shards.mono_language, np.arange(count), side="left")
-        self._mono = shards.mono_offsets[np.stack([starts, ends], 1)]  # token range a language
-        self._mono_chances = _tempered(np.diff(self._mono, axis=1)[:, 0], alpha)
-        sizes = np.diff(shards.parallel_offsets)
-        order = np.argsort(shards.parallel_language, kind="stable")
-        bounds = np.searchsorted(shards.parallel_language[order], np.arange(count + 1))
-        self._sides = [order[a:b] for a, b in pairwise(bounds)]
-        tokens = np.array([sizes[sides].sum() for sides in self._sides])
-        self._pair_chances = _tempered(tokens, alpha)
-        self._row_of = np.repeat(
-            np.arange(len(shards.parallel_rows) - 1), np.diff(shards.parallel_rows)
-        )
-        self._english = shards.languages.index("en") if "en" in shards.languages else -1
-
-    def texts(self, stream: np.random.Generator, count: int, length: int) -> list[NDArray]:
-        """``count`` stretches of running text, each of one language, ``length`` tokens long."""
-        found = []
-        for language in stream.choice(len(self._mono), size=count, p=self._mono_chances):
-            first, last = self._mono[language]
-            start = first + int(stream.random() * max(last - first - length, 1))
-            found.append(self.shards.mono_ids[start : min(start + length, last)].astype(np.int32))
-        return found
-
-    def pairs(self, stream: np.random.Generator, count: int) -> list[tuple[NDArray, NDArray]]:
-        """``count`` segments in two languages, English one of them half the time; rows differ."""
-        found: list[tuple[NDArray, NDArray]] = []
-        seen: set[int] = set()
-        while len(found) < count:
-            for language in stream.choice(len(self._sides), size=count, p=self._pair_chances):
-                side = int(stream.choice(self._sides[language]))
-                row = int(self._row_of[side])
-                if row in seen or len(found) == count:
-                    continue
-                seen.add(row)
-                found.append((self.shards.side(side), self.shards.side(self._other(stream, side))))
-        return found
-
-    def _other(self, stream: np.random.Generator, side: int) -> int:
-        row = self._row_of[side]
-        first, last = self.shards.parallel_rows[row], self.shards.parallel_rows[row + 1]
-        others = [other for other in range(first, last) if other != side]
-        english = [o for o in others if self.shards.parallel_language[o] == self._english]
-        if english and stream.random() < 0.5:
-            return english[0]
-        return int(stream.choice(others))
-
-
-def _tempered(sizes: NDArray, alpha: float) -> NDArray[np.float64]:
-    weights = np.where(sizes > 0, np.asarray(sizes, float).clip(1) ** alpha, 0.0)
-    return weights / max(weights.sum(), 1e-300)
-
-
 def pretrain(
     config: Pretraining,
     shards: Shards,
     tokenizer_folder: Path,
-    embeddings: NDArray[np.float32] | None,
+    start: Encoder | NDArray[np.float32] | None,
     out: Path,
     resume: ResumePoints,
     desk: Desk,
@@ -118,19 +60,21 @@ def pretrain(
         config: what was declared.
         shards: the corpus.
         tokenizer_folder: a folder that ``AutoTokenizer`` loads.
-        embeddings: ``[V, H]`` to start from; None: random.
+        start: an encoder to continue, or embeddings ``[V, H]`` of a new one; None: all random.
         out: an empty folder.
         resume: keeps and gives back the state of an unfinished run.
         desk: device and progress.
 
     Returns:
-        steps, tokens, seconds, tokens per second, and the mean loss of each objective at the end.
+        steps, tokens, seconds, tokens per second, the share of the machine's peak, the mean loss
+        of each objective at the end, and for each language ``tokens_seen`` and ``epochs``.
 
     Raises:
         UserError: if the loss stops being a number.
     """
-    run = _Run(config, shards, tokenizer_folder, embeddings, resume, desk)
-    return run.complete(out)
+    run = _Run(config, shards, tokenizer_folder, start, resume, desk)
+    run.complete(out)
+    return run.summary()
 
 
 class _Run:
@@ -139,7 +83,7 @@ class _Run:
         config: Pretraining,
         shards: Shards,
         tokenizer_folder: Path,
-        embeddings: NDArray[np.float32] | None,
+        start: Encoder | NDArray[np.float32] | None,
         resume: ResumePoints,
         desk: Desk,
     ) -> None:
@@ -148,96 +92,130 @@ class _Run:
         self.tokenizer = tokenizers.load(tokenizer_folder)
         self.sampler = Sampler(shards, config.alpha)
         torch.manual_seed(stream_seed(config.seed, "pretraining"))
-        self.encoder = new_encoder(config, self.tokenizer, embeddings).to(self.device)
+        if start is None or isinstance(start, np.ndarray):
+            start = new_encoder(config, len(self.tokenizer.special), start, shards.frequencies())
+        self.encoder = start.to(self.device)
+        self.work = throughput.Work.of(self.encoder.network)
         self.optimizer = _optimizer(self.encoder, config)
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
         shares = config.objectives.model_dump()
         stream = np.random.default_rng(stream_seed(config.seed, "objectives"))
         self.objective = stream.choice(3, size=config.steps, p=[shares[o] for o in OBJECTIVES])
         self.losses = np.zeros(config.steps)
-        self.step, self.tokens, self.seconds = 0, 0, 0.0
+        self.step, self.tokens, self.seconds, self.flops = 0, 0, 0.0, 0.0
         if (found := resume.load()) is not None:
-            tensors, kept, self.step = found
-            state.restore(self.encoder, self.optimizer, tensors)
-            self.losses = tensors["losses"].numpy()
-            self.tokens, self.seconds = kept["tokens"], kept["seconds"]
+            self._restore(*found)
 
-    def complete(self, out: Path) -> dict[str, Any]:
+    def complete(self, out: Path) -> None:
+        """Train to the end and write the folder."""
         self.encoder.train()
         started = kept = time.monotonic()
         before = self.seconds
+        plateau_end = self.config.steps - self.config.falling_steps
         try:
             while self.step < self.config.steps:
                 self._optimise()
                 self.step += 1
                 self.seconds = before + time.monotonic() - started
                 self.desk.progress(self.step, self.config.steps, self.tokens)
-                if time.monotonic() - kept >= self.desk.checkpoint_seconds:
+                due = time.monotonic() - kept >= self.desk.checkpoint_seconds
+                if due or self.step == plateau_end:  # where a longer run goes on
                     self._keep()
                     kept = time.monotonic()
         except KeyboardInterrupt:
             self._keep()
             raise
-        checkpoint.save(out, self.encoder, self.tokenizer, {}, {})
-        (out / "curve.json").write_text(
-            json.dumps(
-                {"objective": self.objective.tolist(), "loss": self.losses.round(5).tolist()}
-            )
-        )
+        encoders.save(self.encoder, out)
+        self.tokenizer.save(out)
+        curve = {"objective": self.objective.tolist(), "loss": self.losses.round(5).tolist()}
+        (out / "curve.json").write_text(json.dumps(curve))
+
+    def summary(self) -> dict[str, Any]:
+        """What is worth knowing of a finished run."""
         tail = slice(-max(self.config.steps // 20, 1), None)
+        per_s = self.flops / max(self.seconds, 1e-9)
+        peak = throughput.peak_flops_per_s(self.device, self._dtype)
+        sampler = self.sampler
+        available = np.maximum(sampler.available_tokens, 1)
         return {
             "steps": self.step,
             "tokens": self.tokens,
             "seconds": round(self.seconds, 1),
             "tokens_per_s": round(self.tokens / max(self.seconds, 1e-9)),
+            "flops_per_s": per_s,
+            "share_of_peak": round(per_s / peak, 3),
             "loss": {
                 name: float(self.losses[tail][self.objective[tail] == number].mean())
                 for number, name in enumerate(OBJECTIVES)
                 if (self.objective[tail] == number).any()
             },
+            "languages": {
+                code: {"tokens_seen": int(seen), "epochs": round(float(seen / there), 3)}
+                for code, seen, there in zip(
+                    sampler.shards.languages, sampler.drawn_tokens, available, strict=True
+                )
+            },
         }
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        return torch.bfloat16 if self.config.precision == "bf16" else torch.float32
 
     def _keep(self) -> None:
         tensors = state.snapshot(self.encoder, self.optimizer)
-        tensors["losses"] = torch.from_numpy(self.losses)
-        self.resume.save(self.step, tensors, {"tokens": self.tokens, "seconds": self.seconds})
+        tensors["losses"] = torch.from_numpy(self.losses[: self.step])
+        tensors["drawn_tokens"] = torch.from_numpy(self.sampler.drawn_tokens)
+        counts = {"tokens": self.tokens, "seconds": self.seconds, "flops": self.flops}
+        self.resume.save(self.step, tensors, counts)
+
+    def _restore(self, tensors: dict[str, torch.Tensor], counts: dict[str, Any], step: int) -> None:
+        state.restore(self.encoder, self.optimizer, tensors)
+        self.step = step
+        self.losses[:step] = tensors["losses"].numpy()
+        self.sampler.drawn_tokens[:] = tensors["drawn_tokens"].numpy()
+        self.tokens, self.seconds, self.flops = (counts[k] for k in ("tokens", "seconds", "flops"))
+        self.desk.note(f"resumed at step {step:,} of {self.config.steps:,}")
 
     def _optimise(self) -> None:
         seed = stream_seed(self.config.seed, "step", self.step)
         stream = np.random.default_rng(seed)
         for group, peak in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = peak * plateau(self.step, self.config)
-        bf16 = self.config.precision == "bf16"
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bf16):
+        with torch.autocast(
+            self.device.type, dtype=torch.bfloat16, enabled=self._dtype is torch.bfloat16
+        ):
             match OBJECTIVES[self.objective[self.step]]:
                 case "mlm":
-                    count = self.config.batch_tokens // self.config.sequence
-                    texts = self.sampler.texts(stream, count, self.config.sequence - 2)
-                    loss = self._masked([[BOS, *one, EOS] for one in texts], seed)
+                    loss = self._masked(self._texts(stream), seed)
                 case "tlm":
                     loss = self._masked(self._translations(stream), seed)
                 case "ranking":
                     loss = self._ranked(stream, seed)
-        if not math.isfinite(value := loss.item()):
-            raise UserError(
-                f"loss is {value} at step {self.step + 1} of {self.config.steps}: "
-                "lower learning_rate"
-            )
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.encoder.parameters(), 1.0)
+        norm = torch.nn.utils.clip_grad_norm_(self.encoder.parameters(), 1.0)
+        value = loss.item()
+        if not math.isfinite(value + norm.item()):
+            raise UserError(
+                f"loss is {value} and the gradient's norm {norm.item()} at step {self.step + 1} "
+                f"of {self.config.steps}: lower learning_rate"
+            )
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.losses[self.step] = value
 
+    def _texts(self, stream: np.random.Generator) -> list[list[int]]:
+        length = int(stream.choice(self.config.sequences))
+        texts = self.sampler.texts(stream, max(self.config.batch_tokens // length, 1), length - 2)
+        return [[BOS, *one, EOS] for one in texts]
+
     def _translations(self, stream: np.random.Generator) -> list[list[int]]:
-        half = self.config.sequence // 2
+        half = max(self.config.sequences) // 2
         rows: list[list[int]] = []
         total = 0
-        for first, second in self.sampler.pairs(stream, self.config.batch_tokens // 16):
-            rows.append([BOS, *first[: half - 2], EOS, EOS, *second[: half - 2], EOS])
-            total += len(rows[-1])
-            if total >= self.config.batch_tokens:
-                break
+        while total < self.config.batch_tokens:
+            for first, second in self.sampler.pairs(stream, 32):
+                rows.append([BOS, *first[: half - 2], EOS, EOS, *second[: half - 2], EOS])
+                total += len(rows[-1])
         return rows
 
     def _masked(self, rows: Sequence[Sequence[int]], seed: int) -> torch.Tensor:
@@ -248,6 +226,7 @@ class _Run:
         states = self.encoder(self._batch(hidden, seeds))
         places = torch.from_numpy(targets["places"]).to(self.device)
         logits = self.encoder.masked_lm_logits(states[places])
+        self.flops += self.work.of_logits(len(places))
         return functional.cross_entropy(
             logits.float(), torch.from_numpy(targets["hidden_ids"]).to(self.device)
         )
@@ -255,8 +234,10 @@ class _Run:
     def _ranked(self, stream: np.random.Generator, seed: int) -> torch.Tensor:
         """Mean of both directions' losses: which sentence of the batch translates this one?
 
-        Source: Yang et al. 2019, "Improving Multilingual Sentence Embedding using Bi-directional
-        Dual Encoder with Additive Margin Softmax", without the margin.
+        Sources: the loss, Yang et al. 2019, "Improving Multilingual Sentence Embedding using
+        Bi-directional Dual Encoder with Additive Margin Softmax", without the margin; the layer,
+        two thirds up, Chi et al. 2021, "InfoXLM", section 4.1: it is where retrieval looks, and it
+        leaves the layers above it to masked LM.
         """
         pairs = self.sampler.pairs(stream, self.config.ranking_pairs)
         cut = RANKING_TOKENS - 2
@@ -266,12 +247,14 @@ class _Run:
         seeds = [stream_seed(seed, int(number)) for number in order]
         batch = self._batch([sequences[number] for number in order], seeds)
         lengths = torch.tensor(batch.lengths, device=self.device)
-        states = self.encoder(batch)
+        layers = self.encoder.layers(batch)
+        states = layers[round(2 / 3 * (len(layers) - 1))].float()
         sums = states.new_zeros(len(lengths), states.shape[1])
         means = sums.index_add(0, torch.repeat_interleave(lengths), states) / lengths[:, None]
         back = torch.from_numpy(np.argsort(order)).to(self.device)
-        first, second = functional.normalize(means.float()[back], dim=-1).chunk(2)
-        scores = self.config.ranking_scale * first @ second.T
+        first, second = functional.normalize(means[back], dim=-1).chunk(2)
+        with torch.autocast(self.device.type, enabled=False):
+            scores = self.config.ranking_scale * first @ second.T
         gold = torch.arange(len(scores), device=self.device)
         return (
             functional.cross_entropy(scores, gold) + functional.cross_entropy(scores.T, gold)
@@ -281,47 +264,15 @@ class _Run:
         lengths = tuple(map(len, ids))
         flat = torch.from_numpy(np.concatenate(ids).astype(np.int64))
         self.tokens += len(flat)
+        self.flops += self.work.of_sequences(lengths)
         keys = row_keys(seeds, lengths) if self.config.dropout else None
         return Batch(flat, torch.zeros_like(flat), lengths, keys).to(self.device)
 
 
-def new_encoder(
-    config: Pretraining, tokenizer: LoadedTokenizer, embeddings: NDArray[np.float32] | None
-) -> Encoder:
-    """A new encoder with random weights and, where given, embeddings to start from.
-
-    The embeddings' rows are scaled to the length that random ones have, rows of zeros stay random.
-    """
-    shape = config.model.model_dump()
-    hidden = shape["hidden_size"]
-    defaults = {
-        "vocab_size": len(tokenizer.special),
-        "intermediate_size": 4 * hidden,
-        "max_position_embeddings": 514,
-        "type_vocab_size": 1,
-        "pad_token_id": 1,
-        "bos_token_id": BOS,
-        "eos_token_id": EOS,
-        "hidden_dropout_prob": config.dropout,
-        "attention_probs_dropout_prob": config.dropout,
-    }
-    built = AutoConfig.for_model(shape.pop("model_type"), **(defaults | shape))
-    network = AutoModelForMaskedLM.from_config(built)
-    if embeddings is not None:
-        table = network.get_input_embeddings().weight
-        given = torch.from_numpy(embeddings)
-        norms = given.norm(dim=1, keepdim=True)
-        random_norm = built.initializer_range * hidden**0.5
-        with torch.no_grad():
-            table.copy_(torch.where(norms > 0, given / norms.clamp(min=1e-9) * random_norm, table))
-    return Encoder(network)
-
-
 def plateau(step: int, config: Pretraining) -> float:
     """The learning rate's share of its peak: up, level, and down over the last share of steps."""
-    falling = round(config.decay * config.steps)
     up = min((step + 1) / config.warmup, 1.0)
-    down = min((config.steps - step) / max(falling, 1), 1.0)
+    down = min((config.steps - step) / max(config.falling_steps, 1), 1.0)
     return min(up, down)
 
 
