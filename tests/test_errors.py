@@ -24,6 +24,13 @@ def test_suggest(value, allowed, expected):
     assert suggest(value, allowed) == expected
 
 
+def test_a_list_that_is_cut_names_the_command_that_shows_it_whole():
+    assert suggest("q", "abcdefghijklm", "xstilts tasks") == (
+        " allowed: a, b, c, d, e, f, g, h, i, j, k, l (`xstilts tasks` lists all)"
+    )
+    assert suggest("q", "ab", "xstilts tasks") == " allowed: a, b"
+
+
 @given(st.text(), st.sets(st.text(alphabet="abxyz_", min_size=1, max_size=8), max_size=20))
 def test_suggestions_name_only_what_is_allowed(value, allowed):
     tail = suggest(value, allowed)

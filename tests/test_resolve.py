@@ -18,6 +18,7 @@ MLQA = "en/ar/de/es/hi/vi/zh"
 TYDIQA = "en/ar/bn/fi/id/ko/ru/sw/te"
 TATOEBA = "/".join(TASKS["tatoeba"].languages)
 TEXT = "/".join(TASKS["mlm"].languages)
+QUOTED = "name what to evaluate, in quotes so that the shell leaves the signs alone, as in"
 NLI_HEAD = "one classification head for contradiction, entailment, neutral"
 
 
@@ -193,21 +194,21 @@ def test_meaning(source, path, expected):
             *(UserError, "mirror", "xnli > taxinli"),
             (
                 'path ends in "taxinli", which has nothing to evaluate in source mirror: '
-                'name what to evaluate, as in "taxinli | xnli"'
+                f'{QUOTED} "taxinli | xnli"'
             ),
         ),
         (
             *(UserError, "mirror", "taxinli + squad_dev"),
             (
                 'path ends in "taxinli + squad_dev", which has nothing to evaluate in source '
-                'mirror: name what to evaluate, as in "taxinli + squad_dev | xnli"'
+                f'mirror: {QUOTED} "taxinli + squad_dev | xnli"'
             ),
         ),
         (
             *(UserError, "mirror", "text(csqa)"),
             (
                 'path ends in "text(csqa)", which has nothing to evaluate in source mirror: '
-                'name what to evaluate, as in "text(csqa) | xnli"'
+                f'{QUOTED} "text(csqa) | xnli"'
             ),
         ),
         # targets without training rows
@@ -282,6 +283,44 @@ def test_refusals(kind, source, path, message):
         resolve(parse(path), source, Catalogue())
     assert str(refused.value) == message
     assert refused.type is kind
+
+
+@pytest.mark.parametrize(
+    ("source", "path", "treatment", "because"),
+    [
+        ("mirror", "same_steps(taxinli) > xnli", "taxinli > xnli", "xnli is trained on taxinli"),
+        ("hub", "same_steps(mnli) > xnli", "mnli > xnli", "xnli is trained on mnli"),
+        ("mirror", "same_steps(csqa) > csqa", "csqa > csqa", "csqa is trained on csqa"),
+        (
+            *("mirror", "same_steps(taxinli[1k])@0.5 + csqa > xnli[1k]"),
+            *("taxinli[1k]@0.5 + csqa > xnli[1k]", "xnli is trained on taxinli"),
+        ),
+    ],
+)
+def test_a_control_on_the_targets_own_data_is_the_treatment(source, path, treatment, because):
+    """Twelve steps of A where A would take twelve steps: the same stages, so the same steps."""
+    found = resolve(parse(path), source, Catalogue())
+    same = resolve(parse(treatment), source, Catalogue())
+    assert str(found.path) == path
+    assert (found.stages, found.evaluations) == (same.stages, same.evaluations)
+    assert found.note == f'the very same as "{treatment}": in source {source}, {because}'
+    assert same.note == ""
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "same_steps(csqa) > xnli",
+        "same_steps(taxinli[1k]) > xnli",  # all rows for as many steps as a thousand take
+        "same_steps(taxinli) + same_steps(csqa) > xnli",
+        "same_steps(taxinli) + taxinli > xnli",  # would be the same task twice
+        "shuffled(taxinli) > xnli",
+    ],
+)
+def test_a_control_that_is_one_stays(path):
+    found = resolve(parse(path), "mirror", Catalogue())
+    assert found.note == ""
+    assert any(one.item.control for one in found.stages[0].items)
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ def test_the_study_of_the_design(tmp_path):
     assert study.targets == "xtreme"
     assert study.seeds == (1, 2, 3)
     assert study.controls == ("same_steps", "shuffled")
-    assert (study.source, study.recipe, study.keep) == ("hub", "authors", "intermediates")
+    assert (study.source, study.recipe, study.keep) == ("hub", "authors", "all")
     assert study.analyses == ("gains", "claims")
     assert study.options == Options(max_eval_rows=None, max_steps=None)
 
@@ -74,16 +74,16 @@ def test_what_is_not_said_is_the_embedded_default(tmp_path):
         source="microworld",
         recipe="mini",
         analyses=(),
-        keep="intermediates",
+        keep="all",
         options=Options(),
     )
 
 
 def test_options_and_a_byte_order_mark_are_read(tmp_path):
-    text = "name: a\npaths: ['|tatoeba']\noptions: {max_eval_rows: 50, max_steps: 7}\nkeep: all\n"
+    text = "name: a\npaths: ['|tatoeba']\noptions: {max_eval_rows: 50, max_steps: 7}\nkeep: none\n"
     study = load_text(tmp_path, text, encoding="utf-8-sig")
     assert study.options == Options(max_eval_rows=50, max_steps=7)
-    assert study.keep == "all"
+    assert study.keep == "none"
 
 
 def test_paths_are_kept_as_canonical_text(tmp_path):

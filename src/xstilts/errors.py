@@ -17,12 +17,13 @@ class AbsentError(UserError):
     """Data, or a task, that is not to be had here; a study goes on without the condition."""
 
 
-def suggest(value: str, allowed: Iterable[str]) -> str:
+def suggest(value: str, allowed: Iterable[str], command: str = "") -> str:
     """The tail of an error message: the closest allowed value, or the short list of all of them.
 
     Args:
         value: what the user wrote.
         allowed: every value that would have been accepted.
+        command: what lists all of them, said where the list is cut.
 
     Returns:
         ``' did you mean "xnli"?'`` where something is close; else ``" allowed: a, b, c"``, cut
@@ -32,5 +33,7 @@ def suggest(value: str, allowed: Iterable[str]) -> str:
     near = get_close_matches(value, choices, n=1, cutoff=0.6)
     if near:
         return f' did you mean "{near[0]}"?'
-    shown = ", ".join(choices[:12]) + (", ..." if len(choices) > 12 else "")
+    shown = ", ".join(choices[:12])
+    if len(choices) > 12:
+        shown += f" (`{command}` lists all)" if command else ", ..."
     return f" allowed: {shown}" if choices else ""

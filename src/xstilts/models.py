@@ -1,4 +1,4 @@
-"""Pretrained encoders by name: a local Hugging Face folder, or a model on the hub."""
+"""Pretrained encoders by name: one of ours, a local Hugging Face folder, or one on the hub."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from xstilts.errors import UserError
 from xstilts.identity import file_sha256, fingerprint
 
+SHIPPED = Path(__file__).parent / "encoders"  # those that come with xstilts: docs/encoder.md
 # What of a folder makes the model: a README may change without making another one.
 _SUFFIXES = (".safetensors", ".bin", ".json", ".model", ".txt")
 
@@ -30,11 +31,13 @@ class Model:
 
 
 def find(name: str) -> Model:
-    """The model of that name: a folder if there is one, else the hub.
+    """The model of that name: one of ours, else a folder if there is one, else the hub.
 
     Raises:
-        UserError: if it is neither.
+        UserError: if it is none of these.
     """
+    if name in shipped():
+        return _local(name, SHIPPED / name)
     folder = Path(name).expanduser()
     if folder.is_dir():
         return _local(name, folder)
@@ -46,6 +49,11 @@ def find(name: str) -> Model:
     if name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise UserError(f'no model folder "{name}": give a folder with config.json, or a hub name')
     return _on_hub(name)
+
+
+def shipped() -> list[str]:
+    """Names of the encoders that come with xstilts."""
+    return sorted(path.parent.name for path in SHIPPED.glob("*/config.json"))
 
 
 def _local(name: str, folder: Path) -> Model:

@@ -76,6 +76,7 @@ class Plan:
         steps: id -> step.
         cells: in the order of the study.
         absent: path -> why it is not run.
+        notes: path -> what to know of its meaning in the source.
         models: fingerprint -> pretrained model.
         keep: which weights stay when the study is done.
     """
@@ -83,6 +84,7 @@ class Plan:
     steps: dict[str, Step] = field(default_factory=dict)
     cells: list[Cell] = field(default_factory=list)
     absent: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
     models: dict[str, Model] = field(default_factory=dict)
     keep: str = "all"
     _children: dict[str, list[Step]] = field(default_factory=dict, repr=False)
@@ -147,6 +149,7 @@ class _Builder:
                 resolved.append(resolve.resolve(path, self.source, self.catalogue))
             except AbsentError as error:
                 self._absent(str(path), error, allow_absent)
+        self.plan.notes = {str(one.path): one.note for one in resolved if one.note}
         for model in models:
             self.plan.models[model.fingerprint] = model
             for one in resolved:

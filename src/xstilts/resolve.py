@@ -63,11 +63,19 @@ class TargetEvaluation:
 
 @dataclass(frozen=True)
 class Resolved:
-    """A path in one source."""
+    """A path in one source.
+
+    Attributes:
+        path: as it was written.
+        stages: what is trained, in order.
+        evaluations: what is evaluated after the last stage.
+        note: what to know of its meaning here; "" if it is what one would expect.
+    """
 
     path: Path
     stages: tuple[Stage, ...]
     evaluations: tuple[TargetEvaluation, ...]
+    note: str = ""
 
 
 def resolve(path: Path, source: Source, catalogue: Catalogue) -> Resolved:
@@ -85,6 +93,22 @@ class _Resolver:
         self.source, self.catalogue = source, catalogue
 
     def path(self, path: Path) -> Resolved:
+        found = self._path(path)
+        controls = [one for stage in found.stages for one in stage.items if one.steps_of]
+        if not controls or any(_plain(one.item) != one.steps_of for one in controls):
+            return found
+        # The target's own data for as many steps as the target's own data: no control at all.
+        treatment = _without_same_steps(path)
+        if any(len(set(map(_data, one.items))) < len(one.items) for one in treatment.stages):
+            return found
+        target = found.evaluations[0].task
+        note = (
+            f'the very same as "{treatment}": in source {self.source}, {target} is trained on '
+            f"{controls[0].item.task}"
+        )
+        return replace(self._path(treatment), path=path, note=note)
+
+    def _path(self, path: Path) -> Resolved:
         mixtures = [self._expand(stage) for stage in path.stages]
         evaluations, target = path.evaluations, ""
         training: Item | None = None
@@ -127,7 +151,8 @@ class _Resolver:
             text = " + ".join(map(str, items))
             raise UserError(
                 f'path ends in "{text}", which has nothing to evaluate in source {self.source}: '
-                f'name what to evaluate, as in "{text} | xnli"'
+                "name what to evaluate, in quotes so that the shell leaves the signs alone, as in "
+                f'"{text} | xnli"'
             )
         if data.train_on:
             have = self.catalogue.data(data.train_on, self.source).train_languages
@@ -215,3 +240,23 @@ class _Resolver:
             f'"{task.name}" after the bar needs one {need} from the last stage; {what}; '
             f'"> {task.name}" trains one'
         )
+
+
+def _plain(item: Item) -> Item:
+    return replace(item, control=None, share=None)
+
+
+def _data(item: Item) -> tuple[str, tuple[str, ...]]:
+    return item.task, item.languages
+
+
+def _without_same_steps(path: Path) -> Path:
+    """The path with every ``same_steps(A)`` as ``A``."""
+    stages = tuple(
+        replace(stage, items=tuple(map(_uncontrolled, stage.items))) for stage in path.stages
+    )
+    return replace(path, stages=stages)
+
+
+def _uncontrolled(item: Item) -> Item:
+    return replace(item, control=None) if item.control == "same_steps" else item

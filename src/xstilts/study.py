@@ -145,7 +145,7 @@ class Study(BaseModel):
     source: Literal["hub", "mirror", "microworld", "files"] = "microworld"
     recipe: Text = "mini"
     analyses: Unique[Text] = ()
-    keep: Literal["all", "intermediates", "none"] = "intermediates"
+    keep: Literal["all", "intermediates", "none"] = "all"
     options: Options = Options()
 
     @model_validator(mode="after")

@@ -90,7 +90,7 @@ ONCE = "each seed once, from 0 to 2147483647"
         (("taxinli > > xnli",), ['"taxinli > > xnli", character 11', "expected a task name"]),
         (("taxinli[zero] > xnli",), ['"taxinli[zero] > xnli", character 9', '"zero]'[:5]]),
         (("taxinli@2 + csqa > xnli",), ["taxinli@2", "share"]),
-        (("taxinli",), ['"taxinli"', "nothing to evaluate", '"taxinli | xnli"']),
+        (("taxinli",), ['"taxinli"', "nothing to evaluate", "in quotes", '"taxinli | xnli"']),
         (("mnli > xnli",), ['"mnli" is not in source "mirror"', "it is in: hub"]),
         (("squad_dev | xnli",), ['"xnli" after the bar', "it trained: squad_dev", '"> xnli"']),
         ((), ["needs a path in quotes", '"taxinli > xnli"', "xstilts run --help"]),
@@ -112,7 +112,7 @@ ONCE = "each seed once, from 0 to 2147483647"
         (("xnli", "--threads", "all"), ["--threads", '"all"', "whole number"]),
         (("xnli", "--threads", "²"), ["--threads", '"²"', "whole number"]),
         (("xnli", "--sedes", "1"), ["has no option --sedes", 'did you mean "--seeds"?']),
-        (("xnli", "--task", "own.yaml"), ["own.yaml", "no such file"]),
+        (("xnli", "--task", "own.yaml"), ["own.yaml: no such file; check the path"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
@@ -284,6 +284,32 @@ def test_no_mirror(refused_run, monkeypatch):
     line = refused_run("taxinli > xnli", "--source", "mirror")
     assert line.startswith("source mirror needs XSTILTS_MIRROR")
     assert line.endswith("use --source hub")
+
+
+@pytest.mark.parametrize(
+    ("mirror", "said"),
+    [
+        ("{}/nowhere", "which is no folder: set it to the folder of the datasets' original files"),
+        ("{}/data/xnli/test-en.tsv", "which is no folder: set it to"),
+        ("{}", "holds none of the datasets' folders (codah, commonsenseqa, "),
+        ("{}", 'hellaswag, ...): did you mean "{}/data"?'),
+        ("{}/data/xnli", 'did you mean "{}/data"?'),
+        ("{}/other", "set it to the folder that these lie in"),
+    ],
+)
+def test_a_mirror_that_is_none(refused_run, cli, pristine, tmp_path, monkeypatch, mirror, said):
+    shutil.copytree(pristine, tmp_path / "data")
+    (tmp_path / "other" / "papers").mkdir(parents=True)
+    value = mirror.format(tmp_path)
+    monkeypatch.setenv("XSTILTS_MIRROR", value)
+    study = tmp_path / "study.yaml"  # in which what is absent would be listed, not refused
+    study.write_text("name: a\ntargets: mirror\nsource: mirror\n")
+    for asked_for in (("taxinli > xnli",), (study,)):
+        line = refused_run(*asked_for, "--source", "mirror")
+        assert line.startswith(f'XSTILTS_MIRROR is "{value}", which ')
+        assert said.format(tmp_path) in line
+    # Another source has no use for it.
+    assert "XSTILTS_MIRROR" not in cli("plan", "taxinli > xnli", "--source", "files").err
 
 
 def test_a_file_that_may_not_be_read(refused_run, at_mirror, monkeypatch):
@@ -464,6 +490,59 @@ def test_a_store_that_may_not_be_written(refused_run, at_mirror, tmp_path, monke
     assert "make it writable or choose another folder for the store" in line
 
 
+def test_no_model(refused, at_mirror, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    wrong = 'no model was given, and the default is not there: model "mini" '
+    assert refused("run", *RUN).startswith(wrong)
+    study = tmp_path / "study.yaml"
+    study.write_text("name: a\ntargets: [xnli]\nsource: mirror\n")
+    assert refused("run", study).startswith(wrong)
+    study.write_text("name: a\ntargets: [xnli]\nsource: mirror\nmodels: [./none]\n")
+    for command in (("run", study), ("run", *RUN, "--model", "./none")):
+        assert refused(*command).startswith('no model folder "./none": give')
+
+
+def test_a_recipe_that_selects_and_a_task_that_has_nothing_to_select_on(
+    refused_run, at_mirror, tmp_path
+):
+    (tmp_path / "rows.csv").write_text("text_a,label\nhello,yes\nbye,no\n")
+    own_task = "name: own\nformat: classification\ntrain: rows.csv\nevaluate: rows.csv\n"
+    (tmp_path / "own.yaml").write_text(own_task)
+    assert refused_run("own", "--task", tmp_path / "own.yaml", "--recipe", "authors") == (
+        'task "own" has no select rows in this source: add "select: 10%" to its task file, or '
+        "take a recipe that keeps the last step, such as mini"
+    )
+
+
+def test_a_name_that_means_something_else(refused_run, at_mirror, tmp_path):
+    (tmp_path / "rows.csv").write_text("text_a,label\nhello,yes\nbye,no\n")
+    (tmp_path / "own.yaml").write_text("name: all9\nformat: classification\ntrain: rows.csv\n")
+    line = refused_run("all9 > xnli", "--task", tmp_path / "own.yaml")
+    assert line == 'task file declares "all9", the name of a mixture: choose another name'
+
+
+@pytest.mark.parametrize(
+    ("path", "trapped"), [("taxinli", True), ("taxinli > xnlj", False), ("taxinli | xnlj", False)]
+)
+def test_the_shell_trap_of_the_bar(at_mirror, tmp_path, path, trapped):
+    """``xstilts run taxinli | tatoeba``: there is no such program, so nobody reads."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    ran = subprocess.run(
+        [sys.executable, "-m", "xstilts", "run", path, "--source", "mirror", "--model", tmp_path],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writing)
+    assert ran.returncode == 2
+    assert trapped is (
+        ran.stderr == 'xstilts: nobody reads the output: if the shell took "|" as a pipe, put the '
+        'path in quotes, as in "taxinli | tatoeba"\n'
+    )
+
+
 def test_the_shell_trap(at_mirror, tiny, tmp_path):
     """``xstilts run taxinli > xnli``: the shell has opened the file before we are started."""
     with (tmp_path / "xnli").open("w") as file:
@@ -532,6 +611,8 @@ def test_an_interrupted_run_goes_on(cli, command, tmp_path, monkeypatch, number,
     assert len(list((tmp_path / "cut" / "work").rglob("point.json"))) == 1
     again = cli(*command("cut"))
     assert again.err.startswith("4 steps, 1 finished before")
+    stage = "[1/3] train csqa > taxinli (seed 1), for xnli"
+    assert f"\n{stage}: resumed at step 2 of 3\n{stage}: done in " in again.err
     assert numbers(again.out) == numbers(whole.out)
     for step in Store(tmp_path / "whole").ls():
         files = Store(tmp_path / "whole").record(step.id)["files"]

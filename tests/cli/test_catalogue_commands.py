@@ -21,7 +21,7 @@ def test_tasks_lists_every_task(cli):
     assert ran.code == 0
     assert [row[0] for row in cells(ran.out)] == list(TASKS)
     (xnli,) = [line for line in ran.out.splitlines() if line.startswith("xnli ")]
-    assert xnli.split()[:5] == ["xnli", "classification", "15", "hub,", "mirror"]
+    assert xnli.split()[:6] == ["xnli", "classification", "hub", "15,", "mirror", "15"]
     assert xnli.endswith(TASKS["xnli"].about)  # nothing is cut where there is no terminal
 
 
@@ -64,7 +64,34 @@ def test_an_own_task_is_listed(cli, tmp_path):
     (tmp_path / "own.yaml").write_text("name: own\nformat: classification\ntrain: rows.csv\n")
     out = cli("tasks", "own", "--task", tmp_path / "own.yaml").out
     assert "  labels     no, yes\n" in out
-    assert [row[0] for row in cells(cli("tasks", "--task", tmp_path / "own.yaml").out)][-1] == "own"
+    last = cells(cli("tasks", "--task", tmp_path / "own.yaml").out)[-1]
+    assert [cell.strip() for cell in last if cell.strip()] == [
+        *("own", "classification", "own data 1", "own data: own.yaml")
+    ]
+
+
+def test_an_own_task_in_full_says_once_where_its_rows_are(cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sub").mkdir()
+    for name in ("train", "test-en", "test-de"):
+        (tmp_path / "sub" / f"{name}.csv").write_text("text_a,label\nhello,yes\nbye,no\n")
+    (tmp_path / "sub" / "own.yaml").write_text(
+        "name: own\nformat: classification\ntrain: train.csv\nevaluate: test-{lang}.csv\n"
+        "languages: [en, de]\n"
+    )
+    shown = cli("tasks", "sub/own.yaml")
+    assert shown.code == 0
+    assert shown.out == (
+        "own: own data: own.yaml\n"
+        "  format     classification\n"
+        "  metrics    accuracy\n"
+        "  labels     no, yes\n"
+        "  languages  en de\n"
+        "  chance     50.0 %\n"
+        "  licence    not said\n"
+        "  own data   trains on sub/train.csv; evaluates sub/test-{lang}.csv\n"
+    )
+    assert cli("tasks", "own", "--task", "sub/own.yaml").out == shown.out
 
 
 def test_a_dataset_of_the_hub_is_shown_as_a_task_file(cli, monkeypatch):

@@ -44,6 +44,10 @@ def test_the_tree_shows_what_is_finished(plan, cli, tiny, tmp_path):
     before = sorted(tmp_path.rglob("*"))
     lines = plan(*PATHS, *quick).splitlines()
     tree = [line.lstrip("│├└─ ").split("  ") for line in lines[1:-2]]
+    assert [tuple(parts[:2]) for parts in tree[:2]] == [
+        ("train taxinli (seed 1)", "intermediate and for xnli"),
+        ("train taxinli (seed 1)", "for xnli"),
+    ]
     assert [(parts[0], parts[-1]) for parts in tree] == [
         ("train taxinli (seed 1)", "finished"),
         ("train taxinli (seed 1)", "to do"),

@@ -200,6 +200,40 @@ def test_a_study_file_and_what_options_replace_in_it(cli, at_mirror, tiny, tmp_p
     assert "\nnot run: panx: " in ran.err
 
 
+def test_a_control_that_is_the_treatment_is_run_once_and_said(cli, at_mirror, tiny, tmp_path):
+    paths = ("taxinli > xnli", "same_steps(taxinli) > xnli")
+    command = (*paths, "--source", "mirror", "--model", tiny, "--store", tmp_path, "--json")
+    command = (*command, "--max-steps", 2)
+    ran = cli("run", *command)
+    note = 'the very same as "taxinli > xnli": in source mirror, xnli is trained on taxinli'
+    document = json.loads(ran.out)
+    assert document["notes"] == {paths[1]: note}
+    assert ran.err.splitlines()[-1] == f"note: {paths[1]}: {note}"
+    assert document["steps"]["done"] == 2 + 15 + 15
+    values = {
+        path: [row["value"] for row in document["scores"] if row["path"] == path] for path in paths
+    }
+    assert values[paths[0]] == values[paths[1]]
+    assert json.loads(cli("plan", *command).out)["notes"] == document["notes"]
+    plain = [part for part in command if part != "--json"]
+    assert f"\nnote: {paths[1]}: {note}\n" in cli("plan", *plain).out
+
+
+def test_the_foot_of_a_table_of_own_data_names_its_files(cli, tiny, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = "text_a,label\n" + "the river,yes\nan old bridge,no\n" * 4
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "rows-en.csv").write_text(rows)
+    own = "name: own\nformat: classification\ntrain: rows-en.csv\nevaluate: rows-{lang}.csv\n"
+    (tmp_path / "sub" / "own.yaml").write_text(own)
+    command = ("run", "own", "--task", "sub/own.yaml", "--model", tiny, *QUICK)
+    shown = cli(*command, "--store", "store").out
+    assert shown.splitlines()[-2] == (
+        f"model {tiny}; own data sub/rows-{{lang}}.csv, trained on own; seed 1: one run, no "
+        "interval; chance 50.0; at most 2 steps a stage"
+    )
+
+
 def test_weights_can_go_when_the_scores_are_there(cli, at_mirror, tiny, tmp_path, monkeypatch):
     command = ("run", "taxinli | xnli:de", "--source", "mirror", "--model", tiny, *QUICK)
     command = (*command, "--store", tmp_path, "--keep", "none", "--json")
@@ -230,8 +264,16 @@ def test_a_step_that_fails_stops_what_needs_it_and_nothing_else(
     assert list(document["failed"].values()) == [
         "loss is nan at step 1 of 2 (taxinli): lower the learning rate"
     ]
-    failed, last = [line for line in ran.err.splitlines() if "failed" in line]
-    assert failed.startswith("failed: train taxinli (seed 2) (")
+    *counted, last = ran.err.splitlines()[1:]
+    # Three seeds of two stages, a prediction and a scoring each, group after group.
+    assert [line.split("]")[0] for line in counted] == [f"[{n}/12" for n in range(1, 13)]
+    (failed,) = [line for line in counted if " failed: " in line]
+    assert failed.startswith("[5/12] failed: train taxinli (seed 2) (")
+    assert [line for line in counted if line.endswith("not run, as it needs what failed")] == [
+        "[6/12] train taxinli > taxinli (seed 2), for xnli: not run, as it needs what failed",
+        "[7/12] predict xnli in 2 languages: not run, as it needs what failed",
+        "[8/12] score xnli in 2 languages: not run, as it needs what failed",
+    ]
     # The second stage, and two languages, each predicted and scored.
     assert last == (
         "xstilts: failed steps: 1; not run, as they need those: 5; put the cause right and give "

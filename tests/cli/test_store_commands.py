@@ -47,9 +47,8 @@ def test_verify(cli, store):
 
 
 def test_gc(cli, store):
-    left = store.root / "tmp" / f"{IDS[0]}.dead"
+    left = store.root / "tmp" / f"{IDS[0]}.gone.0"
     left.mkdir(parents=True)
-    (left / "lock").write_text("")
     (left / "half").write_text("123")
     dry = cli("store", "gc", "--dry-run", "--store", store.root)
     assert (dry.code, dry.out, dry.err) == (0, f"{left}\n", "3 bytes would be freed\n")
@@ -59,6 +58,48 @@ def test_gc(cli, store):
     assert not left.exists()
     assert cli("store", "gc", "--store", store.root).err == "0 bytes freed\n"
     assert store.verify() == []
+
+
+def test_pack_and_merge(cli, store, tmp_path):
+    out, other = tmp_path / "one.tar.zst", tmp_path / "other"
+    packed = cli("store", "pack", out, "f", "--store", store.root)
+    assert (packed.code, packed.out) == (0, f"xstilts store merge {out}\n")
+    assert packed.err.startswith("1 step, ")
+    merged = cli("store", "merge", out, "--store", other)
+    assert merged.code == 0
+    assert merged.err.startswith("1 step added, 0 here before")
+    assert [step.id for step in Store(other).ls()] == IDS[1:]
+    assert cli("store", "pack", tmp_path / "all", "--store", store.root).err.startswith("2 steps")
+    assert cli("store", "merge", tmp_path / "all", "--store", other).err.startswith("1 step added")
+    assert Store(other).verify() == []
+
+
+def test_a_refused_step_is_named(cli, store, tmp_path):
+    other = Store(tmp_path / "other")
+    with other.writing(IDS[0]) as folder:
+        (folder / "data").write_text("other")
+        other.finish(IDS[0], folder, RECORD)
+    merged = cli("store", "merge", store.root, "--store", other.root)
+    assert merged.code == 2
+    assert merged.out.startswith(f"refused: {IDS[0]}: ")
+    assert 'another "data"' in merged.out
+    assert merged.err.startswith("1 step added, 0 here before")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["0", "1"], '"1" is how 0 steps of'),
+        (["0", ""], '"" is how 2 steps of'),
+        (["0", "--study", "s.yaml"], "steps or --study, not both"),
+        (["--study", "s.yaml"], "s.yaml"),
+    ],
+)
+def test_what_to_pack_must_be_clear(cli, store, tmp_path, arguments, why):
+    ran = cli("store", "pack", tmp_path / "out", *arguments, "--store", store.root)
+    assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
+    assert why in ran.err
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("command", ["ls", "verify", "gc"])

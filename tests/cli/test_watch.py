@@ -102,13 +102,24 @@ def test_every_portion_has_its_own_pace(moving, capsys):
     )
 
 
-def test_a_short_group_ends_in_silence_and_a_failure_is_told(capsys):
+def test_every_number_that_is_counted_has_a_line(capsys):
     lines = Lines()
-    lines.begin("score xnli in 15 languages", 1, 1)
+    lines.begin("score xnli in 15 languages", 1, 4)
     lines.end("score xnli in 15 languages", 0.4)
-    assert capsys.readouterr().err == ""
+    lines.begin("train mnli (seed 1)", 2, 4)
     lines.failed(SimpleNamespace(label="train mnli (seed 1)", id="abc"), "loss is nan\n at step 3")
-    assert capsys.readouterr().err == "failed: train mnli (seed 1) (abc): loss is nan at step 3\n"
+    lines.begin("predict mnli en", 3, 4)
+    lines.note("not run, as it needs what failed")
+    lines.begin("train csqa (seed 1)", 4, 4)
+    lines.note("resumed at step 120 of 1,500")
+    lines.end("train csqa (seed 1)", 61)
+    assert capsys.readouterr().err.splitlines() == [
+        "[1/4] score xnli in 15 languages: done in 0 s",
+        "[2/4] failed: train mnli (seed 1) (abc): loss is nan at step 3",
+        "[3/4] predict mnli en: not run, as it needs what failed",
+        "[4/4] train csqa (seed 1): resumed at step 120 of 1,500",
+        "[4/4] train csqa (seed 1): done in 1 min 01 s",
+    ]
 
 
 def test_a_pipe_gets_lines(capsys):
@@ -152,7 +163,7 @@ def test_a_terminal_gets_a_bar(monkeypatch, capsys, width):
     assert re.search(rf"2,000/3,000, [\d,]+ tokens/s, \d s left  {label}", plain)
     assert len(plain.rstrip()) <= width
     assert "[1/3] predict wikineural in 33 languages: done in 1 min 01 s" in seen
-    assert "failed: train taxinli (seed 2) (abc): nan" in seen
+    assert "[2/3] failed: train taxinli (seed 2) (abc): nan" in seen
     assert capsys.readouterr().out == ""
 
 

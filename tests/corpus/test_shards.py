@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 
 import numpy as np
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from xstilts.corpus import shards, vocabulary
+from xstilts.corpus import shards
+from xstilts.corpus.cleaned import parallel_rows, text_files
 
 
 @pytest.fixture
@@ -71,27 +71,13 @@ def test_every_sentence_is_there_in_order(corpus, words, tmp_path):
     }
 
 
-def test_a_sample_is_the_same_every_time_and_alpha_levels_languages(tmp_path):
+def test_only_the_languages_asked_for_are_taken(tmp_path):
     (tmp_path / "text").mkdir()
-    (tmp_path / "text" / "de.txt").write_text("".join(f"satz {i}\n" for i in range(1000)))
-    (tmp_path / "text" / "sw.txt").write_text("".join(f"neno {i}\n" for i in range(100)))
-
-    def drawn(alpha):
-        return list(vocabulary.sample_lines(tmp_path, (), 100, alpha, seed=3))
-
-    assert drawn(1.0) == drawn(1.0)
-    counts = {alpha: Counter(line[:4] for line in drawn(alpha)) for alpha in (0.0, 1.0)}
-    assert counts[0.0] == {"satz": 50, "neno": 50}  # alike whatever their sizes
-    # 7,890 of 8,680 characters are German (890 of "satz 0" to "satz 9" and so on): 91 of 100.
-    assert counts[1.0]["satz"] in (90, 91, 92)
-
-
-def test_the_tokenizer_has_the_pair_format_of_xlm_r():
-    lines = ["der hund schläft", "die katze schläft nicht", "hund und katze"] * 5
-    tokenizer = vocabulary.train_tokenizer(lines, 40)
-    pair = tokenizer.encode("hund", "katze").tokens
-    assert pair[0] == "<s>"
-    assert pair[-1] == "</s>"
-    middle = pair.index("</s>")
-    assert pair[middle : middle + 2] == ["</s>", "</s>"]
-    assert [tokenizer.token_to_id(name) for name in vocabulary.SPECIALS] == [0, 1, 2, 3, 4]
+    (tmp_path / "text" / "de.txt").write_text("hund\n")
+    (tmp_path / "text" / "sw.txt").write_text("mbwa\n")
+    rows = [{"de": "hund", "en": "dog", "sw": "mbwa"}, {"de": "katze", "sw": "paka"}]
+    (tmp_path / "parallel.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert [path.stem for path in text_files(tmp_path, ["de"])] == ["de"]
+    # A row of which one language is left is no row.
+    assert list(parallel_rows(tmp_path, ["de", "en"])) == [{"de": "hund", "en": "dog"}]
+    assert list(parallel_rows(tmp_path)) == rows

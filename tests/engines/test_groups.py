@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import small_tasks
-from xstilts.engines.groups import grouped, remaining
+from xstilts.engines.groups import grouped, is_intermediate, purpose, remaining, title
 
 PATHS = ("s_xnli", "s_squad > s_xnli", "s_squad > s_tags", "s_tatoeba")
 
@@ -16,7 +16,7 @@ class Store:
     def __init__(self, finished=(), evicted=()):
         self.finished, self.evicted = set(finished), set(evicted)
 
-    def has(self, step_id):
+    def sound(self, step_id):
         return step_id in self.finished
 
     def weights_present(self, step_id):
@@ -41,10 +41,17 @@ def test_at_first_everything_remains_parents_first(plan):
     assert left(plan, Store()) == list(plan.steps)
 
 
-def test_when_all_scores_are_there_nothing_remains(plan):
+def test_when_all_predictions_and_scores_are_there_nothing_remains(plan):
     assert left(plan, Store(plan.steps)) == []
-    scores = {step.id for step in plan.steps.values() if step.kind == "score"}
-    assert left(plan, Store(scores)) == []  # whatever became of what they were made from
+    records = {step.id for step in plan.steps.values() if step.kind != "train"}
+    assert left(plan, Store(records)) == []  # whatever became of what they were made from
+
+
+def test_lost_predictions_are_made_again_although_their_score_is_there(plan):
+    """A score without its predictions cannot be explained, and no statistics be made of it."""
+    score = named(plan, "score s_xnli de")
+    predict = plan.steps[score].parent
+    assert left(plan, Store(set(plan.steps) - {predict})) == [predict]
 
 
 def test_evicted_weights_that_nothing_needs_stay_evicted(plan):
@@ -140,3 +147,27 @@ def test_other_options_or_weights_are_other_groups(small, tiny, different):
 def test_a_rest_of_a_group_is_a_group(plan):
     rest = [step for step in plan.steps.values() if step.label.endswith(("s_xnli de", "s_xnli ru"))]
     assert shown(grouped(rest)) == [("predict", 2), ("score", 2)] * 2
+
+
+def test_what_a_stage_is_for(small, tiny):
+    """s_squad is trained for both its targets, before another, and is evaluated as it is."""
+    paths = ("s_xquad", "s_mlqa", "s_squad > s_xnli", "s_tags | s_tatoeba", "s_choice > s_tags")
+    plan = small_tasks.plan(small, tiny, *paths)
+    stages = [step for step in plan.steps.values() if step.kind == "train"]
+    assert [(step.label, purpose(plan, step)) for step in stages] == [
+        ("train s_squad (seed 1)", "intermediate and for s_xquad, s_mlqa"),
+        ("train s_squad > s_nli (seed 1)", "for s_xnli"),
+        ("train s_tags (seed 1)", "intermediate"),
+        ("train s_choice (seed 1)", "intermediate"),
+        ("train s_choice > s_tags (seed 1)", "for s_tags"),
+    ]
+    assert [is_intermediate(plan, step) for step in stages] == [True, False, True, True, False]
+    titles = [title(plan, group) for group in grouped(list(plan.steps.values()))]
+    assert titles[:3] == [
+        "train s_squad (seed 1), intermediate and for s_xquad, s_mlqa",
+        "predict s_xquad in 3 languages",
+        "score s_xquad in 3 languages",
+    ]
+    assert title(plan, [step for step in plan.steps.values() if step.kind == "predict"][:1]) == (
+        "predict s_xquad en"
+    )

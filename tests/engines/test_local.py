@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
+
 import pytest
 import torch
 
 import small_tasks
+from xstilts.engines import local
 from xstilts.engines.local import LocalEngine
 from xstilts.errors import UserError
 from xstilts.report.rows import score_rows
 from xstilts.sources import Sources
-from xstilts.store import Corrupt, Store
+from xstilts.store import Store
 from xstilts.study import Options
 
 QUICK = {"options": Options(max_steps=2, max_eval_rows=4)}
@@ -22,6 +26,7 @@ class Watch:
 
     def __init__(self, at=None):
         self.begun, self.ended, self.broken, self.at = [], [], {}, at
+        self.notes = []
 
     def begin(self, label, number, total):
         self.begun.append((label, number, total))
@@ -31,6 +36,9 @@ class Watch:
     def progress(self, done, total, tokens):
         assert 0 < done <= total
         assert tokens > 0
+
+    def note(self, text):
+        self.notes.append((self.begun[-1][0], text))
 
     def end(self, label, seconds):
         assert seconds >= 0
@@ -138,21 +146,29 @@ def test_a_failed_stage_stops_its_descendants_only(small, tiny, tmp_path):
     assert len(below) == 6
     assert sorted([*outcome.done, *outcome.skipped, broken.id]) == sorted(plan.steps)
     assert {row["target"] for row in score_rows(plan, Store(tmp_path))} == {"s_xnli"}
-    assert broken.label not in watch.ended
+    assert f"{broken.label}, for s_tags" not in watch.ended
+    # Every group is counted, those that are not run too.
+    assert [number for _, number, _ in watch.begun] == list(range(1, watch.begun[-1][2] + 1))
+    assert watch.notes == [
+        (f"{kind} s_tags in 3 languages", "not run, as it needs what failed")
+        for kind in ("predict", "score")
+    ]
 
     outcome, _ = run(plan, small, tmp_path)  # the cause is put right, the same command again
     assert sorted(outcome.done) == sorted([*below, broken.id])
     assert outcome.failures == {}
 
 
-def test_a_failed_prediction_leaves_the_stage_and_other_targets(small, tiny, tmp_path):
+def test_a_failed_prediction_leaves_other_languages_and_targets(small, tiny, tmp_path):
     plan = plan_of(small, tiny, "s_squad | s_xquad, s_mlqa")
     outcome, _ = run(plan, small, tmp_path, sources=Broken("s_mlqa", "evaluate", "de"))
-    assert kinds(plan, outcome.failures) == ["predict"] * 3
-    assert kinds(plan, outcome.skipped) == ["score"] * 3
-    assert {row["target"] for row in score_rows(plan, Store(tmp_path))} == {"s_xquad"}
+    assert [plan.steps[one].label for one in outcome.failures] == ["predict s_mlqa de"]
+    assert [plan.steps[one].label for one in outcome.skipped] == ["score s_mlqa de"]
+    scored = {(row["target"], row["language"]) for row in score_rows(plan, Store(tmp_path))}
+    others = {("s_xquad", code) for code in small_tasks.LANGUAGES}
+    assert scored == others | {("s_mlqa", "en"), ("s_mlqa", "ru")}
     outcome, _ = run(plan, small, tmp_path)
-    assert kinds(plan, outcome.done) == ["predict"] * 3 + ["score"] * 3
+    assert kinds(plan, outcome.done) == ["predict", "score"]
 
 
 def test_languages_that_landed_before_a_failure_stay(small, tiny, tmp_path, monkeypatch):
@@ -205,9 +221,7 @@ def spoil(path):
         ("predict s_xnli de", "predictions.parquet", ["score"]),
     ],
 )
-def test_damage_is_one_line_and_after_discard_the_step_is_redone(
-    small, tiny, tmp_path, label, file, lost
-):
+def test_what_is_found_damaged_is_named_and_redone(small, tiny, tmp_path, label, file, lost):
     plan = plan_of(small, tiny, "s_xnli")
     run(plan, small, tmp_path)
     store = Store(tmp_path)
@@ -220,14 +234,10 @@ def test_damage_is_one_line_and_after_discard_the_step_is_redone(
             store.discard(step.id)
 
     outcome, watch = run(plan, small, tmp_path)
-    assert kinds(plan, outcome.failures) == lost[:1]
-    (reason,) = watch.broken.values()
-    assert f'file "{file}" of step {victim} has other bytes than were written' in reason
-    assert "run again, the step is then redone" in reason
-    assert [fault.step_id for fault in store.verify()] == [victim]
-
-    store.discard(victim)
-    outcome, _ = run(plan, small, tmp_path)
+    ((_, note),) = watch.notes
+    assert note == (
+        f'file "{file}" of step {victim} has other bytes than were written: the step is redone'
+    )
     assert outcome.failures == {}
     assert kinds(plan, outcome.done) == [plan.steps[victim].kind, *lost]
     assert store.record(victim)["files"][file]["sha256"] == sealed
@@ -235,20 +245,117 @@ def test_damage_is_one_line_and_after_discard_the_step_is_redone(
     assert store.verify() == []
 
 
-def test_a_damaged_marker_is_told_before_anything_is_run(small, tiny, tmp_path):
+def test_what_is_damaged_again_and_again_is_a_failure(small, tiny, tmp_path):
+    class Rotten(Store):
+        def finish(self, step_id, folder, record):
+            done = super().finish(step_id, folder, record)
+            if record["kind"] == "train":
+                spoil(self.folder(step_id) / "model.safetensors")
+            return done
+
+    plan = plan_of(small, tiny, "s_xnli")
+    bench = replace(small_tasks.bench(small, tmp_path), store=Rotten(tmp_path))
+    watch = Watch()
+    outcome = LocalEngine().run(plan, bench, watch)
+    assert kinds(plan, outcome.failures) == ["predict"] * 3
+    assert kinds(plan, outcome.skipped) == ["score"] * 3
+    assert "has other bytes than were written" in watch.broken["predict s_xnli en"]
+
+
+@pytest.mark.parametrize("kind", ["train", "predict", "score"])
+def test_a_step_with_a_damaged_marker_is_redone(small, tiny, tmp_path, kind):
     plan = plan_of(small, tiny, "s_xnli")
     run(plan, small, tmp_path)
     store = Store(tmp_path)
-    victim = next(step.id for step in plan.steps.values() if step.kind == "train")
+    victim = next(step.id for step in plan.steps.values() if step.kind == kind)
     spoil(store.folder(victim) / "step.json")
-    for step in plan.steps.values():
-        if step.kind != "train":
-            store.discard(step.id)
-    with pytest.raises(Corrupt, match=r'file "step\.json" .* run again, the step is then redone'):
-        run(plan, small, tmp_path)
-    store.discard(victim)
+    lost = set(plan.steps) if kind == "train" else {victim}
+    for step in lost - {victim}:
+        store.discard(step)
     outcome, _ = run(plan, small, tmp_path)
+    assert set(outcome.done) == lost
+    assert store.verify() == []
+
+
+# --- company -----------------------------------------------------------------------------------
+
+
+def test_what_another_process_does_is_waited_for(small, tiny, tmp_path, monkeypatch):
+    """A stage is under way elsewhere: all else is done first, and then its turn is awaited."""
+    plan = plan_of(small, tiny, "s_xnli", "s_tatoeba")
+    stage = next(step.id for step in plan.steps.values() if step.kind == "train")
+    store = Store(tmp_path)
+    lease = store.lease(stage)
+
+    def wait(_seconds):
+        lease.release()
+
+    monkeypatch.setattr(local.time, "sleep", wait)
+    outcome, watch = run(plan, small, tmp_path)
     assert sorted(outcome.done) == sorted(plan.steps)
+    labels = [label for label, _, _ in watch.begun]
+    assert labels[:2] == ["predict s_tatoeba in 2 languages", "score s_tatoeba in 2 languages"]
+    assert labels[2] == (
+        "waiting for train s_nli (seed 1), under way in "
+        f"process {os.getpid()} on {os.uname().nodename}"
+    )
+    assert labels[3] == "train s_nli (seed 1), for s_xnli"
+    assert list((tmp_path / "leases").iterdir()) == []
+
+
+def test_what_another_process_finished_meanwhile_is_kept(small, tiny, tmp_path, monkeypatch):
+    plan = plan_of(small, tiny, "s_xnli", "s_tatoeba")
+    stage = next(step.id for step in plan.steps.values() if step.kind == "train")
+    lease = Store(tmp_path).lease(stage)
+
+    def wait(_seconds):
+        monkeypatch.undo()
+        lease.release()
+        run(plan_of(small, tiny, "s_xnli"), small, tmp_path)
+
+    monkeypatch.setattr(local.time, "sleep", wait)
+    outcome, _ = run(plan, small, tmp_path)
+    mine = {one for one in plan.steps if "s_tatoeba" in plan.steps[one].label}
+    assert set(outcome.done) == mine
+    assert set(outcome.kept) == set(plan.steps) - mine
+
+
+def test_a_step_taken_over_is_left_to_the_other(small, tiny, tmp_path, monkeypatch):
+    """We were taken for dead: our lease is gone, and the other process finishes the stage."""
+    plan = plan_of(small, tiny, "s_xnli")
+    stage = next(step.id for step in plan.steps.values() if step.kind == "train")
+    watch, store = Watch(), Store(tmp_path)
+
+    def overtaken(done, total, tokens):
+        (tmp_path / "leases" / f"{stage}.2").write_text("the other's, which is dead by now")
+        monkeypatch.undo()
+
+    monkeypatch.setattr(watch, "progress", overtaken)
+    outcome, _ = run(plan, small, tmp_path, watch=watch)
+    note = "taken over by another process while this one did not answer"
+    assert watch.notes == [("train s_nli (seed 1), for s_xnli", note)]
+    assert sorted(outcome.done) == sorted(plan.steps)
+    assert store.verify() == []
+
+
+# --- going on ----------------------------------------------------------------------------------
+
+
+def test_a_resumed_stage_says_where_it_goes_on(small, tiny, tmp_path, monkeypatch):
+    """Eight steps, interrupted at the second: a resume point is kept there."""
+    plan = plan_of(small, tiny, "s_xnli", options=Options(max_steps=8))
+    watch = Watch()
+
+    def stop(done, total, tokens):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(watch, "progress", stop)
+    with pytest.raises(KeyboardInterrupt):
+        run(plan, small, tmp_path, watch=watch)
+    assert watch.notes == []
+    _, watch = run(plan, small, tmp_path)
+    assert watch.notes == [("train s_nli (seed 1), for s_xnli", "resumed at step 2 of 8")]
 
 
 # --- which weights stay ------------------------------------------------------------------------
@@ -282,6 +389,18 @@ def test_keep_says_which_weights_stay(small, tiny, tmp_path, keep, stay):
     assert weights(plan, store) == stay
 
 
+def test_a_stage_that_retrieval_uses_as_it_is_counts_as_intermediate(small, tiny, tmp_path):
+    """Other targets can start from it, and do, in a later study."""
+    plan = plan_of(small, tiny, "s_nli | s_tatoeba", "s_squad | s_xquad", keep="intermediates")
+    run(plan, small, tmp_path)
+    store = Store(tmp_path)
+    stages = {s.label: s.id for s in plan.steps.values() if s.kind == "train"}
+    assert {label: store.weights_present(one) for label, one in stages.items()} == {
+        "train s_nli (seed 1)": True,
+        "train s_squad (seed 1)": False,
+    }
+
+
 def test_weights_are_evicted_after_their_last_need_and_no_later(small, tiny, tmp_path):
     plan = plan_of(small, tiny, *PATHS, keep="none")
     store, seen = Store(tmp_path), []
@@ -289,11 +408,11 @@ def test_weights_are_evicted_after_their_last_need_and_no_later(small, tiny, tmp
         plan, small, tmp_path, watch=Watch(lambda label: seen.append((label, weights(plan, store))))
     )
     assert seen == [
-        ("train s_nli (seed 1)", []),
-        ("train s_nli > s_tags (seed 1)", ["first"]),
+        ("train s_nli (seed 1), intermediate", []),
+        ("train s_nli > s_tags (seed 1), for s_tags", ["first"]),
         ("predict s_tags in 3 languages", ["first", "last"]),
         ("score s_tags in 3 languages", ["first"]),  # s_nli still waits for the other target
-        ("train s_nli > s_nli (seed 1)", ["first"]),
+        ("train s_nli > s_nli (seed 1), for s_xnli", ["first"]),
         ("predict s_xnli in 3 languages", ["last"]),
         ("score s_xnli in 3 languages", []),
     ]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from statistics import mean
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from xstilts.report import screen
 from xstilts.report.tables import _percent, _Scores, summary, tables
-from xstilts.tasks import TASKS, Catalogue
+from xstilts.tasks import SOURCES, TASKS, Catalogue, Data, Files, Hub
 
 CATALOGUE = Catalogue()
 
@@ -113,6 +114,21 @@ def test_the_line_below_tells_the_protocol(shown):
         "1,000 steps a stage; at most 50 rows a language"
     )
     assert "mean" not in "".join(last[:-1])  # of one language
+
+
+@pytest.mark.parametrize(
+    ("rows", "place"),
+    [
+        (Files(path="test-{lang}.csv", reader="csv", folder="sub"), "sub/test-{lang}.csv"),
+        (Hub(repo="org/data", split="test"), "org/data (test)"),
+    ],
+)
+def test_own_data_is_in_no_source_but_where_it_is(rows, place):
+    data = Data(train_on="mnli", evaluate=rows, split="test")
+    own = replace(TASKS["xnli"], name="mine", sources=dict.fromkeys(SOURCES, data))
+    scored = [row(0.5, target="mine", source="hub", trained_on="mnli", path="mine")]
+    ((_, _, foot),) = tables(scored, Catalogue([own]))
+    assert foot.startswith(f"model tiny; own data {place}, trained on mnli; seed 1")
 
 
 def test_layers_that_do_not_count_are_not_shown(shown):

@@ -19,7 +19,7 @@ def test_splits_by_their_usual_names():
     assert unsure == []
     found, unsure = guess.splits(["all"])
     assert found == {}
-    assert unsure == [f"which is the {role} split? all" for role in ("train", "select", "evaluate")]
+    assert unsure == [f"which is the {role} split? all" for role in ("train", "evaluate")]
 
 
 def test_a_known_pair_is_found_among_other_texts_and_ids():

@@ -294,6 +294,27 @@ def test_a_hub_that_does_not_answer(root, tmp_path):
     assert "cannot be reached (ConnectError): get online, or pin" in done.stdout
 
 
+@pytest.mark.parametrize("mirror", ["", "/data"])
+def test_a_hub_that_is_away_is_asked_once(root, tmp_path, mirror):
+    """The library alone would ask six times in 23 seconds, and say so on stderr each time."""
+    place = {"repo": "org/nli", "config": "de", "split": "test"}
+    clients = {"cache": tmp_path / "cache", "XSTILTS_MIRROR": mirror}
+    with HubServer(root) as server:
+        place["revision"] = server.head("datasets/org/nli")
+        calls = json.dumps([["rows", place, "de"]])
+        before = run_client(CLIENT, calls, endpoint=server.url, **clients)
+    away = run_client(CLIENT, calls, endpoint=server.url, **clients)
+    cached = run_client(CLIENT, calls, endpoint=server.url, HF_HUB_OFFLINE="1", **clients)
+    host = server.url.removeprefix("http://")
+    use = ", or use --source mirror" if mirror else ""
+    assert json.loads(away.stdout)["error"] == (
+        f'dataset "org/nli" at {place["revision"][:7]}: {host} cannot be reached (ConnectError): '
+        f"get online{use}, or set HF_HUB_OFFLINE=1 if it was read before"
+    )
+    assert away.stderr == ""
+    assert cached.stdout == before.stdout  # as the error says
+
+
 def test_a_folder_of_the_same_layout(root, ask, tmp_path):
     folder, moved = tmp_path / "org" / "nli", tmp_path / "moved" / "nli"
     shutil.copytree(root / "datasets/org/nli", folder)
@@ -322,7 +343,7 @@ def test_infer(root, ask):
     with HubServer(root) as server:
         asked = ask(server, *(["infer", {"repo": f"org/{name}"}, ""] for name in names))
     nli, reviews, pos, qa, choices, numbers = (one["answer"] for one in asked)
-    no_test = ["which is the select split? train", "which is the evaluate split? train"]
+    no_test = ["which is the evaluate split? train"]
     train = {"config": "default", "splits": {"train": "train"}}
     assert nli == {
         "config": "de",
@@ -330,10 +351,7 @@ def test_infer(root, ask):
         "format": "classification",
         "fields": {"text_a": "premise", "text_b": "hypothesis", "label": "label"},
         "labels": {"0": "entailment", "1": "neutral", "2": "contradiction"},
-        "unsure": [
-            "which configuration? this is de, of: de, sw",
-            "which is the select split? train, test",
-        ],
+        "unsure": ["which configuration? this is de, of: de, sw"],
     }
     assert reviews == train | {
         "format": "classification",

@@ -331,6 +331,7 @@ FILES = {
     "train.conll": "a B-X\nb O\n",
     "train.json": squad(q1="Kenya", q2=""),
     "train.txt": "a\n",
+    "grouped.csv": "sentence,intent,group\na,x,1\nb,y,1\nc,x,2\nd,y,2\n",
     "one.csv": "sentence,intent\nBook a table.,book\nBook it.,book\n",
     "empty.csv": "",
     "header.csv": "sentence,intent\n",
@@ -468,7 +469,27 @@ BAD = [
     ),
     (
         {"select": "0.0001%"},
-        ", line 7, select: found 0.0001%, expected a share that leaves rows to select",
+        # log(0.05) / log(1 - 0.000001), rounded up
+        (
+            ", line 7, select: found 0.0001%: of 2 rows none falls to select, which takes about "
+            "2,995,731 rows; write a larger share, or name a file"
+        ),
+    ),
+    (
+        {"select": "99%"},
+        # log(0.05) / log(0.99) = 298.07
+        (
+            ", line 7, select: found 99%: of 2 rows none falls to train, which takes about 299 "
+            "rows; write a smaller share, or name a file"
+        ),
+    ),
+    (
+        {"train": "grouped.csv", "select": "10%"},
+        # log(0.05) / log(0.9) = 28.4
+        (
+            ", line 7, select: found 10%: of 4 rows in 2 groups none falls to select, which takes "
+            "about 29 groups; write a larger share, or name a file"
+        ),
     ),
     (
         {"train": None, "select": "10%"},
@@ -653,9 +674,34 @@ def refusal(folder, text):
 @pytest.mark.parametrize(("changes", "said"), BAD)
 def test_a_mistake_in_a_task_file(tmp_path, changes, said):
     write(tmp_path, FILES)
+    assert refusal(tmp_path, task_file(changes)) == said
+
+
+def task_file(changes):
     values = {key: value for key, value in (BASE | changes).items() if value is not None}
-    text = "".join(f"{key}: {value}\n" for key, value in values.items())
-    assert refusal(tmp_path, text) == said
+    return "".join(f"{key}: {value}\n" for key, value in values.items())
+
+
+def test_paths_are_those_that_the_user_wrote(tmp_path, monkeypatch):
+    """Beside the task file: as short, or as long, as the way to it."""
+    write(tmp_path / "sub", FILES | {"intents.yaml": task_file({"train": "trian.csv"})})
+    for folder, name, place in (
+        (tmp_path / "sub", "intents.yaml", ""),
+        (tmp_path, "sub/intents.yaml", "sub/"),
+        (tmp_path, "./sub/../sub/intents.yaml", "sub/../sub/"),
+        (tmp_path, f"{tmp_path}/sub/intents.yaml", f"{tmp_path}/sub/"),
+    ):
+        monkeypatch.chdir(folder)
+        with pytest.raises(UserError, match="trian") as caught:
+            own.load(Path(name))
+        assert f"; there is no {place}trian.csv; did you mean" in str(caught.value)
+    write(tmp_path, {"sub/intents.yaml": task_file({})})
+    monkeypatch.chdir(tmp_path)
+    task = own.load(Path("sub/intents.yaml"))
+    assert task.sources["hub"].evaluate.place == "sub/test-{lang}.csv"
+    (tmp_path / "sub" / "train.csv").write_text("sentence,intent\na\n")
+    with pytest.raises(UserError, match=r"^sub/train\.csv line 2: 1 columns"):
+        examples(task, "train")
 
 
 @pytest.mark.parametrize(
@@ -701,9 +747,14 @@ def test_whatever_is_written_as_text_is_read_as_it_was(values):
 
 
 def test_a_task_file_that_cannot_be_read(tmp_path):
-    write(tmp_path, {"intents.yaml": "", "other.txt": ""})
-    with pytest.raises(UserError, match=r'intent\.yaml: no such file; did you mean "intents\.yaml'):
-        own.load(tmp_path / "intent.yaml")
+    write(tmp_path, {"intents.yaml": "", "other.txt": "", "study.yaml": ""})
+    for name, hint in (
+        ("intent", '; did you mean "intents.yaml"?'),
+        ("nofile", "; check the path"),
+    ):
+        with pytest.raises(UserError) as caught:
+            own.load(tmp_path / f"{name}.yaml")
+        assert str(caught.value) == f"{tmp_path}/{name}.yaml: no such file{hint}"
     with pytest.raises(UserError, match="Is a directory; expected a YAML file"):
         own.load(tmp_path)
     (tmp_path / "latin.yaml").write_bytes(b"name: caf\xe9\n")
@@ -770,10 +821,21 @@ select: 10%
 languages: [en]
 columns: {{text_a: text, label: label}}
 labels: {{bad: bad, good: good}}
-# ? which is the select split? train
 # ? which is the evaluate split? train
 """
     )
+
+
+def test_a_dataset_without_a_selection_split_is_complete_all_the_same(tmp_path, own_cache):
+    """A share of the training rows serves, and nothing is asked about it."""
+    rows = [{"text": f"t{n}", "label": "xy"[n % 2]} for n in range(60)]
+    files = {"train.jsonl": jsonl(*rows), "test.jsonl": jsonl(*rows[:2])}
+    write(tmp_path / "org" / "none", files)
+    task, text = own.from_hub(f"{tmp_path}/org/none")
+    assert text.startswith("name: org_none\n")  # the name none means something else
+    assert "select: 10%\n" in text
+    assert "#" not in text
+    assert task.sources["hub"].select == HoldOut(share=0.1)
 
 
 def test_a_test_split_without_labels_is_a_question(tmp_path, own_cache):
@@ -892,12 +954,19 @@ def test_the_examples_of_the_guide(tmp_path, files):
     assert data.train or data.evaluate
 
 
-def test_the_errors_in_the_guide_are_those_that_are_tested():
+def test_the_errors_in_the_guide_are_real(tmp_path, monkeypatch):
     section = GUIDE.read_text(encoding="utf-8").partition("## What the errors look like")[2]
     shown = re.search(r"```text\n(.*?)```", section, re.DOTALL)[1].splitlines()
-    known = {f"intents.yaml{said}".replace("FOLDER/", "") for _, said in BAD}
+    write(tmp_path, FILES)
+    monkeypatch.chdir(tmp_path)
+    met = set()
+    for changes, _ in BAD:
+        write(tmp_path, {"intents.yaml": task_file(changes)})
+        with pytest.raises(UserError) as caught:
+            own.load(Path("intents.yaml"))
+        met.add(f"xstilts: {caught.value}")
     assert len(shown) >= 5
-    assert set(shown) <= known
+    assert set(shown) <= met
 
 
 def test_the_tables_agree_with_the_other_rooms():

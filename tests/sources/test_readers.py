@@ -160,6 +160,14 @@ def test_the_side_that_is_not_utf_8_is_named(path):
         ),
         ("squad", True, '{"rows": []}', ": not SQuAD's JSON, no 'data'"),
         ("squad", True, '{"data": [{"title": "x"}]}', ": not SQuAD's JSON, no 'paragraphs'"),
+        (
+            *("squad", True, '{"data": ["x"]}'),
+            ": not SQuAD's JSON (string indices must be integers, not 'str')",
+        ),
+        (
+            *("squad", True, '{"data": [{"paragraphs": [{"context": "c", "qas": ["x"]}]}]}'),
+            ": not SQuAD's JSON ('str' object has no attribute 'get')",
+        ),
     ],
 )
 def test_broken_files(path, reader, header, content, message):

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from xstilts.errors import AbsentError, UserError
 from xstilts.formats.examples import Pair, Tagged
-from xstilts.sources import Sources, locate
-from xstilts.tasks import Data, Files, HoldOut, Task
+from xstilts.sources import Sources, hub, locate
+from xstilts.tasks import Data, Files, HoldOut, Hub, Task
 
 LABELS = ("no", "yes")
 PAIRS = Files(path="{lang}.tsv", reader="tsv", fields={"text_a": "a", "text_b": "b"})
@@ -167,10 +167,23 @@ def test_missing_columns_are_named(tmp_path, write):
     assert refusal(UserError, tmp_path, rows) == expected
 
 
-@pytest.mark.parametrize("split", ["train", "select", "evaluate"])
-def test_absent_splits(tmp_path, split):
-    with pytest.raises(AbsentError, match=f'^task "toy" has no {split} rows in this source$'):
-        Sources(tmp_path).examples(task(), Data(train_on="other"), split, "en")
+KEEPS_LAST = "take a recipe that keeps the last step, such as mini"
+
+
+@pytest.mark.parametrize(
+    ("name", "split", "hint"),
+    [
+        ("toy", "train", ""),
+        ("toy", "evaluate", ""),
+        ("toy", "select", f': add "select: 10%" to its task file, or {KEEPS_LAST}'),
+        ("xnli", "select", f": {KEEPS_LAST}"),  # a built-in task has no task file
+    ],
+)
+def test_absent_splits(tmp_path, name, split, hint):
+    asked = replace(task(), name=name)
+    with pytest.raises(AbsentError) as refused:
+        Sources(tmp_path).examples(asked, Data(train_on="other"), split, "en")
+    assert str(refused.value) == f'task "{name}" has no {split} rows in this source{hint}'
 
 
 # hold-outs
@@ -344,6 +357,17 @@ def test_both_sides_of_a_bitext_count(tmp_path, write):
     for english in ("one\n", "two\n"):
         write("x.eng", english)
         found.append(Sources(tmp_path).fingerprint(task("retrieval", ()), rows, "evaluate", "de"))
+    assert found[0] != found[1]
+
+
+def test_a_commit_of_the_hub_is_identity_and_is_remembered(monkeypatch):
+    """So it is told of every step, also where the task says none and the newest was asked for."""
+    data, found = Data(train=Hub(repo="org/name", split="train")), []
+    for commit in ("a" * 40, "b" * 40):
+        monkeypatch.setattr(hub, "resolve", lambda *_, revision=commit: {"revision": revision})
+        sources = Sources()
+        found.append(sources.fingerprint(task(), data, "train", "en"))
+        assert sources.commits == {"org/name": commit}
     assert found[0] != found[1]
 
 

@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from xstilts._version import __version__
-from xstilts.cli import catalogue, pretrain, run, store
+from xstilts.cli import catalogue, pretrain, run, scoring, store
 from xstilts.errors import UserError, suggest
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ app.command("run", epilog=EXAMPLES)(run.run)
 app.command("plan", epilog=EXAMPLES)(run.plan)
 app.command("pretrain")(pretrain.pretrain)
 app.command("corpus")(pretrain.corpus)
+app.command("score")(scoring.score)
 app.command("tasks")(catalogue.tasks)
 app.command("languages")(catalogue.languages)
 app.add_typer(store.app, name="store", cls=_Commands)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     import typer
 
     from xstilts.engines import Bench
+    from xstilts.models import Model
     from xstilts.plan import Plan
     from xstilts.study import Study
     from xstilts.tasks import Catalogue, Task
@@ -55,11 +57,11 @@ def plan(context: typer.Context, paths: list[str], tasks: Catalogue) -> Plan:
     Raises:
         UserError: if something of it is wrong, or nothing of it can be run.
     """
-    from xstilts import models, recipes
     from xstilts import plan as planning
-    from xstilts.sources import Sources
+    from xstilts import recipes
+    from xstilts.sources import Sources, mirror
 
-    _shell_trap(paths, tasks)
+    _shell_traps(paths, tasks)
     if not paths:
         raise UserError(
             f'{context.command_path} needs a path in quotes, as in "taxinli > xnli", or a study '
@@ -67,12 +69,15 @@ def plan(context: typer.Context, paths: list[str], tasks: Catalogue) -> Plan:
         )
     study = _study(context, paths)
     recipe = recipes.get(study.recipe)
+    sources = Sources.from_environment()
+    if study.source == "mirror" and sources.mirror:
+        mirror.check(sources.mirror)
     found = planning.build(
         study,
         recipe,
-        [models.find(name) for name in study.models],
+        _models(study),
         tasks,
-        Sources.from_environment(),
+        sources,
         allow_absent=_is_file(paths),  # a study lists what is absent; a path must be there
     )
     if not found.cells:
@@ -88,13 +93,27 @@ def _study(context: typer.Context, paths: list[str]) -> Study:
 
     if not _is_file(paths):
         once = tuple(dict.fromkeys(str(parse(path)) for path in paths))
-        return study.Study(name="run", paths=once, **_fields(context.params))
+        fields = _fields(context.params)
+        if "model" not in _given(context):
+            del fields["models"]  # the study's default is the option's
+        return study.Study(name="run", paths=once, **fields)
     if len(paths) > 1:
         raise UserError("a study file stands alone: leave the other paths out, or put them in it")
     declared = study.load(Path(paths[0]))
     fields = _fields({name: context.params[name] for name in _given(context)})
     options = declared.options.model_copy(update=fields.pop("options"))
     return declared.model_copy(update={**fields, "options": options})
+
+
+def _models(study: Study) -> list[Model]:
+    from xstilts import models
+
+    try:
+        return [models.find(name) for name in study.models]
+    except UserError as error:
+        if "models" in study.model_fields_set:
+            raise
+        raise UserError(f"no model was given, and the default is not there: {error}") from None
 
 
 def _is_file(paths: list[str]) -> bool:
@@ -156,10 +175,16 @@ def bench(store: Path, tasks: Catalogue | None, device: str, threads: int) -> Be
     )
 
 
-def _shell_trap(paths: list[str], tasks: Catalogue) -> None:
-    """``xstilts run mnli > xnli`` without quotes makes the shell write a file called xnli."""
+def _shell_traps(paths: list[str], tasks: Catalogue) -> None:
+    """Without quotes the shell takes ">" and "|" of a path for itself."""
     if sys.stdout.isatty() or not paths:
         return
+    given = " ".join(paths)
+    if _nobody_reads() and not any(mark in given for mark in ">|"):
+        raise UserError(
+            'nobody reads the output: if the shell took "|" as a pipe, put the path in quotes, as '
+            f'in "{given} | tatoeba"'
+        )
     try:
         target = Path("/proc/self/fd/1").readlink()
     except OSError:
@@ -168,6 +193,12 @@ def _shell_trap(paths: list[str], tasks: Catalogue) -> None:
     if is_task and target.is_file() and not target.stat().st_size:
         raise UserError(
             f'the shell took ">" as a redirection and is writing a file called {target.name}: '
-            f'put the path in quotes, as in "{" ".join(paths)} > {target.name}", and remove that '
-            "file"
+            f'put the path in quotes, as in "{given} > {target.name}", and remove that file'
         )
+
+
+def _nobody_reads() -> bool:
+    """Whether stdout is a pipe whose other end is closed, as after a command not found."""
+    poll = select.poll()
+    poll.register(1, 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))

@@ -11,13 +11,16 @@ import typer
 from xstilts.cli import asked
 from xstilts.cli.options import Debug, Json, TaskFiles
 from xstilts.report import screen
+from xstilts.tasks import TASKS
 
 if TYPE_CHECKING:
     from xstilts.tasks.base import Data, Task
 
 
 def tasks(
-    name: Annotated[str, typer.Argument(help="One task in full, or hf:org/dataset.")] = "",
+    name: Annotated[
+        str, typer.Argument(help="A task in full: its name, task file or hf:org/dataset.")
+    ] = "",
     task: TaskFiles = None,
     json_: Json = False,
     debug: Debug = False,  # noqa: ARG001 (read by main)
@@ -29,8 +32,11 @@ def tasks(
         _, text = own.from_hub(name.removeprefix("hf:"))
         sys.stdout.write(text)
         return 0
-    catalogue = asked.catalogue(task)
-    shown = [catalogue.get(name)] if name else list(catalogue)
+    if name.endswith((".yaml", ".yml")):
+        shown = list(asked.catalogue([*(task or []), name]))[-1:]
+    else:
+        catalogue = asked.catalogue(task)
+        shown = [catalogue.get(name)] if name else list(catalogue)
     if json_:
         sys.stdout.write(json.dumps([_document(one) for one in shown], ensure_ascii=False) + "\n")
     elif name:
@@ -93,11 +99,23 @@ def _roles(data: Data) -> dict[str, Any]:
 
 
 def _all(shown: list[Task]) -> None:
-    table = screen.grid("task", "format", ">languages", "sources", "~about")
+    table = screen.grid("task", "format", "languages", "~about")
     for one in shown:
-        sources = ", ".join(one.sources)
-        table.add_row(one.name, one.format, str(len(one.languages)), sources, screen.cut(one.about))
+        table.add_row(one.name, one.format, _languages(one), screen.cut(one.about))
     screen.show(table)
+
+
+def _languages(task: Task) -> str:
+    """How many languages a task has in each source: those of its test rows, if it has any."""
+    counts = {
+        source: len(data.languages or task.languages)
+        if data.evaluate
+        else len(data.train_languages)
+        for source, data in task.sources.items()
+    }
+    if task.name not in TASKS:  # the same in every source
+        return f"own data {max(counts.values())}"
+    return ", ".join(f"{source} {count}" for source, count in counts.items())
 
 
 def _one(task: Task) -> None:
@@ -108,16 +126,28 @@ def _one(task: Task) -> None:
         f"  labels     {', '.join(task.labels) or 'none'}",
         f"  languages  {' '.join(task.languages)}",
         f"  chance     {'not defined' if task.chance is None else f'{100 * task.chance:.1f} %'}",
-        f"  licence    {task.license}",
-        f"  described  {task.source_url}",
+        f"  licence    {task.license or 'not said'}",
     ]
-    for source, data in task.sources.items():
-        trained = data.train_on or ("its own rows" if data.train else "nothing")
-        scored = data.split if data.evaluate else "nothing"
-        codes = f" in {' '.join(data.languages)}" if data.languages else ""
-        lines.append(f"  {source:9}  trains on {trained}; evaluates {scored}{codes}")
-        if data.evaluate is not None and data.select == data.evaluate:
-            lines.append("             checkpoints are chosen on the rows it is evaluated on")
-        if data.note:
-            lines.append(f"             {data.note}")
+    if task.source_url:
+        lines.append(f"  described  {task.source_url}")
+    if task.name in TASKS:
+        for source, data in task.sources.items():
+            codes = f" in {' '.join(data.languages)}" if data.languages else ""
+            lines += _use(source, data, "its own rows", f"{data.split}{codes}")
+    else:  # the same in every source
+        data = next(iter(task.sources.values()))
+        trained, scored = (rows.place if rows else "" for rows in (data.train, data.evaluate))
+        lines += _use("own data", data, trained, scored)
     screen.show(*lines)
+
+
+def _use(source: str, data: Data, train: str, evaluate: str) -> list[str]:
+    """What a source's rows serve for."""
+    trained = data.train_on or (train if data.train else "nothing")
+    scored = evaluate if data.evaluate else "nothing"
+    lines = [f"  {source:9}  trains on {trained}; evaluates {scored}"]
+    if data.evaluate is not None and data.select == data.evaluate:
+        lines.append("             checkpoints are chosen on the rows it is evaluated on")
+    if data.note:
+        lines.append(f"             {data.note}")
+    return lines

@@ -73,7 +73,7 @@ Keep = Annotated[
     typer.Option(
         "--keep",
         metavar="WHICH",
-        help="Weights to keep: all, intermediates, none.",
+        help="Weights to keep: all, intermediates (what other targets can start from), none.",
         rich_help_panel=_WHERE,
     ),
 ]
@@ -118,7 +118,12 @@ MaxRows = Annotated[
     ),
 ]
 Json = Annotated[
-    bool, typer.Option("--json", help="One JSON document on stdout.", rich_help_panel=_OUTPUT)
+    bool,
+    typer.Option(
+        "--json",
+        help="One JSON document on stdout; none where a mistake stops it (exit code 2).",
+        rich_help_panel=_OUTPUT,
+    ),
 ]
 Debug = Annotated[
     bool,

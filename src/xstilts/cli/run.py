@@ -118,6 +118,7 @@ def _show(plan: Plan, store: Store, catalogue: Catalogue, outcome: Outcome, json
         document = {
             "scores": rows,
             "absent": plan.absent,
+            "notes": plan.notes,
             "failed": outcome.failures,
             "steps": {"done": len(outcome.done), "kept": len(outcome.kept)},
         }
@@ -128,6 +129,8 @@ def _show(plan: Plan, store: Store, catalogue: Catalogue, outcome: Outcome, json
                 show(*part, "")
     for path, reason in plan.absent.items():
         sys.stderr.write(f"not run: {path}: {reason}\n")
+    for path, note in plan.notes.items():
+        sys.stderr.write(f"note: {path}: {note}\n")
     if outcome.failures:
         sys.stderr.write(
             f"xstilts: failed steps: {len(outcome.failures)}; not run, as they need those: "

@@ -1,21 +1,26 @@
-"""``xstilts store``: look at finished work, check it, clear leftovers away."""
+"""``xstilts store``: look at finished work, check it, clear leftovers away, carry it elsewhere."""
 
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xstilts.cli.options import STORE, Debug, StoreFolder
+from xstilts.cli import asked
+from xstilts.cli.options import STORE, Debug, StoreFolder, TaskFiles
 from xstilts.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from xstilts.store import Store
 
 app = typer.Typer(
-    help="Finished work: list it, verify it, clear leftovers away.", no_args_is_help=True
+    help="Finished work: list it, verify it, clear leftovers away, carry it elsewhere.",
+    no_args_is_help=True,
 )
 
 
@@ -54,6 +59,103 @@ def gc(
     word = "would be freed" if dry_run else "freed"
     sys.stderr.write(f"{freed.bytes:,} bytes {word}\n")
     return 0
+
+
+@app.command("pack")
+def pack(
+    context: typer.Context,
+    out: Annotated[Path, typer.Argument(metavar="OUT.tar.zst", help="A file not there yet.")],
+    steps: Annotated[
+        list[str] | None, typer.Argument(metavar="[STEP]...", help="Ids, or how they begin.")
+    ] = None,
+    study: Annotated[
+        Path | None, typer.Option("--study", metavar="FILE", help="The steps of this study.")
+    ] = None,
+    task: TaskFiles = None,
+    weights: Annotated[
+        bool, typer.Option("--weights/--no-weights", help="With the models, or results alone.")
+    ] = True,
+    store: StoreFolder = STORE,
+    debug: Debug = False,  # noqa: ARG001
+) -> int:
+    """Write finished steps into one file, to merge elsewhere: all, those given, or a study's."""
+    from xstilts import store_pack
+
+    opened = _opened(store)
+    if study and steps:
+        raise UserError("store pack takes steps or --study, not both")
+    if study:
+        plan = asked.plan(context, [str(study)], asked.catalogue(task))
+        chosen = [step_id for step_id in plan.steps if opened.has(step_id)]
+    else:
+        chosen = _chosen(opened, steps or [])
+    if not chosen:
+        raise UserError(f'nothing to pack: no step of it is finished in "{opened.root}"')
+    with _bar("packing") as told:
+        number = store_pack.pack(opened, out, chosen, told, weights=weights)
+    size = out.stat().st_size
+    sys.stderr.write(f"{_counted(number, 'step')}, {size:,} bytes: merge them elsewhere by\n")
+    sys.stdout.write(f"xstilts store merge {out}\n")
+    return 0
+
+
+@app.command("merge")
+def merge(
+    source: Annotated[
+        Path, typer.Argument(metavar="FILE|FOLDER", help="A pack, or another store's folder.")
+    ],
+    store: StoreFolder = STORE,
+    debug: Debug = False,  # noqa: ARG001
+) -> int:
+    """Bring the finished steps of a pack, or of another store, into this one."""
+    from xstilts import store_pack
+    from xstilts.store import Store
+
+    with _bar("merging") as told:
+        merged = store_pack.merge(Store(store), source, told)
+    for step_id, why in merged.refused.items():
+        sys.stdout.write(f"refused: {step_id}: {why}\n")
+    sys.stderr.write(
+        f"{_counted(len(merged.added), 'step')} added, {len(merged.kept)} here before, "
+        f"{len(merged.restored)} had their weights brought back, {len(merged.refused)} refused\n"
+    )
+    return 2 if merged.refused else 0
+
+
+def _chosen(store: Store, asked_for: list[str]) -> list[str]:
+    """The steps that the beginnings of their ids stand for; all without any.
+
+    Raises:
+        UserError: if one stands for no step, or for several.
+    """
+    ids = [one.id for one in store.ls()]
+    if not asked_for:
+        return ids
+    found: dict[str, None] = {}
+    for beginning in asked_for:
+        matches = [one for one in ids if one.startswith(beginning)]
+        if len(matches) != 1:
+            raise UserError(
+                f'"{beginning}" is how {_counted(len(matches), "step")} of "{store.root}" begin; '
+                "give more of one id (xstilts store ls shows them)"
+            )
+        found[matches[0]] = None
+    return list(found)
+
+
+@contextmanager
+def _bar(label: str) -> Iterator[Callable[[int, int], object]]:
+    """A bar of bytes on a terminal; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
+
+    columns = (BarColumn(20), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _opened(folder: Path) -> Store:

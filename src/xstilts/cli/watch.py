@@ -56,15 +56,19 @@ class Lines:
             self._said = self._last.at
             self.say(f"{self._label}: {rate(self._first, self._last)}")
 
+    def note(self, text: str) -> None:
+        """Something to know of the group."""
+        self.say(f"{self._label}: {text}")
+
     def end(self, label: str, seconds: float) -> None:
-        """The group is finished."""
+        """The group is finished: every number that is counted has a line."""
         del label
-        if seconds >= 1:
-            self.say(f"{self._label}: done in {clock(seconds)}")
+        self.note(f"done in {clock(seconds)}")
 
     def failed(self, step: Step, reason: str) -> None:
         """A step failed."""
-        self.say(f"failed: {step.label} ({step.id}): {' '.join(reason.split())}")
+        place = self._label.partition(" ")[0]
+        self.say(f"{place} failed: {step.label} ({step.id}): {' '.join(reason.split())}")
 
     def _count(self, done: int, total: int, tokens: int) -> None:
         goes_on = total == self._last.total and done > self._last.done

@@ -1,9 +1,10 @@
-"""Token shards: a cleaned corpus as flat arrays of two-byte token ids, memory-mapped.
+"""Token shards: a cleaned corpus as flat arrays of token ids, memory-mapped.
 
-Files (``.npy``): ``mono_ids`` uint16 ``[T]`` and ``mono_offsets`` int64 ``[S+1]`` (sentences, one
-language after the other), ``mono_language`` int16 ``[S]``; ``parallel_ids``, ``parallel_offsets``,
-``parallel_language`` alike for all sides of all rows, ``parallel_rows`` int64 ``[R+1]`` (row ``r``
-is sides ``rows[r]`` to ``rows[r+1]``). ``languages.json`` names the languages. No special tokens.
+Files (``.npy``): ``mono_ids`` ``[T]``, uint16 or, for larger vocabularies, uint32;
+``mono_offsets`` int64 ``[S+1]`` (sentences, one language after the other); ``mono_language`` int16
+``[S]``; ``parallel_ids``, ``parallel_offsets``, ``parallel_language`` alike for all sides of all
+rows; ``parallel_rows`` int64 ``[R+1]`` (row ``r`` is sides ``rows[r]`` to ``rows[r+1]``).
+``languages.json`` names the languages. No special tokens.
 """
 
 from __future__ import annotations
@@ -41,10 +42,10 @@ class Shards:
     """
 
     languages: tuple[str, ...]
-    mono_ids: NDArray[np.uint16]
+    mono_ids: NDArray[np.unsignedinteger]
     mono_offsets: NDArray[np.int64]
     mono_language: NDArray[np.int16]
-    parallel_ids: NDArray[np.uint16]
+    parallel_ids: NDArray[np.unsignedinteger]
     parallel_offsets: NDArray[np.int64]
     parallel_language: NDArray[np.int16]
     parallel_rows: NDArray[np.int64]
@@ -60,10 +61,10 @@ class Shards:
         for first, last in zip(self.parallel_rows, self.parallel_rows[1:], strict=False):
             yield [self.side(side) for side in range(first, last)]
 
-    def frequencies(self) -> NDArray[np.int64]:
-        """How often each token occurs, ``[65536]``."""
-        mono = np.bincount(self.mono_ids, minlength=2**16)
-        return mono + np.bincount(self.parallel_ids, minlength=2**16)
+    def frequencies(self, vocabulary: int) -> NDArray[np.int64]:
+        """How often each token occurs, ``[V]``."""
+        both = (self.mono_ids, self.parallel_ids)
+        return sum(np.bincount(ids, minlength=vocabulary) for ids in both)  # type: ignore[return-value]
 
     def side(self, number: int) -> NDArray[np.int32]:
         """The token ids of one side of a parallel row."""
@@ -114,7 +115,8 @@ class _Writer:
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
-        self._ids: list[NDArray[np.uint16]] = []
+        self._dtype = np.uint16 if tokenizer.get_vocab_size() <= 2**16 else np.uint32
+        self._ids: list[NDArray[np.unsignedinteger]] = []
         self._lengths: list[int] = []
         self._language: list[int] = []
         self.tokens: Counter[int] = Counter()
@@ -126,14 +128,14 @@ class _Writer:
             piece = texts[start : start + CHUNK]
             found = self._tokenizer.encode_batch_fast(piece, add_special_tokens=False)
             for code, text, one in zip(codes[start : start + CHUNK], piece, found, strict=True):
-                self._ids.append(np.array(one.ids, np.uint16))
+                self._ids.append(np.array(one.ids, self._dtype))
                 self._lengths.append(len(one.ids))
                 self._language.append(code)
                 self.tokens[code] += len(one.ids)
                 self.characters[code] += len(text)
 
     def save(self, out: Path, name: str) -> None:
-        ids = np.concatenate(self._ids) if self._ids else np.zeros(0, np.uint16)
+        ids = np.concatenate(self._ids) if self._ids else np.zeros(0, self._dtype)
         np.save(out / f"{name}_ids.npy", ids)
         np.save(out / f"{name}_offsets.npy", np.cumsum([0, *self._lengths], dtype=np.int64))
         np.save(out / f"{name}_language.npy", np.array(self._language, np.int16))

@@ -23,16 +23,6 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 SPECIALS = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
-# What transformers calls them.
-SPECIAL_NAMES = {
-    "bos_token": "<s>",
-    "cls_token": "<s>",
-    "pad_token": "<pad>",
-    "eos_token": "</s>",
-    "sep_token": "</s>",
-    "unk_token": "<unk>",
-    "mask_token": "<mask>",
-}
 # Scripts written without spaces between words.
 UNSPACED = ("Han", "Hiragana", "Katakana", "Thai", "Lao", "Khmer", "Myanmar", "Tibetan")
 # The ``▁`` that says nothing: before these scripts and before punctuation (ASCII symbols included,

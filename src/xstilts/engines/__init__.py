@@ -25,6 +25,9 @@ class Watcher(Protocol):
     def progress(self, done: int, total: int, tokens: int) -> None:
         """How far the group under way is."""
 
+    def note(self, text: str) -> None:
+        """Something to know of the group under way, such as where it was resumed."""
+
     def end(self, label: str, seconds: float) -> None:
         """The group under way is finished."""
 

@@ -1,4 +1,4 @@
-"""What remains to be done of a plan, and which steps belong together.
+"""What remains to be done of a plan, which steps belong together, and what to call them.
 
 All languages of a task with the same weights and options are one group: the model is loaded once
 and the languages share one sorted stream.
@@ -16,22 +16,24 @@ if TYPE_CHECKING:
 
 
 def remaining(plan: Plan, store: Store) -> list[Step]:
-    """The steps to run, parents first: scores that are not there, and what they need.
+    """The steps to run, parents first: predictions and scores not there, and what they need.
 
-    Weights are needed only by steps that are not finished. Where they were evicted, or never
-    were here, their stage is trained (again): the same inputs give the same weights.
+    Weights are needed only by steps that are not finished. Where they were evicted, damaged, or
+    never were here, their stage is trained (again): the same inputs give the same weights.
     """
     needed: set[str] = set()
     for step in reversed(plan.steps.values()):  # children first: a need travels up the path
         children = plan.children(step.id)
-        if children and not any(child.id in needed for child in children):
+        if step.kind == "train" and children and not any(child.id in needed for child in children):
             continue
-        there = store.has(step.id)
-        if there and children and step.kind == "train":
-            there = store.weights_present(step.id)
-        if not there:
+        if not (is_there(step, store) if children else store.sound(step.id)):
             needed.add(step.id)
     return [step for step in plan.steps.values() if step.id in needed]
+
+
+def is_there(step: Step, store: Store) -> bool:
+    """Whether a step's files can be read: it is finished and its weights were not evicted."""
+    return store.sound(step.id) and (step.kind != "train" or store.weights_present(step.id))
 
 
 def grouped(steps: list[Step]) -> list[list[Step]]:
@@ -54,3 +56,31 @@ def grouped(steps: list[Step]) -> list[list[Step]]:
         group_of[step.id] = key
         groups.setdefault(key, []).append(step)
     return list(groups.values())
+
+
+def is_intermediate(plan: Plan, stage: Step) -> bool:
+    """Whether more is made of a stage than its heads' answers: further training, or retrieval."""
+    below = plan.children(stage.id)
+    return any(one.kind == "train" or one.inputs["head"] is None for one in below)
+
+
+def purpose(plan: Plan, stage: Step) -> str:
+    """What a stage is for: ``intermediate``, or ``for`` the targets that its heads answer.
+
+    It may be both: equal work is done once, and XQuAD's stage is SQuAD's before another target.
+    """
+    heads = [one.inputs for one in plan.children(stage.id) if one.kind == "predict"]
+    targets = dict.fromkeys(one["task"] for one in heads if one["head"] is not None)
+    parts = ["intermediate"] if is_intermediate(plan, stage) else []
+    parts += [f"for {', '.join(targets)}"] if targets else []
+    return " and ".join(parts)
+
+
+def title(plan: Plan, group: list[Step]) -> str:
+    """A group in a few words."""
+    first = group[0]
+    if first.kind == "train":
+        return f"{first.label}, {purpose(plan, first)}"
+    if len(group) == 1:
+        return first.label
+    return f"{first.kind} {first.label.split()[1]} in {len(group)} languages"

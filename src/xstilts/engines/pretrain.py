@@ -9,12 +9,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from xstilts.engines.desk import settle
 from xstilts.engines.local import provenance
 from xstilts.errors import UserError
 from xstilts.identity import file_sha256, fingerprint
 from xstilts.pretraining import BUDGET
 from xstilts.steps import CODE_VERSIONS
-from xstilts.steps.desk import Desk
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
     from xstilts.corpus.shards import Shards
     from xstilts.engines import Bench, Watcher
+    from xstilts.model.tokenizer import LoadedTokenizer
+    from xstilts.models import Model
     from xstilts.pretraining import Pretraining
+    from xstilts.steps.desk import Desk
     from xstilts.store import Finished
     from xstilts.store_work import WorkArea
 
@@ -39,17 +42,12 @@ def pretrain(config: Pretraining, corpus: Path, bench: Bench, watcher: Watcher) 
         watcher: told how far it is.
 
     Raises:
-        UserError: if the corpus is not there, or the loss stops being a number.
+        UserError: if the corpus or the encoder to continue is not there, or the loss stops being
+            a number.
     """
-    desk = Desk(
-        catalogue=bench.catalogue,
-        sources=bench.sources,
-        device=bench.device,
-        token_budget=bench.token_budget,
-        checkpoint_seconds=bench.checkpoint_seconds,
-        progress=watcher.progress,
-    )
-    shards = _shards(config, corpus, bench, watcher, desk)
+    continued = _continued(config)
+    desk = settle(bench, watcher)
+    shards = _shards(config, continued, corpus, bench, watcher, desk)
     # Defaults stay out, so that a new key of the file leaves old runs what they are.
     declared = config.model_dump(mode="json", exclude_defaults=True)
     inputs = {
@@ -58,29 +56,24 @@ def pretrain(config: Pretraining, corpus: Path, bench: Bench, watcher: Watcher) 
         "tokenizer": file_sha256(shards.path("tokenizer.json")),
         "config": declared,
     }
+    if continued is not None:
+        inputs["start"] = continued.fingerprint
     step_id = fingerprint(["pretrain", CODE_VERSIONS["pretrain"], inputs])
     if bench.store.has(step_id):
         return bench.store.open(step_id)
-    import torch
-
     from xstilts.corpus.shards import Shards
     from xstilts.model import encoder
-    from xstilts.model.memory import keep_freed_memory
     from xstilts.steps import pretrain
 
-    keep_freed_memory()
-    if bench.threads:
-        torch.set_num_threads(bench.threads)
     shared = {key: value for key, value in declared.items() if key not in ("name", *BUDGET)}
     trunk = fingerprint(["trunk", CODE_VERSIONS["pretrain"], inputs | {"config": shared}])
-
     opened = Shards.open(shards.path("languages.json").parent)
     watcher.begin(f"pretrain {config.name}", 2, 2)
     started = time.monotonic()
     with bench.store.writing(step_id) as folder:
         last = bench.store.work(step_id)
         points = _Points(bench.store.work(trunk), last, config.steps - config.falling_steps)
-        start = _start(config, opened)
+        start = _start(config, continued, opened, shards.folder)
         result = pretrain.pretrain(config, opened, shards.folder, start, folder, points, desk)
         record = {
             "kind": "train",
@@ -95,15 +88,27 @@ def pretrain(config: Pretraining, corpus: Path, bench: Bench, watcher: Watcher) 
     return finished
 
 
+def _continued(config: Pretraining) -> Model | None:
+    """The encoder that the run goes on from; None for a new one."""
+    from xstilts import models
+
+    return None if config.start in ("random", "factorised") else models.find(config.start)
+
+
 def _shards(
-    config: Pretraining, corpus: Path, bench: Bench, watcher: Watcher, desk: Desk
+    config: Pretraining,
+    continued: Model | None,
+    corpus: Path,
+    bench: Bench,
+    watcher: Watcher,
+    desk: Desk,
 ) -> Finished:
     files = sorted([*(corpus / "text").glob("*.txt"), *corpus.glob("parallel.jsonl")])
     if not files:
         raise UserError(f"{corpus} holds no text/*.txt and no parallel.jsonl: build a corpus first")
     inputs: dict[str, Any] = {
         "corpus": fingerprint({str(p.relative_to(corpus)): file_sha256(p) for p in files}),
-        "tokenizer": config.tokenizer.model_dump(),
+        "tokenizer": config.tokenizer.model_dump() if continued is None else continued.fingerprint,
         "languages": sorted(config.languages),
         "alpha": config.alpha,
         "seed": config.seed,
@@ -111,27 +116,19 @@ def _shards(
     step_id = fingerprint(["shards", CODE_VERSIONS["shards"], inputs])
     if bench.store.has(step_id):
         return bench.store.open(step_id)
-    from transformers import PreTrainedTokenizerFast
-
-    from xstilts.corpus import shards, vocabulary
+    from xstilts.corpus import shards
 
     watcher.begin("tokenizer and shards", 1, 2)
     started = time.monotonic()
     with bench.store.writing(step_id) as folder:
-        size = config.tokenizer
-        lines = vocabulary.sample_lines(
-            corpus, config.languages, size.sample_lines, config.alpha, config.seed
-        )
-        tokenizer = vocabulary.train_tokenizer(lines, size.vocabulary)
-        PreTrainedTokenizerFast(
-            tokenizer_object=tokenizer, **vocabulary.SPECIAL_NAMES
-        ).save_pretrained(folder)
-        result = shards.build(corpus, tokenizer, folder, config.languages)
+        tokenizer = _tokenizer(config, continued, corpus)
+        watcher.note(f"tokenizer ready after {time.monotonic() - started:.0f} s")
+        tokenizer.save(folder)
         record = {
             "kind": "shards",
             "inputs": inputs,
             "provenance": provenance(desk),
-            "result": result,
+            "result": shards.build(corpus, tokenizer.backend, folder, config.languages),
             "evictable": [],
         }
         finished = bench.store.finish(step_id, folder, record)
@@ -139,28 +136,33 @@ def _shards(
     return finished
 
 
-def _start(config: Pretraining, shards: Shards) -> Any:
+def _tokenizer(config: Pretraining, continued: Model | None, corpus: Path) -> LoadedTokenizer:
+    from xstilts.corpus import vocabulary
+    from xstilts.model import tokenizer
+
+    if continued is not None:
+        return tokenizer.load(continued.location, continued.revision)
+    size = config.tokenizer
+    lines = vocabulary.sample_lines(
+        corpus, config.languages, size.sample_lines, config.alpha, config.seed
+    )
+    return tokenizer.wrap(vocabulary.train_tokenizer(lines, size.vocabulary))
+
+
+def _start(config: Pretraining, continued: Model | None, shards: Shards, folder: Path) -> Any:
     """An encoder to continue, embeddings float32 ``[V, H]``, or None for a random start."""
+    from xstilts.model import encoder, tokenizer
+
+    if continued is not None:
+        return encoder.load(continued.location, continued.revision)
     if config.start == "random":
         return None
-    if config.start != "factorised":
-        from xstilts.model import encoder
-
-        return encoder.load(config.start)
-    import numpy as np
-
     from xstilts.steps.factorise import factorise
 
-    special = np.zeros(config.tokenizer.vocabulary, bool)
-    special[:5] = True
-    found = factorise(
-        shards.rows(),
-        config.tokenizer.vocabulary,
-        config.model.hidden_size,
-        special=special,
-        seed=config.seed,
-    )
-    return found.embeddings
+    special = tokenizer.load(folder).special
+    width = config.model.hidden_size
+    rows = shards.rows()
+    return factorise(rows, len(special), width, special=special, seed=config.seed).embeddings
 
 
 class _Points:

@@ -32,7 +32,7 @@ def new_encoder(
         config: shape and dropout.
         vocabulary: V.
         embeddings: ``[V, H]``, or None.
-        frequencies: ``[V or more]``, how often each token occurs in the corpus.
+        frequencies: ``[V]``, how often each token occurs in the corpus.
     """
     shape = config.model.model_dump()
     hidden = shape["hidden_size"]
@@ -59,6 +59,6 @@ def new_encoder(
             table.copy_(torch.where(norms > 0, scaled, table))
         head = network.get_output_embeddings()
         if head is not None and head.bias is not None:
-            counts = torch.from_numpy(frequencies[:vocabulary]).float() + 1
+            counts = torch.from_numpy(frequencies).float() + 1
             head.bias.copy_((counts / counts.sum()).log())
     return Encoder(network)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from xstilts.errors import UserError
 
@@ -15,6 +15,18 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
     from tokenizers import Tokenizer
+
+
+# What transformers calls the special tokens of XLM-R, which ours are named after.
+SPECIAL_NAMES = {
+    "bos_token": "<s>",
+    "cls_token": "<s>",
+    "pad_token": "<pad>",
+    "eos_token": "</s>",
+    "sep_token": "</s>",
+    "unk_token": "<unk>",
+    "mask_token": "<mask>",
+}
 
 
 @dataclass(frozen=True)
@@ -50,14 +62,29 @@ def load(folder: Path | str, revision: str | None = None) -> LoadedTokenizer:
         raise UserError(
             f"cannot load the tokenizer of {folder}: {error!s:.160}".splitlines()[0]
         ) from error
+    loaded = _of(found)
+    if loaded is None:
+        raise UserError(f"the tokenizer of {folder} has no fast form: convert it to tokenizer.json")
+    if loaded.special.all():  # where there are no tokenizer files, transformers makes an empty one
+        raise UserError(f"the tokenizer of {folder} has no vocabulary: tokenizer.json is missing")
+    return loaded
+
+
+def wrap(tokenizer: Tokenizer) -> LoadedTokenizer:
+    """A tokenizer of one's own, with the special tokens of XLM-R."""
+    loaded = _of(PreTrainedTokenizerFast(tokenizer_object=tokenizer, **SPECIAL_NAMES))
+    assert loaded is not None
+    return loaded
+
+
+def _of(found: Any) -> LoadedTokenizer | None:
+    """The three forms of a transformers tokenizer; None where it has no fast one."""
     backend = getattr(found, "backend_tokenizer", None)
     if backend is None:
-        raise UserError(f"the tokenizer of {folder} has no fast form: convert it to tokenizer.json")
+        return None
     backend.no_truncation()
     backend.no_padding()
     special = np.zeros(max(len(found), backend.get_vocab_size(with_added_tokens=True)), bool)
     special[list(found.all_special_ids)] = True
-    if special.all():  # where a folder has no tokenizer files, transformers makes an empty one
-        raise UserError(f"the tokenizer of {folder} has no vocabulary: tokenizer.json is missing")
     mask = found.mask_token_id
     return LoadedTokenizer(backend, -1 if mask is None else mask, special, found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from xstilts.engines.groups import grouped, remaining
+from xstilts.engines.groups import grouped, purpose, remaining
 from xstilts.report import screen
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def document(plan: Plan, store: Store) -> dict[str, Any]:
         ],
         "cells": len(plan.cells),
         "absent": plan.absent,
+        "notes": plan.notes,
     }
 
 
@@ -61,7 +62,8 @@ def _grow(tree: Tree, ids: list[str], plan: Plan, left: set[str]) -> None:
         first = group[0]
         if first.kind == "train":
             last = first.label.removeprefix("train ").rpartition(" > ")[2]  # the tree has the rest
-            branch = tree.add(f"train {last}  {first.id}  {_state(group, left)}")
+            what = f"train {last}  {purpose(plan, first)}"
+            branch = tree.add(f"{what}  {first.id}  {_state(group, left)}")
             _grow(branch, [step.id for step in plan.children(first.id)], plan, left)
         else:
             scored = [score for step in group for score in plan.children(step.id)]
@@ -82,6 +84,7 @@ def _languages(group: list[Step]) -> str:
 
 def _sums(plan: Plan, left: set[str]) -> list[str]:
     lines = [f"not run: {path}: {reason}" for path, reason in plan.absent.items()]
+    lines += [f"note: {path}: {note}" for path, note in plan.notes.items()]
     kinds = Counter(step.kind for step in plan.steps.values())
     todo = Counter(step.kind for step in plan.steps.values() if step.id in left)
     parts = [f"{todo[kind]} of {n} {kind} steps" for kind, n in kinds.items() if todo[kind]]

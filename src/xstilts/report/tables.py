@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from xstilts import languages
 from xstilts.report.screen import grid
+from xstilts.tasks import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -53,7 +54,7 @@ class _Scores:
         """How the numbers came about, in one line."""
         first = self.first
         trained = f", trained on {first['trained_on']}" if first["trained_on"] else ""
-        parts = [f"model {first['model']}", f"{first['source']}, {first['split']} split{trained}"]
+        parts = [f"model {first['model']}", f"{self._data}{trained}"]
         parts.append(_seeds(self.seeds))
         if self.task.chance:
             parts.append(f"chance {100 * self.task.chance:.1f}")
@@ -64,6 +65,15 @@ class _Scores:
         if first["max_eval_rows"]:
             parts.append(f"at most {first['max_eval_rows']:,} rows a language")
         return "; ".join(parts)
+
+    @property
+    def _data(self) -> str:
+        """Where the rows that were scored are; a user's own are in no source but their files."""
+        source = self.first["source"]
+        rows = self.task.sources[source].evaluate
+        if self.task.name in TASKS or rows is None:
+            return f"{source}, {self.first['split']} split"
+        return f"own data {rows.place}"
 
 
 def tables(

@@ -14,8 +14,9 @@ from xstilts import languages
 from xstilts.errors import AbsentError, UserError
 from xstilts.formats.examples import BadRowError, example
 from xstilts.identity import file_sha256, fingerprint, stream_seed
-from xstilts.sources import readers
-from xstilts.tasks.base import Files, HoldOut, Hub, Rows
+from xstilts.sources import groups, readers
+from xstilts.tasks import TASKS
+from xstilts.tasks.base import Files, HoldOut, Hub, Joined, Rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,15 +29,18 @@ Split = Literal["train", "select", "evaluate"]
 
 @dataclass
 class Sources:
-    """Opens rows. One object a run; it remembers the fingerprints of files it has hashed.
+    """Opens rows. One object a run; it remembers the files it has hashed and groups it has read.
 
     Attributes:
-        mirror: the folder of the datasets' original files, for source ``mirror``. Paths of a
-            user's own files are absolute and do not need it.
+        mirror: the folder of the datasets' original files, for source ``mirror``. A user's own
+            files have a folder of their own.
+        commits: dataset of the hub -> the commit that its rows were read at.
     """
 
     mirror: Path | None = None
+    commits: dict[str, str] = field(default_factory=dict)
     _hashes: dict[tuple[Path, int, int], str] = field(default_factory=dict, repr=False)
+    _groups: dict[str, dict[str, str]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def from_environment(cls) -> Sources:
@@ -50,8 +54,10 @@ class Sources:
         Raises:
             UserError: if there is no such split, or a file or row is not as it should be.
         """
-        rows, hold_out = locate(task, data, split)
-        found = list(self._examples(task, rows, language))
+        rows, hold_out = locate(task, data, split, language)
+        found = self._grouped(task, rows, language)
+        if split == "evaluate" and task.parallel:
+            found = groups.named(found, self._group_names(task, data))
         if hold_out is not None:
             found = [
                 one
@@ -64,29 +70,61 @@ class Sources:
             raise UserError(f'task "{task.name}" has no {split} rows in {language}: {why}')
         return found
 
+    def _group_names(self, task: Task, data: Data) -> dict[str, str]:
+        """Id -> group of a translated test set, as its first language says."""
+        first = _first_language(task, data)
+        key = self.fingerprint(task, data, "evaluate", first)
+        if key not in self._groups:
+            rows = self._grouped(task, locate(task, data, "evaluate")[0], first)
+            self._groups[key] = {one.id: one.group for one in rows}
+        return self._groups[key]
+
+    def _grouped(self, task: Task, rows: Rows | Joined, language: str) -> list[Example]:
+        if isinstance(rows, Joined):
+            parts = enumerate(rows.parts, start=1)
+            found = [one for n, part in parts for one in self._examples(task, part, language, n)]
+        else:
+            found = list(self._examples(task, rows, language))
+        return groups.tied(found, task.tied_by) if task.tied_by else found
+
     def fingerprint(self, task: Task, data: Data, split: Split, language: str) -> str:
         """The identity of a split's rows: content of the files and how columns are read.
 
         Raises:
             UserError: as ``examples``.
         """
-        rows, hold_out = locate(task, data, split)
+        rows, hold_out = locate(task, data, split, language)
+        reading: dict[str, Any] = {
+            "task_labels": list(task.labels),
+            "hold_out": [hold_out.share, split] if hold_out else None,
+        }
+        if task.tied_by:
+            reading["tied_by"] = list(task.tied_by)
+        first = _first_language(task, data)
+        if split == "evaluate" and task.parallel and language != first:
+            reading["groups"] = self.fingerprint(task, data, split, first)
+        if isinstance(rows, Joined):
+            return fingerprint([[*self._content(part, language), reading] for part in rows.parts])
+        content, columns = self._content(rows, language)
+        return fingerprint([content, columns | reading])
+
+    def _content(self, rows: Rows, language: str) -> tuple[Any, dict[str, Any]]:
+        """What identifies the rows of one place, and how their columns are read."""
         if isinstance(rows, Hub):
             from xstilts.sources import hub
 
             content: Any = hub.resolve(rows, language)
+            self.commits[rows.repo] = content["revision"]
         else:
             content = [self._sha256(path) for path in self._paths(rows, language)]
-        reading = {
+        columns = {
             "fields": dict(rows.fields),
             "labels": dict(rows.labels),
             "adapt": rows.adapt.__name__ if rows.adapt else None,
-            "task_labels": list(task.labels),
-            "hold_out": [hold_out.share, split] if hold_out else None,
         }
-        return fingerprint([content, reading])
+        return content, columns
 
-    def _examples(self, task: Task, rows: Rows, language: str) -> Iterator[Example]:
+    def _examples(self, task: Task, rows: Rows, language: str, part: int = 0) -> Iterator[Example]:
         seen: dict[str, int] = {}
         where = self._where(rows, language)
         for number, raw in enumerate(self._raw(rows, language)):
@@ -94,7 +132,7 @@ class Sources:
                 fields = _fields(rows, raw)
                 if fields is None:
                     continue
-                name = str(fields.get("id", number))
+                name = f"{part}:" * bool(part) + str(fields.get("id", number))
                 seen[name] = seen.get(name, 0) + 1
                 if seen[name] > 1:  # some official files repeat ids
                     name = f"{name}#{seen[name]}"
@@ -102,10 +140,10 @@ class Sources:
             except BadRowError as error:
                 raise UserError(f"{where}, row {number + 1}: {error}") from None
 
-    def _where(self, rows: Rows, language: str) -> str:
+    def _where(self, rows: Rows | Joined, language: str) -> str:
         """What messages call the place that the rows come from."""
-        if isinstance(rows, Hub):
-            return f"{rows.repo} ({rows.split})"
+        if not isinstance(rows, Files):
+            return rows.place
         return str(self._paths(rows, language)[0])
 
     def _raw(self, rows: Rows, language: str) -> Iterator[dict[str, Any]]:
@@ -118,13 +156,18 @@ class Sources:
     def _paths(self, rows: Files, language: str) -> list[Path]:
         """The files of one split in one language, which are there; the English side comes last."""
         name = rows.path.format(lang=language, tatoeba=languages.get(language).tatoeba)
-        if self.mirror is None and not Path(name).is_absolute():
+        folder = self.mirror if rows.folder is None else Path(rows.folder)
+        if folder is None and not Path(name).is_absolute():
             raise UserError(
                 "source mirror needs XSTILTS_MIRROR, the folder of the datasets' original files: "
                 "set it, or use --source hub"
             )
-        path = (self.mirror or Path()) / name
-        paths = [path, path.with_suffix(".eng")] if rows.reader == "parallel" else [path]
+        path = (folder or Path()) / name
+        beside = {
+            "parallel": [path.with_suffix(".eng")],
+            "supertags": [path.with_name(readers.SUPERTAG_NUMBERS)],
+        }
+        paths = [path, *beside.get(rows.reader, [])]
         for one in paths:
             if not one.is_file():
                 raise AbsentError(f"no file {one}: check the source's folder")
@@ -138,8 +181,10 @@ class Sources:
         return self._hashes[key]
 
 
-def locate(task: Task, data: Data, split: Split) -> tuple[Rows, HoldOut | None]:
-    """Where the split's rows are, and what part of them it is.
+def locate(
+    task: Task, data: Data, split: Split, language: str = "en"
+) -> tuple[Rows | Joined, HoldOut | None]:
+    """Where the split's rows are in a language, and what part of them it is.
 
     Raises:
         UserError: if the task has no such split in this source.
@@ -147,10 +192,27 @@ def locate(task: Task, data: Data, split: Split) -> tuple[Rows, HoldOut | None]:
     rows = {"train": data.train, "select": data.select, "evaluate": data.evaluate}[split]
     if isinstance(rows, HoldOut):
         rows = data.train
+    if split == "train" and language != "en" and data.translated is not None:
+        rows = data.translated
     if rows is None:
-        raise AbsentError(f'task "{task.name}" has no {split} rows in this source')
+        raise AbsentError(
+            f'task "{task.name}" has no {split} rows in this source{_hint(task, split)}'
+        )
     hold_out = data.select if isinstance(data.select, HoldOut) and split != "evaluate" else None
     return rows, hold_out
+
+
+def _hint(task: Task, split: Split) -> str:
+    """What to do about selection rows that are not there: only some recipes ask for them."""
+    if split != "select":
+        return ""
+    own = "" if task.name in TASKS else 'add "select: 10%" to its task file, or '
+    return f": {own}take a recipe that keeps the last step, such as mini"
+
+
+def _first_language(task: Task, data: Data) -> str:
+    """The language whose rows name the groups of a translated test set."""
+    return (data.languages or task.languages)[0]
 
 
 def _held_out(task: str, group: str, hold_out: HoldOut) -> bool:
@@ -162,7 +224,7 @@ def _fields(rows: Rows, raw: dict[str, Any]) -> dict[str, Any] | None:
     if rows.adapt is not None:
         try:
             adapted = rows.adapt(raw)
-        except (KeyError, ValueError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise BadRowError(f"unexpected columns, {error!r}: {', '.join(raw)}") from None
         if adapted is None:
             return None

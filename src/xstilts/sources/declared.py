@@ -95,13 +95,13 @@ class Declaration:
         data = self.data
         if data.train is not None:
             for code in data.train_languages:
-                yield "train", code, data.train
+                yield "train", code, cast("Rows", data.train)
         select = data.train if isinstance(data.select, HoldOut) else data.select
         if select is not None:
-            yield "select", "en", select
+            yield "select", "en", cast("Rows", select)
         if data.evaluate is not None:
             for code in self.languages:
-                yield "evaluate", code, data.evaluate
+                yield "evaluate", code, cast("Rows", data.evaluate)
 
     def _columns(self) -> dict[str, tuple[str, ...]]:
         """Field -> its column, or all its columns; a needed field's is called as the field is."""
@@ -220,8 +220,8 @@ class Declaration:
             raise self.file.wrong("header", "true or false")
         if self.file.at("header") is not None and reader not in ("csv", "tsv"):
             raise self.file.fault("header", f"{reader} files have no header; remove the key")
-        folder = str(self.file.folder).replace("{", "{{").replace("}", "}}")  # {lang} is filled in
-        return Files(path=str(Path(folder) / name), reader=reader, header=header == "true")
+        folder = str(self.file.folder)
+        return Files(path=name, reader=reader, header=header == "true", folder=folder)
 
     def _reader(self, key: str, name: str) -> Reader:
         possible = READERS[self.format]

@@ -23,14 +23,18 @@ UNLABELLED = -1  # the library's mark for a class that is not known
 
 
 def splits(names: Iterable[str]) -> tuple[dict[str, str], list[str]]:
-    """Which split serves as train, select and evaluate, and a question for each that has none."""
+    """Which split serves as train, select and evaluate, and the questions that are left.
+
+    None is asked about select: where no split serves, a share of the training rows does.
+    """
     known = list(names)
     found = {
         role: next(name for name in wanted if name in known)
         for role, wanted in ROLES.items()
         if any(name in known for name in wanted)
     }
-    return found, [_which(f"the {role} split", known) for role in ROLES if role not in found]
+    open_roles = [role for role in ("train", "evaluate") if role not in found]
+    return found, [_which(f"the {role} split", known) for role in open_roles]
 
 
 def task(features: Mapping[str, Any], distinct: Callable[[str], list[Any]]) -> dict[str, Any]:

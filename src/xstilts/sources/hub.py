@@ -7,6 +7,7 @@ then be that commit's rows and no other's.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from contextlib import contextmanager, suppress
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 COMMIT = re.compile("[0-9a-f]{40}")
-HUB_TIMEOUT_SECONDS = 30.0
+HUB_TIMEOUT_SECONDS = 10.0
 
 
 def resolve(location: Hub, language: str) -> dict[str, str]:
@@ -192,7 +193,11 @@ def _neighbours(repo: str) -> list[str]:
 
 def _open(place: Hub) -> tuple[Any, list[str]]:
     """The library's builder of a configuration, and the names of its splits."""
+    from huggingface_hub import is_offline_mode
+
     datasets = _library()
+    if not is_offline_mode():  # the library asks a hub that is away six times, in half a minute
+        _ask_hub(place)
     prepared = Path(datasets.config.HF_DATASETS_CACHE) / "xstilts" / place.revision
     with _reading(place):
         try:
@@ -246,14 +251,19 @@ def _ask_hub(place: Hub) -> None:
 
 
 def _unreachable(place: Hub, error: Exception) -> UserError:
-    from huggingface_hub import constants
+    from huggingface_hub import constants, is_offline_mode
 
     address = urlsplit(constants.ENDPOINT)
     host = f"{address.hostname}:{address.port}" if address.port else address.hostname
     status = getattr(getattr(error, "response", None), "status_code", None)
     why = f"answers {status}" if status else f"cannot be reached ({type(error).__name__})"
+    mirror = ", or use --source mirror" if os.environ.get("XSTILTS_MIRROR") else ""
+    if COMMIT.fullmatch(place.revision) and is_offline_mode():
+        wrong = f"{_named(place)} is not in the cache and {host} {why}"
+        return UserError(f"{wrong}: get online once{mirror}")
     if COMMIT.fullmatch(place.revision):
-        return UserError(f"{_named(place)} is not in the cache and {host} {why}: get online once")
+        cached = ", or set HF_HUB_OFFLINE=1 if it was read before"
+        return UserError(f"{_named(place)}: {host} {why}: get online{mirror}{cached}")
     return UserError(
         f'the newest commit of "{place.repo}" is unknown because {host} {why}: '
         "get online, or pin its revision to a commit"

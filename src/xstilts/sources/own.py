@@ -6,6 +6,7 @@ before anything is trained. What may stand in a task file: docs/adding-a-task.md
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -18,12 +19,13 @@ from xstilts.sources.declared import FIELDS, Declaration, absolute
 from xstilts.sources.guess import MOST_CLASSES
 from xstilts.sources.scan import scan
 from xstilts.sources.taskfile import TaskFile
-from xstilts.tasks import TASKS
+from xstilts.tasks import RESERVED, TASKS
 from xstilts.tasks.base import SOURCES, HoldOut, Hub, Task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from xstilts.formats.examples import Example
     from xstilts.sources import Split
     from xstilts.tasks.base import Format
 
@@ -107,7 +109,7 @@ def _free_name(repo: str) -> str:
     """A name for the task: the dataset's, with its owner's in front where that is taken."""
     owner, _, name = re.sub("[^a-z0-9/]+", "_", repo.lower()).strip("/").rpartition("/")
     owner = owner.rpartition("/")[2]
-    if name in TASKS or not name[:1].isalpha():
+    if name in TASKS or name in RESERVED or not name[:1].isalpha():
         name = f"{owner}_{name}"
     return name if name[:1].isalpha() else f"own_{name}"
 
@@ -134,6 +136,9 @@ def _task(file: TaskFile) -> Task:
         languages=said.languages,
         chance=_chance(said, labels),
         unanswerable=any(metric.startswith("squad_v2") for metric in metrics),
+        grouped_by=" ".join(("column", *said.columns["group"]))
+        if "group" in said.columns
+        else Task.grouped_by,
         license=file.text("license"),
     )
     for split, code, _ in said.splits():
@@ -195,8 +200,9 @@ def _check_examples(said: Declaration, task: Task, split: Split, language: str) 
     except UserError:
         if split == "evaluate" or not isinstance(data.select, HoldOut):
             raise
-        sources.examples(task, replace(data, select=None), "train", language)  # a row is wrong, or
-        raise said.file.wrong("select", f"a share that leaves rows to {split}") from None
+        rows = sources.examples(task, replace(data, select=None), "train", language)
+        # No row is wrong, so the share leaves none to one side.
+        raise _one_sided(said, data.select, rows, split) from None
     for one in found:
         if isinstance(one, Question) and not one.answers and not task.unanswerable:
             raise said.file.fault(
@@ -204,3 +210,19 @@ def _check_examples(said: Declaration, task: Task, split: Split, language: str) 
                 f'question "{one.id}" has no answer in {language}; if that is right, write '
                 "metrics: [squad_v2_f1, squad_v2_exact_match]",
             )
+
+
+def _one_sided(
+    said: Declaration, hold_out: HoldOut, rows: list[Example], split: Split
+) -> UserError:
+    """The error for a share that leaves no rows to ``split``, with how many it would take."""
+    groups = len({one.group for one in rows})
+    unit, of = ("rows", "") if groups == len(rows) else ("groups", f" in {groups} groups")
+    share = hold_out.share if split == "select" else 1 - hold_out.share
+    needed = math.ceil(math.log(0.05) / math.log1p(-share))  # then 19 of 20 such files have one
+    other = "larger" if split == "select" else "smaller"
+    return said.file.fault(
+        "select",
+        f"found {said.file.text('select')}: of {len(rows)} rows{of} none falls to {split}, which "
+        f"takes about {needed:,} {unit}; write a {other} share, or name a file",
+    )

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from xstilts.tasks.base import Files, Reader
 
+SUPERTAG_NUMBERS = "tags_to_id.json"  # beside the files of CCG: supertag -> number
+
 
 def read(location: Files, path: Path) -> Iterator[dict[str, Any]]:
     """The raw rows of one file.
@@ -115,6 +117,23 @@ def _conll(_location: Files, path: Path) -> Iterator[dict[str, Any]]:
             yield _columns(sentence)
 
 
+def _supertags(_location: Files, path: Path) -> Iterator[dict[str, Any]]:
+    """Words, a tab and their tags, all parted by spaces; tags become numbers by another file."""
+    with _text(path.with_name(SUPERTAG_NUMBERS)) as file:
+        try:
+            numbers = json.load(file)
+        except json.JSONDecodeError as error:
+            raise UserError(f"{path.with_name(SUPERTAG_NUMBERS)}: not JSON ({error.msg})") from None
+    with _text(path) as file:
+        for number, line in enumerate(file, start=1):
+            words, tab, tags = line.strip().partition("\t")
+            if not tab:
+                raise UserError(f"{path} line {number}: no tab between words and supertags")
+            if unknown := next((tag for tag in tags.split() if tag not in numbers), None):
+                raise UserError(f"{path} line {number}: {SUPERTAG_NUMBERS} has no {unknown}")
+            yield {"words": words.split(), "tags": [str(numbers[tag]) for tag in tags.split()]}
+
+
 def _columns(sentence: list[list[str]]) -> dict[str, list[str]]:
     return {str(i): list(column) for i, column in enumerate(zip(*sentence, strict=True))}
 
@@ -142,8 +161,10 @@ def _squad(_location: Files, path: Path) -> Iterator[dict[str, Any]]:
         raise UserError(
             f"{path} line {error.lineno}: not JSON ({error.msg}): the file is truncated or broken"
         ) from None
-    except (KeyError, TypeError) as error:
+    except KeyError as error:
         raise UserError(f"{path}: not SQuAD's JSON, no {error}") from None
+    except (AttributeError, TypeError) as error:
+        raise UserError(f"{path}: not SQuAD's JSON ({error})") from None
 
 
 def _parallel(_location: Files, path: Path) -> Iterator[dict[str, Any]]:
@@ -176,6 +197,7 @@ _READERS: dict[Reader, Callable[[Files, Path], Iterator[dict[str, Any]]]] = {
     "tsv": _delimited,
     "jsonl": _jsonl,
     "conll": _conll,
+    "supertags": _supertags,
     "squad": _squad,
     "parallel": _parallel,
     "lines": _lines,

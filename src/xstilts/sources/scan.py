@@ -74,7 +74,7 @@ def _open(file: TaskFile, split: Split, rows: Rows, language: str) -> tuple[str,
             return f"{rows.repo} ({rows.split})", hub.rows(rows, language)
         except UserError as error:
             raise file.fault(split, str(error)) from None
-    path = Path(rows.path.format(lang=language))
+    path = Path(rows.folder or "", rows.path.format(lang=language))
     for one in (path, path.with_suffix(".eng")) if rows.reader == "parallel" else (path,):
         if not one.is_file():
             share = ", or a share of the training rows such as 10%" if split == "select" else ""

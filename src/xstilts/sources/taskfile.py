@@ -29,7 +29,7 @@ class TaskFile:
 
     Attributes:
         name: what messages call the file.
-        folder: what the paths in it are relative to.
+        folder: what the paths in it are relative to, as the user wrote it.
         values: key -> text, None, a list or a mapping of such.
         lines: key -> its line, from 1; a key in a mapping is written ``columns.label``.
     """
@@ -49,14 +49,13 @@ class TaskFile:
         try:
             text = path.read_text(encoding="utf-8-sig")
         except FileNotFoundError:
-            there = (file.name for file in path.parent.glob("*.yaml"))
-            hint = suggest(path.name, there)
-            raise UserError(f"{path}: no such file;{hint}".rstrip(";")) from None
+            hint = near(path.stem, [file.stem for file in path.parent.glob("*.yaml")], ".yaml")
+            raise UserError(f"{path}: no such file{hint or '; check the path'}") from None
         except UnicodeDecodeError as error:
             raise UserError(f"{path}: byte {error.start + 1} is not UTF-8; save it so") from None
         except OSError as error:
             raise UserError(f"{path}: {error.strerror}; expected a YAML file") from None
-        return cls.parse(str(path), path.parent.resolve(), text)
+        return cls.parse(str(path), path.parent, text)
 
     @classmethod
     def parse(cls, name: str, folder: Path, text: str) -> Self:

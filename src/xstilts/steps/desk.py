@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import torch
 
@@ -37,6 +37,10 @@ def no_progress(done: int, total: int, tokens: int) -> None:
     """For work nobody watches."""
 
 
+def no_note(text: str) -> None:
+    """For work nobody watches."""
+
+
 @dataclass(frozen=True)
 class Desk:
     """What a worker needs.
@@ -48,6 +52,7 @@ class Desk:
         token_budget: tokens in a micro-batch; changes speed and memory, not results.
         checkpoint_seconds: how often training keeps a resume point.
         progress: told how far the work is.
+        note: told what there is to know of it, such as where it was resumed.
     """
 
     catalogue: Catalogue
@@ -56,3 +61,4 @@ class Desk:
     token_budget: int = 4096
     checkpoint_seconds: float = 60.0
     progress: Progress = field(default=no_progress)
+    note: Callable[[str], None] = field(default=no_note)

@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from xstilts.corpus.sampler import Sampler
 from xstilts.errors import UserError
+from xstilts.formats.encoded import Template
 from xstilts.identity import stream_seed
 from xstilts.model import encoder as encoders
 from xstilts.model import throughput
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
 Objective = Literal["mlm", "tlm", "ranking"]
 OBJECTIVES: tuple[Objective, ...] = ("mlm", "tlm", "ranking")
 RANKING_TOKENS = 64  # of a sentence in a ranking step
-BOS, EOS = 0, 2
 
 
 def pretrain(
@@ -90,10 +90,12 @@ class _Run:
         self.config, self.resume, self.desk = config, resume, desk
         self.device = torch.device(desk.device)
         self.tokenizer = tokenizers.load(tokenizer_folder)
+        self.template = Template.of(self.tokenizer.backend)
         self.sampler = Sampler(shards, config.alpha)
         torch.manual_seed(stream_seed(config.seed, "pretraining"))
         if start is None or isinstance(start, np.ndarray):
-            start = new_encoder(config, len(self.tokenizer.special), start, shards.frequencies())
+            size = len(self.tokenizer.special)
+            start = new_encoder(config, size, start, shards.frequencies(size))
         self.encoder = start.to(self.device)
         self.work = throughput.Work.of(self.encoder.network)
         self.optimizer = _optimizer(self.encoder, config)
@@ -204,17 +206,20 @@ class _Run:
         self.losses[self.step] = value
 
     def _texts(self, stream: np.random.Generator) -> list[list[int]]:
+        """Rows of running text."""
         length = int(stream.choice(self.config.sequences))
-        texts = self.sampler.texts(stream, max(self.config.batch_tokens // length, 1), length - 2)
-        return [[BOS, *one, EOS] for one in texts]
+        room = length - self.template.single_specials
+        texts = self.sampler.texts(stream, max(self.config.batch_tokens // length, 1), room)
+        return [self.template.single(one.tolist()) for one in texts]
 
     def _translations(self, stream: np.random.Generator) -> list[list[int]]:
-        half = max(self.config.sequences) // 2
+        """Rows of a segment and its translation."""
+        half = max(self.config.sequences) // 2 - 2
         rows: list[list[int]] = []
         total = 0
         while total < self.config.batch_tokens:
             for first, second in self.sampler.pairs(stream, 32):
-                rows.append([BOS, *first[: half - 2], EOS, EOS, *second[: half - 2], EOS])
+                rows.append(self.template.pair(first[:half].tolist(), second[:half].tolist())[0])
                 total += len(rows[-1])
         return rows
 
@@ -240,9 +245,9 @@ class _Run:
         leaves the layers above it to masked LM.
         """
         pairs = self.sampler.pairs(stream, self.config.ranking_pairs)
-        cut = RANKING_TOKENS - 2
+        cut = RANKING_TOKENS - self.template.single_specials
         both = [one[:cut] for one, _ in pairs] + [two[:cut] for _, two in pairs]
-        sequences = [np.array([BOS, *ids, EOS], np.int32) for ids in both]
+        sequences = [np.array(self.template.single(ids.tolist()), np.int32) for ids in both]
         order = np.argsort([len(ids) for ids in sequences], kind="stable")
         seeds = [stream_seed(seed, int(number)) for number in order]
         batch = self._batch([sequences[number] for number in order], seeds)

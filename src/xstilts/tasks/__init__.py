@@ -6,17 +6,37 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from xstilts.errors import AbsentError, UserError, suggest
+from xstilts.path import CONTROLS
+from xstilts.suites import MIXTURES, SUITES
 from xstilts.tasks import choice, nli, paraphrase, qa, retrieval, tagging, text
-from xstilts.tasks.base import SOURCES, Data, Files, HoldOut, Hub, Source, Task
+from xstilts.tasks.base import SOURCES, Data, Files, HoldOut, Hub, Joined, Source, Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-__all__ = ["SOURCES", "TASKS", "Catalogue", "Data", "Files", "HoldOut", "Hub", "Source", "Task"]
+__all__ = [
+    "RESERVED",
+    "SOURCES",
+    "TASKS",
+    "Catalogue",
+    "Data",
+    "Files",
+    "HoldOut",
+    "Hub",
+    "Joined",
+    "Source",
+    "Task",
+]
 
 _FAMILIES = (nli, paraphrase, choice, tagging, qa, retrieval, text)
 TASKS: Mapping[str, Task] = MappingProxyType(
     {task.name: task for family in _FAMILIES for task in family.TASKS}
+)
+RESERVED: Mapping[str, str] = MappingProxyType(  # what else a name in a path or study may mean
+    {"none": "the baseline in study files"}
+    | dict.fromkeys(CONTROLS, "a control")
+    | dict.fromkeys(SUITES, "a suite")
+    | dict.fromkeys(MIXTURES, "a mixture")
 )
 
 
@@ -26,10 +46,9 @@ class Catalogue:
     def __init__(self, own: Iterable[Task] = ()) -> None:
         self._tasks = dict(TASKS)
         for task in own:
-            if task.name in self._tasks:
-                raise UserError(
-                    f'task file declares "{task.name}", a name that is taken: choose another name'
-                )
+            if task.name in self._tasks or task.name in RESERVED:
+                why = f"the name of {RESERVED.get(task.name, 'another task')}"
+                raise UserError(f'task file declares "{task.name}", {why}: choose another name')
             self._tasks[task.name] = task
 
     def __iter__(self) -> Iterator[Task]:
@@ -42,7 +61,8 @@ class Catalogue:
             UserError: if there is none.
         """
         if name not in self._tasks:
-            raise UserError(f'no task is called "{name}":{suggest(name, self._tasks)}')
+            hint = suggest(name, self._tasks, "xstilts tasks")
+            raise UserError(f'no task is called "{name}":{hint}')
         return self._tasks[name]
 
     def data(self, name: str, source: Source) -> Data:
@@ -55,5 +75,9 @@ class Catalogue:
         task = self.get(name)
         if source not in task.sources:
             have = ", ".join(sorted(task.sources))
+            if not have:
+                raise AbsentError(
+                    f'task "{name}" is in no source yet; `xstilts score {name}` scores predictions'
+                )
             raise AbsentError(f'task "{name}" is not in source "{source}"; it is in: {have}')
         return task.sources[source]

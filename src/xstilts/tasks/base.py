@@ -7,6 +7,7 @@ declared here. Adding a task is adding one object to one file of this package.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
@@ -16,7 +17,9 @@ Format: TypeAlias = Literal[
     "classification", "multiple_choice", "tagging", "span", "retrieval", "mlm"
 ]
 Source: TypeAlias = Literal["hub", "mirror", "files"]
-Reader: TypeAlias = Literal["csv", "tsv", "jsonl", "conll", "squad", "parallel", "lines"]
+Reader: TypeAlias = Literal[
+    "csv", "tsv", "jsonl", "conll", "supertags", "squad", "parallel", "lines"
+]
 Row: TypeAlias = "Mapping[str, Any]"
 
 SOURCES: tuple[Source, ...] = ("hub", "mirror", "files")
@@ -43,15 +46,22 @@ class Files(Columns):
     """One split in files.
 
     Attributes:
-        path: below the source's folder. ``{lang}`` stands for the language code and ``{tatoeba}``
-            for the three-letter code of the Tatoeba files.
+        path: below the folder. ``{lang}`` stands for the language code and ``{tatoeba}`` for the
+            three-letter code of the Tatoeba files.
         reader: how the file is parsed.
         header: whether the first line of a csv or tsv file names the columns.
+        folder: of a user's own files, as the user wrote it; None: the source's.
     """
 
     path: str
     reader: Reader
     header: bool = True
+    folder: str | None = None
+
+    @property
+    def place(self) -> str:
+        """Where the rows are, for people."""
+        return str(Path(self.folder or "", self.path))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,8 +85,28 @@ class Hub(Columns):
     revision: str = ""
     id_prefix: str = ""
 
+    @property
+    def place(self) -> str:
+        """Where the rows are, for people."""
+        return f"{self.repo} ({self.split})"
+
 
 Rows: TypeAlias = Files | Hub
+
+
+@dataclass(frozen=True)
+class Joined:
+    """One split that several datasets make together, one after the other.
+
+    A stage draws from it as from one dataset, which is proportional sampling with one head.
+    """
+
+    parts: tuple[Rows, ...]
+
+    @property
+    def place(self) -> str:
+        """Where the rows are, for people."""
+        return " + ".join(part.place for part in self.parts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,15 +130,18 @@ class Data:
         evaluate: rows to score, by language.
         split: the published name of the evaluation split, shown in every score.
         languages: the languages ``evaluate`` has here; empty: all of the task's.
-        train_languages: the languages ``train`` has here; a path takes the first of them unless
-            it names others (``mnli:de/ru``); raw text takes all of them.
+        translated: training rows in other languages than English, where they are kept elsewhere
+            than ``train``: machine translations of it.
+        train_languages: the languages ``train`` has here, those of ``translated`` included; a path
+            takes the first of them unless it names others (``mnli:de/ru``); raw text takes all.
         train_on: another task whose training (and selection) rows serve this one.
         note: what differs from the official set-up, shown by ``xstilts tasks NAME``.
     """
 
-    train: Rows | None = None
-    select: Rows | HoldOut | None = None
-    evaluate: Rows | None = None
+    train: Rows | Joined | None = None
+    select: Rows | Joined | HoldOut | None = None
+    evaluate: Rows | Joined | None = None
+    translated: Rows | None = None
     split: str = ""
     languages: tuple[str, ...] = ()
     train_languages: tuple[str, ...] = ("en",)
@@ -130,8 +163,15 @@ class Task:
         labels: the names of the classes or tags, in the order of the head's outputs.
         languages: every language it is published in, English first where it is one of them.
         chance: the main score of guessing; None where that is not defined.
-        parallel: the same item ids in every language.
+        parallel: a test set that was translated: a row has the same id in every language, and the
+            group of that id in the first language. All its questions need not be in all of them.
+        grouped_by: what the rows of a group have in common, in words. A row that says no group is
+            one by itself.
+        tied_by: fields of the examples; rows with an equal text in any two of them are one group,
+            whatever their columns say.
         unanswerable: span only: some questions have no answer (SQuAD v2.0).
+        contains: tasks whose training rows stand among this one's.
+        protocol: how the benchmark that made the target runs it, in one line.
         license: of the data.
         source_url: where the data is described.
     """
@@ -146,7 +186,11 @@ class Task:
     languages: tuple[str, ...] = ("en",)
     chance: float | None = None
     parallel: bool = False
+    grouped_by: str = "nothing: every row is a group"
+    tied_by: tuple[str, ...] = ()
     unanswerable: bool = False
+    contains: tuple[str, ...] = ()
+    protocol: str = ""
     license: str = ""
     source_url: str = ""
 

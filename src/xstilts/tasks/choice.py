@@ -55,6 +55,26 @@ def _codah(row: Row) -> dict[str, Any]:
     return {"prompt": row["1"], "choices": [row[str(i)] for i in range(2, 6)], "label": row["6"]}
 
 
+def _social_iqa(row: Row) -> dict[str, Any]:
+    right = row["correct"] if "correct" in row else "ABC"[int(row["label"]) - 1]
+    return {
+        "group": row["context"],
+        "prompt": f"{row['context']} {row['question']}",
+        "choices": [row[f"answer{letter}"] for letter in "ABC"],
+        "label": "ABC".index(right),
+    }
+
+
+def _copa(row: Row) -> dict[str, Any]:
+    # The prompt is in English whatever the language, as in XTREME-R's run_xcopa.py.
+    return {
+        "id": row["idx"],
+        "prompt": f"{row['premise']} What was the {row['question']}?",
+        "choices": [row["choice1"], row["choice2"]],
+        "label": row["label"],
+    }
+
+
 _CSQA_HUB = partial(
     Hub, repo="tau/commonsense_qa", revision="94630fe30dad47192a8546eb75f094926d47e155", adapt=_csqa
 )
@@ -95,6 +115,7 @@ HELLASWAG = Task(
     format="multiple_choice",
     metrics=("accuracy",),
     chance=1 / 4,
+    grouped_by="video or article; on the mirror, which does not name them, nothing",
     license="MIT",
     source_url="https://aclanthology.org/P19-1472",
     sources={
@@ -122,18 +143,20 @@ _CODAH_HUB = partial(
     revision="9acf4f62eb8c09967b7ca7631410899b71b49f57",
     config="fold_0",
     fields={
+        "group": "question_propmt",
         "prompt": "question_propmt",
         "choices": "candidate_answers",
         "label": "correct_answer_idx",
     },
 )
-_CODAH_MIRROR = partial(Files, reader="tsv", header=False, adapt=_codah)
+_CODAH_MIRROR = partial(Files, reader="tsv", header=False, adapt=_codah, fields={"group": "prompt"})
 CODAH = Task(
     name="codah",
     about="2,776 adversarial sentence completions in the manner of SWAG",
     format="multiple_choice",
     metrics=("accuracy",),
     chance=1 / 4,
+    grouped_by="prompt",
     license="ODC-BY 1.0",
     source_url="https://aclanthology.org/W19-2008",
     sources={
@@ -164,6 +187,7 @@ COSMOS_QA = Task(
     format="multiple_choice",
     metrics=("accuracy",),
     chance=1 / 4,
+    grouped_by="context",
     license="CC BY 4.0",
     source_url="https://aclanthology.org/D19-1243",
     sources={
@@ -181,4 +205,100 @@ COSMOS_QA = Task(
     },
 )
 
-TASKS = (CSQA, HELLASWAG, CODAH, COSMOS_QA)
+_SOCIAL_IQA_HUB = partial(
+    Hub,
+    repo="lighteval/siqa",
+    revision="54c6a1f8cb6daf4f5abf24a601852612fb35eb25",
+    adapt=_social_iqa,
+)
+_SOCIAL_IQA_MIRROR = partial(Files, reader="jsonl", adapt=_social_iqa)
+SOCIAL_IQA = Task(
+    name="social_iqa",
+    about="Social IQa: three answers to a question about people; trained before COPA in XTREME-R",
+    format="multiple_choice",
+    metrics=("accuracy",),
+    chance=1 / 3,
+    grouped_by="context",
+    license="CC BY 4.0",
+    source_url="https://aclanthology.org/D19-1454",
+    sources={
+        "hub": Data(
+            train=_SOCIAL_IQA_HUB(split="train"),
+            select=_SOCIAL_IQA_HUB(split="validation"),
+            evaluate=_SOCIAL_IQA_HUB(split="validation"),
+            split="dev",
+        ),
+        "mirror": Data(
+            train=_SOCIAL_IQA_MIRROR(path="socialiqa/socialIQa_v1.4_tst.jsonl"),
+            select=HoldOut(share=0.1),
+            evaluate=_SOCIAL_IQA_MIRROR(path="socialiqa/socialIQa_v1.4_dev.jsonl"),
+            split="dev",
+            note="the test set serves as training rows (the training file is absent)",
+        ),
+    },
+)
+
+_COPA_HUB = partial(
+    Hub,
+    repo="aps/super_glue",
+    revision="3de24cf8022e94f4ee4b9d55a6f539891524d646",
+    config="copa",
+    adapt=_copa,
+)
+_COPA_MIRROR = partial(Files, reader="jsonl", adapt=_copa)
+COPA = Task(
+    name="copa",
+    about="COPA: which of two is the cause, or the effect?",
+    format="multiple_choice",
+    metrics=("accuracy",),
+    chance=1 / 2,
+    license="BSD 2-clause",
+    source_url="https://people.ict.usc.edu/~gordon/copa.html",
+    sources={
+        "hub": Data(
+            train=_COPA_HUB(split="train"),
+            select=_COPA_HUB(split="validation"),
+            evaluate=_COPA_HUB(split="validation"),
+            split="dev",
+        ),
+        "mirror": Data(
+            train=_COPA_MIRROR(path="xcopa/en_copa_superglue/train-en.jsonl"),
+            select=_COPA_MIRROR(path="xcopa/en_copa_superglue/val-en.jsonl"),
+            evaluate=_COPA_MIRROR(path="xcopa/en_copa_superglue/test-en.jsonl"),
+            split="test",
+        ),
+    },
+)
+
+XCOPA = Task(
+    name="xcopa",
+    about="XCOPA: COPA's development and test sets in eleven languages, translated by people",
+    format="multiple_choice",
+    metrics=("accuracy",),
+    languages=("et", "ht", "id", "it", "qu", "sw", "ta", "th", "tr", "vi", "zh"),
+    chance=1 / 2,
+    parallel=True,
+    protocol='XTREME-R: "social_iqa > copa | xcopa", five epochs each',
+    license="CC BY 4.0",
+    source_url="https://aclanthology.org/2020.emnlp-main.185",
+    sources={
+        "hub": Data(
+            train_on="copa",
+            evaluate=Hub(
+                repo="cambridgeltl/xcopa",
+                revision="042f78955ba48e6404616762fa6e05e839c3907a",
+                config="{lang}",
+                split="test",
+                adapt=_copa,
+            ),
+            split="test",
+        ),
+        "mirror": Data(
+            train_on="copa",
+            evaluate=Files(path="xcopa/data/{lang}/test.{lang}.jsonl", reader="jsonl", adapt=_copa),
+            split="test",
+        ),
+    },
+)
+
+TASKS = (CSQA, HELLASWAG, CODAH, COSMOS_QA, SOCIAL_IQA, COPA, XCOPA)

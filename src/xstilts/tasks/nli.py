@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from functools import partial
 
-from xstilts.tasks.base import Data, Files, HoldOut, Hub, Task
+from xstilts.tasks.base import Data, Files, HoldOut, Hub, Joined, Task
 
 LABELS = ("contradiction", "entailment", "neutral")
 HUB_ORDER = {"0": "entailment", "1": "neutral", "2": "contradiction", "-1": None}
-PAIR = {"text_a": "premise", "text_b": "hypothesis"}
+PAIR = {"group": "premise", "text_a": "premise", "text_b": "hypothesis"}
+XNLI_LANGUAGES = (
+    *("en", "ar", "bg", "de", "el", "es", "fr", "hi", "ru", "sw", "th", "tr", "ur", "vi", "zh"),
+)
+XNLI_COMMIT = "b8dd5d7af51114dbda02c0e3f6133f332186418e"
+# XTREME's files: premise, hypothesis, label; translations have the English pair in front.
+XTREME_PAIR = {"group": "0", "text_a": "0", "text_b": "1", "label": "2"}
+TRANSLATED_PAIR = {"group": "0", "text_a": "2", "text_b": "3", "label": "4"}
+XTREME_LABELS = {"contradictory": "contradiction"}
 
 TAXINLI = Task(
     name="taxinli",
@@ -17,6 +25,7 @@ TAXINLI = Task(
     metrics=("accuracy",),
     labels=LABELS,
     chance=1 / 3,
+    grouped_by="premise",
     license="Computational Use of Data Agreement 1.0",
     source_url="https://github.com/microsoft/TaxiNLI",
     sources={
@@ -39,6 +48,7 @@ _MNLI_HUB = partial(
     fields=PAIR,
     labels=HUB_ORDER,
 )
+_XTREME_PAIRS = partial(Files, reader="tsv", header=False, labels=XTREME_LABELS)
 MNLI = Task(
     name="mnli",
     about="Multi-genre NLI; selection on the matched development set",
@@ -46,6 +56,8 @@ MNLI = Task(
     metrics=("accuracy",),
     labels=LABELS,
     chance=1 / 3,
+    grouped_by="premise",
+    contains=("taxinli",),
     license="OANC, CC BY-SA 3.0 and others by genre",
     source_url="https://aclanthology.org/N18-1101",
     sources={
@@ -54,7 +66,28 @@ MNLI = Task(
             select=_MNLI_HUB(split="validation_matched"),
             evaluate=_MNLI_HUB(split="validation_matched"),
             split="dev (matched)",
-        )
+            translated=Hub(
+                repo="facebook/xnli",
+                revision=XNLI_COMMIT,
+                config="{lang}",
+                split="train",
+                fields=PAIR,
+                labels=HUB_ORDER,
+            ),
+            train_languages=XNLI_LANGUAGES,
+            note="the translations are those of the XNLI corpus",
+        ),
+        "mirror": Data(
+            train=_XTREME_PAIRS(path="xnli/train-{lang}.tsv", fields=XTREME_PAIR),
+            select=HoldOut(share=0.02),
+            translated=_XTREME_PAIRS(
+                path="xtreme_translations/XNLI/translate-train/en-{lang}-translated.tsv",
+                fields=TRANSLATED_PAIR,
+            ),
+            train_languages=XNLI_LANGUAGES,
+            note="training rows and translations in XTREME's files; selection rows are held out "
+            "of the training rows, by premise",
+        ),
     },
 )
 
@@ -64,11 +97,11 @@ XNLI = Task(
     format="classification",
     metrics=("accuracy",),
     labels=LABELS,
-    languages=(
-        *("en", "ar", "bg", "de", "el", "es", "fr", "hi", "ru", "sw", "th", "tr", "ur", "vi", "zh"),
-    ),
+    languages=XNLI_LANGUAGES,
     chance=1 / 3,
     parallel=True,
+    grouped_by="English premise: three pairs each",
+    protocol="XTREME: trained on the English MNLI, scored on the test set",
     license="CC BY-NC 4.0",
     source_url="https://aclanthology.org/D18-1269",
     sources={
@@ -76,7 +109,7 @@ XNLI = Task(
             train_on="mnli",
             evaluate=Hub(
                 repo="facebook/xnli",
-                revision="b8dd5d7af51114dbda02c0e3f6133f332186418e",
+                revision=XNLI_COMMIT,
                 config="{lang}",
                 split="test",
                 fields=PAIR,
@@ -90,11 +123,55 @@ XNLI = Task(
                 path="xnli/test-{lang}.tsv",
                 reader="tsv",
                 header=False,
-                fields={"text_a": "0", "text_b": "1", "label": "2"},
+                fields=XTREME_PAIR,
             ),
             split="test",
         ),
     },
 )
 
-TASKS = (TAXINLI, MNLI, XNLI)
+_SNLI = partial(
+    Hub,
+    repo="stanfordnlp/snli",
+    revision="cdb5c3d5eed6ead6e5a341c8e56e669bb666725b",
+    fields=PAIR,
+    labels=HUB_ORDER,
+)
+_ANLI = partial(
+    Hub,
+    repo="facebook/anli",
+    revision="8e4813d81f46d313dac7892e1c28076917cfcdf9",
+    fields=PAIR | {"id": "uid"},
+    labels=HUB_ORDER,
+)
+_ANLI_DEV = tuple(_ANLI(split=f"dev_r{round_}") for round_ in (1, 2, 3))
+ANLI_PLUS = Task(
+    name="anli_plus",
+    about="SNLI, MNLI and all three rounds of ANLI: 1,104,934 pairs, one head, drawn in proportion",
+    format="classification",
+    metrics=("accuracy",),
+    labels=LABELS,
+    chance=1 / 3,
+    grouped_by="premise",
+    contains=("mnli", "taxinli"),
+    license="CC BY-SA 4.0 (SNLI), CC BY-NC 4.0 (ANLI), by genre (MNLI)",
+    source_url="https://aclanthology.org/2020.acl-main.441",
+    sources={
+        "hub": Data(
+            train=Joined(
+                (
+                    _SNLI(split="train"),
+                    _MNLI_HUB(split="train"),
+                    *(_ANLI(split=f"train_r{round_}") for round_ in (1, 2, 3)),
+                )
+            ),
+            select=Joined(
+                (_SNLI(split="validation"), _MNLI_HUB(split="validation_matched"), *_ANLI_DEV)
+            ),
+            evaluate=Joined(_ANLI_DEV),
+            split="dev (ANLI, three rounds)",
+        )
+    },
+)
+
+TASKS = (TAXINLI, MNLI, XNLI, ANLI_PLUS)

@@ -46,6 +46,7 @@ SQUAD_DEV = Task(
     metrics=SQUAD,
     main=SQUAD,
     chance=0.0,
+    grouped_by="article",
     license="CC BY-SA 4.0",
     source_url="https://rajpurkar.github.io/SQuAD-explorer",
     sources={
@@ -64,6 +65,10 @@ _SQUAD_V1_HUB = partial(
     revision="7b6d24c440a36b6815f21b70d25016731768db1f",
     fields={"group": "title"},
 )
+_SQUAD_FILES = partial(Files, reader="squad")
+# XTREME's machine translations of training sets: google-research/xtreme, README.
+_TRANSLATED = "xtreme_translations/{folder}/translate-train/{name}.translate.train.en-{{lang}}.json"
+XQUAD_TRANSLATED = ("en", "ar", "de", "el", "es", "hi", "ru", "th", "tr", "vi", "zh")
 SQUAD_V1 = Task(
     name="squad_v1",
     about="SQuAD v1.1",
@@ -71,6 +76,7 @@ SQUAD_V1 = Task(
     metrics=SQUAD,
     main=SQUAD,
     chance=0.0,
+    grouped_by="article",
     license="CC BY-SA 4.0",
     source_url="https://aclanthology.org/D16-1264",
     sources={
@@ -80,7 +86,16 @@ SQUAD_V1 = Task(
             evaluate=_SQUAD_V1_HUB(split="validation"),
             split="dev",
             note="selection leaves out XQuAD's 240 paragraphs, which stand in this development set",
-        )
+        ),
+        "mirror": Data(
+            train=_SQUAD_FILES(path="squad/train-v1.1.json"),
+            select=_SQUAD_FILES(path="squad/dev-v1.1.json", adapt=without_xquad),
+            evaluate=_SQUAD_FILES(path="squad/dev-v1.1.json"),
+            split="dev",
+            translated=_SQUAD_FILES(path=_TRANSLATED.format(folder="SQuAD", name="squad")),
+            train_languages=XQUAD_TRANSLATED,
+            note="selection leaves out XQuAD's 240 paragraphs; translations in XTREME's files",
+        ),
     },
 )
 
@@ -97,6 +112,8 @@ SQUAD_V2_TASK = Task(
     metrics=SQUAD_V2,
     main=SQUAD_V2,
     unanswerable=True,
+    contains=("squad_v1", "squad_dev"),  # v2.0 is v1.1's questions and more; so is its dev set
+    grouped_by="article",
     license="CC BY-SA 4.0",
     source_url="https://aclanthology.org/P18-2124",
     sources={
@@ -125,6 +142,9 @@ XQUAD = Task(
     languages=("en", "ar", "de", "el", "es", "hi", "ro", "ru", "th", "tr", "vi", "zh"),
     chance=0.0,
     parallel=True,
+    protocol="XTREME: trained on the English SQuAD v1.1, last step kept; SQuAD's English rules in "
+    "all languages",
+    grouped_by="article of the English paragraph; on the hub, which has no titles, the paragraph",
     license="CC BY-SA 4.0",
     source_url="https://aclanthology.org/2020.acl-main.421",
     sources={
@@ -133,6 +153,7 @@ XQUAD = Task(
             evaluate=Hub(
                 repo="google/xquad",
                 adapt=_aligned,
+                fields={"group": "context"},
                 revision="51adfef1c1287aab1d2d91b5bead9bcfb9c68583",
                 config="xquad.{lang}",
                 split="validation",
@@ -157,13 +178,20 @@ MLQA = Task(
     languages=("en", "ar", "de", "es", "hi", "vi", "zh"),
     chance=0.0,
     parallel=True,
+    protocol="XTREME: trained on the English SQuAD v1.1, last step kept; each language's own rules",
+    grouped_by="English article",
     license="CC BY-SA 3.0",
     source_url="https://aclanthology.org/2020.acl-main.653",
     sources={
         "hub": Data(
             train_on="squad_v1",
             evaluate=Hub(
-                repo="google/xtreme", adapt=_aligned, config="MLQA.{lang}.{lang}", split="test"
+                repo="google/xtreme",
+                revision="ec5f1f46e9af79639a90684a7a70a956c4998f04",
+                adapt=_aligned,
+                fields={"group": "title"},
+                config="MLQA.{lang}.{lang}",
+                split="test",
             ),
             split="test",
         ),
@@ -180,6 +208,7 @@ _TYDIQA_HUB = partial(
     Hub,
     repo="google-research-datasets/tydiqa",
     adapt=_aligned,
+    fields={"group": "context"},
     revision="da78f23f9119363459acbaf46bf89426ff26c259",
     config="secondary_task",
     id_prefix="{name}-",
@@ -197,6 +226,8 @@ TYDIQA = Task(
     main=SQUAD,
     languages=("en", "ar", "bn", "fi", "id", "ko", "ru", "sw", "te"),
     chance=0.0,
+    grouped_by="paragraph",
+    protocol="XTREME: trained on the 3,696 English questions; SQuAD's English rules everywhere",
     license="Apache-2.0",
     source_url="https://aclanthology.org/2020.tacl-1.30",
     sources={
@@ -209,6 +240,10 @@ TYDIQA = Task(
         ),
         "mirror": Data(
             train=_TYDIQA_MIRROR(),
+            translated=Files(
+                path=_TRANSLATED.format(folder="TyDiQA-GoldP", name="tydiqa"), reader="squad"
+            ),
+            train_languages=("en", "ar", "bn", "fi", "id", "ko", "ru", "sw", "te"),
             select=HoldOut(share=0.1),
             evaluate=_TYDIQA_MIRROR(),
             split="train",

@@ -1,4 +1,7 @@
-"""Tagging: one label a word. Words come as the corpus splits them."""
+"""Tagging: one label a word. Words come as the corpus splits them.
+
+No file of these corpora names its documents, so every sentence is a group of its own.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +33,7 @@ HUB_WIKINEURAL = _numbered((*HUB_ENTITIES, "O", "O"))
 _UDPOS_HUB = partial(
     Hub,
     repo="google/xtreme",
+    revision="ec5f1f46e9af79639a90684a7a70a956c4998f04",
     config="udpos.{name}",
     fields={"words": "tokens", "tags": "pos_tags"},
     labels=_numbered(HUB_UPOS),
@@ -46,6 +50,7 @@ UDPOS = Task(
         *("hu", "id", "it", "ja", "kk", "ko", "lt", "mr", "nl", "pl", "pt", "ro", "ru", "ta"),
         *("te", "th", "tl", "tr", "uk", "ur", "vi", "wo", "yo", "zh"),
     ),
+    protocol="XTREME: trained on English; chunk F1 by seqeval, of runs of equal tags",
     license="by treebank, some non-commercial",
     source_url="https://universaldependencies.org",
     sources={
@@ -132,6 +137,7 @@ PANX = Task(
         *("ms", "my", "nl", "pa", "pl", "pt", "qu", "ro", "ru", "sw", "ta", "te", "th", "tl"),
         *("tr", "uk", "ur", "vi", "yo", "zh"),
     ),
+    protocol="XTREME: trained on English; chunk F1 by seqeval",
     license="ODC-BY (annotations), CC BY-SA (text)",
     source_url="https://aclanthology.org/P19-1015",
     sources={
@@ -144,4 +150,25 @@ PANX = Task(
     },
 )
 
-TASKS = (UDPOS, WIKINEURAL, PANX)
+SUPERTAGS = 1363
+_CCG = partial(Files, reader="supertags", fields={"words": "words", "tags": "tags"})
+CCG = Task(
+    name="ccg",
+    about="CCG supertags of the Wall Street Journal (CCGbank), 1,363 of them, by number",
+    format="tagging",
+    metrics=("tag_accuracy",),
+    labels=tuple(map(str, range(SUPERTAGS))),
+    license="LDC User Agreement (LDC2005T13): bring your own copy",
+    source_url="https://aclanthology.org/J07-3004",
+    sources={
+        "mirror": Data(
+            train=_CCG(path="ccg/ccg.train"),
+            select=_CCG(path="ccg/ccg.dev"),
+            evaluate=_CCG(path="ccg/ccg.dev"),
+            split="dev",
+            note="the files of the authors' toolkit, made of a licensed copy: docs/tasks.md",
+        )
+    },
+)
+
+TASKS = (UDPOS, WIKINEURAL, PANX, CCG)

@@ -1,0 +1,111 @@
+"""The pretraining engine: what is kept, what a longer run continues, what is done once."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from xstilts.cli.watch import Lines
+from xstilts.engines import Bench, pretrain
+from xstilts.errors import UserError
+from xstilts.pretraining import Pretraining
+from xstilts.sources import Sources
+from xstilts.store import Store
+from xstilts.tasks import Catalogue
+
+WORDS = {
+    "en": ["one", "two", "three", "four", "five", "six"],
+    "de": ["eins", "zwei", "drei", "vier", "fünf", "sechs"],
+}
+
+
+class Told(Lines):
+    def __init__(self):
+        super().__init__()
+        self.lines, self.steps = [], []
+
+    def say(self, text):
+        self.lines.append(text)
+
+    def progress(self, done, total, tokens):
+        self.steps.append(done)
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    folder = tmp_path / "corpus"
+    (folder / "text").mkdir(parents=True)
+    rows = [
+        {code: " ".join(words[(i * k) % 6] for k in (1, 2, 5)) for code, words in WORDS.items()}
+        for i in range(40)
+    ]
+    for code in WORDS:
+        (folder / "text" / f"{code}.txt").write_text("".join(row[code] + "\n" for row in rows))
+    (folder / "parallel.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+@pytest.fixture
+def run(tmp_path, corpus):
+    def go(**changes):
+        values = {
+            "name": "toy",
+            "tokenizer": {"vocabulary": 100, "sample_lines": 100},
+            "model": {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2},
+            "objectives": {"mlm": 0.5, "ranking": 0.5},
+            "sequences": [16],
+            "batch_tokens": 64,
+            "ranking_pairs": 4,
+            "steps": 8,
+            "warmup": 1,
+            "decay": 0.5,
+        }
+        told = Told()
+        bench = Bench(
+            store=Store(tmp_path / "store"),
+            catalogue=Catalogue(),
+            sources=Sources(mirror=None),
+            checkpoint_seconds=0.0,
+        )
+        return pretrain.pretrain(Pretraining(**(values | changes)), corpus, bench, told), told
+
+    return go
+
+
+def test_a_finished_run_is_found_and_a_longer_one_goes_on_from_its_plateau(run):
+    first, told = run()
+    assert told.steps == [1, 2, 3, 4, 5, 6, 7, 8]
+    again, told = run()
+    assert (again.id, told.steps) == (first.id, [])
+    longer, told = run(steps=12)  # the first one's plateau ended after 4 steps
+    assert told.steps == [5, 6, 7, 8, 9, 10, 11, 12]
+    assert any("resumed at step 4 of 12" in line for line in told.lines)
+    assert longer.record["result"]["tokens"] > first.record["result"]["tokens"]
+    _, told = run(steps=6, decay=0.5)  # its plateau ends after 3: the point kept lies beyond it
+    assert told.steps == [1, 2, 3, 4, 5, 6]
+
+
+def test_the_summary_says_what_each_language_saw(run):
+    result = run()[0].record["result"]
+    assert set(result["languages"]) == {"de", "en"}
+    seen = sum(one["tokens_seen"] for one in result["languages"].values())
+    assert 0 < seen < result["tokens"]  # special tokens are not of any language
+    assert 0 < result["share_of_peak"] < 1
+
+
+def test_an_encoder_can_be_continued_with_its_own_tokenizer(run, tmp_path):
+    first, _ = run()
+    longer, _ = run(name="more", start=str(first.folder), steps=2)
+    same = [(one.folder / "tokenizer.json").read_bytes() for one in (first, longer)]
+    assert same[0] == same[1]
+    assert longer.record["inputs"]["start"]
+    with pytest.raises(UserError, match="nowhere"):
+        run(start=str(tmp_path / "nowhere"))
+
+
+def test_a_folder_without_text_is_refused(run, corpus):
+    for path in (*corpus.glob("text/*"), corpus / "parallel.jsonl"):
+        path.unlink()
+    with pytest.raises(UserError, match="build a corpus first"):
+        run()
