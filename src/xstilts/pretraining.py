@@ -79,6 +79,7 @@ class Pretraining(_Frozen):
         tokenizer: how its tokenizer is made.
         model: its shape.
         languages: codes of the corpus's languages to take; none: all.
+        most_tokens: of one language's running text; 0: all. For shards that have to travel.
         start: ``factorised`` (embeddings from the parallel text), ``random``, or the folder of an
             encoder to continue.
         objectives: shares of the steps.
@@ -103,6 +104,7 @@ class Pretraining(_Frozen):
     tokenizer: TokenizerSize = TokenizerSize()
     model: Shape = Shape()
     languages: tuple[str, ...] = ()
+    most_tokens: Annotated[int, Field(ge=0)] = 0
     start: str = "factorised"
     objectives: Objectives = Objectives()
     alpha: Share = 0.5

@@ -81,3 +81,16 @@ def test_only_the_languages_asked_for_are_taken(tmp_path):
     # A row of which one language is left is no row.
     assert list(parallel_rows(tmp_path, ["de", "en"])) == [{"de": "hund", "en": "dog"}]
     assert list(parallel_rows(tmp_path)) == rows
+
+
+def test_long_text_is_cut_to_stretches_from_all_over_the_file(tmp_path, words):
+    """1,000 lines of one token make ten stretches of 100; 350 tokens are three of them."""
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text" / "de.txt").write_text("ein\n" * 500 + "hund\n" * 500)
+    report = shards.build(tmp_path, words, tmp_path, most_tokens=350, seed=1)
+    assert report["de"]["mono_tokens"] == 300
+    found = shards.Shards.open(tmp_path)
+    assert len(set(found.mono_ids.tolist())) == 2  # of both halves
+    assert np.all(np.diff(found.mono_ids.astype(int)) >= 0)  # "ein" is 4, "hund" 5: in order
+    whole = shards.build(tmp_path, words, tmp_path)
+    assert whole["de"]["mono_tokens"] == 1000

@@ -48,7 +48,7 @@ def corpus(tmp_path):
 
 @pytest.fixture
 def run(tmp_path, corpus):
-    def go(**changes):
+    def go(given=corpus, **changes):
         values = {
             "name": "toy",
             "tokenizer": {"vocabulary": 100, "sample_lines": 100},
@@ -68,7 +68,7 @@ def run(tmp_path, corpus):
             sources=Sources(mirror=None),
             checkpoint_seconds=0.0,
         )
-        return pretrain.pretrain(Pretraining(**(values | changes)), corpus, bench, told), told
+        return pretrain.pretrain(Pretraining(**(values | changes)), given, bench, told), told
 
     return go
 
@@ -109,3 +109,12 @@ def test_a_folder_without_text_is_refused(run, corpus):
         path.unlink()
     with pytest.raises(UserError, match="build a corpus first"):
         run()
+
+
+def test_shards_that_came_from_elsewhere_need_no_corpus(run):
+    first, _ = run()
+    shards = first.record["inputs"]["shards"]
+    again, told = run(given=shards)
+    assert (again.id, told.steps) == (first.id, [])
+    with pytest.raises(UserError, match="is a train step: --shards takes the id of shards"):
+        run(given=first.id)

@@ -13,7 +13,12 @@ from xstilts.cli.options import STORE, Debug, Device, StoreFolder, Threads
 
 def pretrain(
     config: Annotated[Path, typer.Argument(help="A YAML file, as in docs/pretraining.md.")],
-    corpus: Annotated[Path, typer.Option("--corpus", help="Folder with text/ and parallel.jsonl.")],
+    corpus: Annotated[
+        Path | None, typer.Option("--corpus", help="Folder with text/ and parallel.jsonl.")
+    ] = None,
+    shards: Annotated[
+        str | None, typer.Option("--shards", help="Step in the store that holds its shards.")
+    ] = None,
     store: StoreFolder = STORE,
     device: Device = "auto",
     threads: Threads = 0,
@@ -24,11 +29,15 @@ def pretrain(
     from xstilts.cli import asked
     from xstilts.cli.watch import watcher
     from xstilts.engines import pretrain as engine
+    from xstilts.errors import UserError
 
+    given = corpus if corpus is not None else shards
+    if given is None:
+        raise UserError("give --corpus FOLDER (from `xstilts corpus`), or --shards STEP")
     declared = pretraining.load(config)
     bench = asked.bench(store, None, device, threads)
     with watcher() as watch:
-        finished = engine.pretrain(declared, corpus, bench, watch)
+        finished = engine.pretrain(declared, given, bench, watch)
         result = finished.record["result"]
         watch.say(f"{result['steps']:,} steps, {result['tokens']:,} tokens, loss {result['loss']}")
     sys.stdout.write(f"{finished.folder}\n")
@@ -44,12 +53,14 @@ def corpus(
     from xstilts.corpus import build
     from xstilts.errors import UserError
     from xstilts.sources import Sources
+    from xstilts.sources.mirror import check
 
     mirror = Sources.from_environment().mirror
     if mirror is None:
         raise UserError(
             "set XSTILTS_MIRROR: the corpus is compared with the evaluation files there"
         )
+    check(mirror)
     build(raw, mirror, out, lambda line: sys.stderr.write(f"{line}\n"))
     sys.stdout.write(f"{out}\n")
     return 0

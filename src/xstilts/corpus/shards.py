@@ -31,6 +31,7 @@ ARRAYS = (
     *("parallel_ids", "parallel_offsets", "parallel_language", "parallel_rows"),
 )
 CHUNK = 20_000
+STRETCH = 100  # lines
 
 
 @dataclass(frozen=True)
@@ -73,9 +74,23 @@ class Shards:
 
 
 def build(
-    corpus: Path, tokenizer: Tokenizer, out: Path, languages: Collection[str] = ()
+    corpus: Path,
+    tokenizer: Tokenizer,
+    out: Path,
+    languages: Collection[str] = (),
+    most_tokens: int = 0,
+    seed: int = 0,
 ) -> dict[str, Any]:
-    """Tokenise a corpus, of these languages or all, into shards.
+    """Tokenise a corpus into shards.
+
+    Args:
+        corpus: a folder with ``text/`` and ``parallel.jsonl``.
+        tokenizer: of the encoder.
+        out: a folder.
+        languages: codes to take; none: all.
+        most_tokens: of one language's running text, about; 0: all of it. What is taken are
+            stretches of lines from all over the file.
+        seed: of the choice of stretches.
 
     Returns:
         ``languages``: code -> monolingual tokens, parallel tokens and characters a token.
@@ -87,7 +102,10 @@ def build(
     number = {code: index for index, code in enumerate(codes)}
     mono = _Writer(tokenizer)
     for path in texts:
-        mono.add(path.read_text().splitlines(), number[path.stem])
+        lines = path.read_text().splitlines()
+        if most_tokens:
+            lines = _stretches(lines, tokenizer, most_tokens, seed)
+        mono.add(lines, number[path.stem])
     parallel = _Writer(tokenizer)
     rows = [0]
     for chunk in _chunks(parallel_rows(corpus, languages), CHUNK):
@@ -108,6 +126,19 @@ def build(
         }
         for code, index in number.items()
     }
+
+
+def _stretches(lines: list[str], tokenizer: Tokenizer, most: int, seed: int) -> list[str]:
+    """Stretches of lines, in their order, of about ``most`` tokens together."""
+    starts = range(0, len(lines), STRETCH)
+    sizes = [
+        sum(len(one.ids) for one in tokenizer.encode_batch_fast(lines[start : start + STRETCH]))
+        for start in starts
+    ]
+    order = np.random.default_rng(seed).permutation(len(sizes))
+    taken = np.cumsum(np.array(sizes)[order]) <= most
+    chosen = np.sort(order[taken])
+    return [line for place in chosen for line in lines[starts[place] : starts[place] + STRETCH]]
 
 
 class _Writer:

@@ -32,12 +32,13 @@ if TYPE_CHECKING:
     from xstilts.store_work import WorkArea
 
 
-def pretrain(config: Pretraining, corpus: Path, bench: Bench, watcher: Watcher) -> Finished:
+def pretrain(config: Pretraining, corpus: Path | str, bench: Bench, watcher: Watcher) -> Finished:
     """Run what is not finished of a pretraining.
 
     Args:
         config: what was declared.
-        corpus: a folder with ``text/<code>.txt`` and ``parallel.jsonl``.
+        corpus: a folder with ``text/<code>.txt`` and ``parallel.jsonl``, or the id of a step in
+            the store that holds its shards: they may have come from another machine.
         bench: store and device.
         watcher: told how far it is.
 
@@ -47,7 +48,12 @@ def pretrain(config: Pretraining, corpus: Path, bench: Bench, watcher: Watcher) 
     """
     continued = _continued(config)
     desk = settle(bench, watcher)
-    shards = _shards(config, continued, corpus, bench, watcher, desk)
+    if isinstance(corpus, str):
+        shards = bench.store.open(corpus)
+        if (kind := shards.record["kind"]) != "shards":
+            raise UserError(f"step {corpus} is a {kind} step: --shards takes the id of shards")
+    else:
+        shards = _shards(config, continued, corpus, bench, watcher, desk)
     # Defaults stay out, so that a new key of the file leaves old runs what they are.
     declared = config.model_dump(mode="json", exclude_defaults=True)
     inputs = {
@@ -113,6 +119,8 @@ def _shards(
         "alpha": config.alpha,
         "seed": config.seed,
     }
+    if config.most_tokens:
+        inputs["most_tokens"] = config.most_tokens
     step_id = fingerprint(["shards", CODE_VERSIONS["shards"], inputs])
     if bench.store.has(step_id):
         return bench.store.open(step_id)
@@ -128,7 +136,14 @@ def _shards(
             "kind": "shards",
             "inputs": inputs,
             "provenance": provenance(desk),
-            "result": shards.build(corpus, tokenizer.backend, folder, config.languages),
+            "result": shards.build(
+                corpus,
+                tokenizer.backend,
+                folder,
+                config.languages,
+                config.most_tokens,
+                config.seed,
+            ),
             "evictable": [],
         }
         finished = bench.store.finish(step_id, folder, record)
