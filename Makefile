@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install lint types test test-all lock clean
+.PHONY: install lint types test test-all fuzz lock clean
 
 install: $(STAMP)
 
@@ -27,10 +27,12 @@ types: install
 test: lint types
 	$(BIN)/pytest -n 2 -m "not slow"
 
-# The slow ones run by themselves: they kill and fork processes of their own.
 test-all: lint types
-	$(BIN)/pytest -n 2 -m "not slow"
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -n 2
+
+# Every parser and reader with 10,000 inputs instead of 500.
+fuzz: install
+	XSTILTS_FUZZ=10000 $(BIN)/pytest -n 2 --timeout 7200 tests/test_fuzz.py
 
 # The lock holds exactly what is in the environment; edit pyproject, install, then `make lock`.
 lock:

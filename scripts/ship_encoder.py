@@ -40,6 +40,7 @@ def ship(step: Path, name: str, config: Path) -> Path:
     half = {key: tensor.to(torch.float16) for key, tensor in weights.items()}
     assert all(torch.isfinite(tensor).all() for tensor in half.values())
     save_file(half, out / "model.safetensors", metadata={"format": "pt"})
+    (out / "model.safetensors").chmod(0o644)
     shape = json.loads((step / "config.json").read_text()) | {"dtype": "float16"}
     write_json(out / "config.json", shape)
     tokenizer = json.loads((step / "tokenizer_config.json").read_text())

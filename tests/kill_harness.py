@@ -1,6 +1,7 @@
 """Runs a small study in processes that are killed again and again, and says what became of it.
 
     python kill_harness.py DATA MODEL FOLDER --kills 12 [--cold 2] [--seed 1] [--bugs]
+    python kill_harness.py DATA MODEL FOLDER --together never never step:5
 
 This process imports everything and then only forks: it runs no torch operation and writes nothing
 to a store, so its children start in milliseconds and each is as fresh as a new process. Every
@@ -110,6 +111,9 @@ class Log:
             if self.steps == self.die_at:
                 os.kill(os.getpid(), signal.SIGKILL)
 
+    def note(self, text: str) -> None:
+        """Where training is resumed; its next step says so too."""
+
     def end(self, label: str, seconds: float) -> None:
         self.say("end", label)
 
@@ -204,6 +208,23 @@ class Harness:
             bugs[bug] = self.finish(bug, lambda ways=ways: next(ways, "never"))
         return {"kills": kills, "rounds": rounds, "bugs": bugs}
 
+    def together(self, ways: list[str]) -> dict:
+        """The study in peace, then by children that work on one store at the same time.
+
+        Returns:
+            What they left, compared with peace; ``begun``, what each began; how each ``ended``;
+            ``steps_in_peace``, which count those of selection too, as ``steps`` does.
+        """
+        self.options.folder.mkdir(parents=True, exist_ok=True)
+        self.finish("peace", lambda: "never")
+        root = self.options.folder / "together"
+        children = [self.start(root, how) for how in ways]
+        ended = [wait(pid, 300.0) for pid in children]
+        begun = [line.removeprefix("begin ") for line in log_of(root) if line.startswith("begin")]
+        peace = report(self.options, self.options.folder / "peace")["steps"]
+        left = report(self.options, root)
+        return {**left, "begun": begun, "ended": ended, "steps_in_peace": peace}
+
     def finish(self, name: str, way: Callable[[], str]) -> dict:
         """Run children on a store of their own until one finishes the study."""
         root = self.options.folder / name
@@ -230,8 +251,9 @@ class Harness:
         kind, _, rest = how.partition(":")
         lines = len(log_of(root))
         pid = self.start(root, how)
-        while kind == "cold" and len(log_of(root)) == lines:
-            time.sleep(0.01)  # it is still importing
+        # It is still importing; or it found nothing left to do, and is gone without a word.
+        while kind == "cold" and len(log_of(root)) == lines and not ended(pid):
+            time.sleep(0.01)
         seconds = float(rest) if kind in ("time", "cold") else 600.0
         status = wait(pid, seconds)
         if status == 0:
@@ -255,6 +277,11 @@ class Harness:
         if pid := os.fork():
             return pid
         os._exit(work(options.data, options.model, root, how, self.bug))
+
+
+def ended(pid: int) -> bool:
+    """Whether a child is dead; it can still be waited for."""
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def wait(pid: int, seconds: float) -> int:
@@ -326,7 +353,11 @@ def main() -> None:
     parser.add_argument("--bugs", action="store_true")
     parser.add_argument("--ways", nargs="*", default=[], help="how the first children die")
     parser.add_argument("--child", default="", help="be one, to die so")
+    parser.add_argument("--together", nargs="*", help="children at the same time, how each dies")
     options = parser.parse_args()
+    if options.together:
+        sys.stdout.write(json.dumps(Harness(options).together(options.together)) + "\n")
+        return
     if options.child:
         sys.exit(work(options.data, options.model, options.folder, options.child, ""))
     sys.stdout.write(json.dumps(Harness(options).run()) + "\n")

@@ -94,6 +94,38 @@ _CODAH = _table(
     "n | The cook is out of salt. He | sings. | buys some salt. | drives the salt. | sleeps. | 1",
     "p | The dog barks. It | is a cat. | reads. | flies off. | hears somebody. | 3",
 )
+_SOCIAL_IQA = _jsonl(
+    *(
+        {
+            "context": "Amina lost the race.",
+            "question": f"How would {name} feel?",
+            "answerA": "sad",
+            "answerB": "a boat",
+            "answerC": "proud of her",
+            "correct": right,
+        }
+        for name, right in (("Amina", "A"), ("Others", "C"))
+    )
+)
+_COPA_ROWS = (
+    {"premise": "The boat sank.", "choice1": "It leaked.", "choice2": "It was red."}
+    | {"question": "cause", "label": 0, "idx": 0},
+    {"premise": "It rained.", "choice1": "The sun rose.", "choice2": "The street got wet."}
+    | {"question": "effect", "label": 1, "idx": 1},
+)
+_COPA = _jsonl(*_COPA_ROWS)
+_XCOPA = _jsonl(*(row | {"changed": False} for row in _COPA_ROWS))
+_XNLI_TRANSLATED = _table(
+    "It rained. | The sun shone. | Es regnete. | Die Sonne schien. | contradictory",
+    "It rained. | The day was wet. | Es regnete. | Der Tag war nass. | entailment",
+)
+_PAWSX_TRANSLATED = _table(
+    "Anna met Bert . | Bert met Anna . | Anna traf Bert. | Bert traf Anna. | 1",
+    "Anna met Bert . | Bert met Anna . | Anna traf Bert. | Bert traf Anna. | Anna",  # no label
+    "Anna saw Bert . | Bert saw Anna . | Anna sah Bert. | Bert sah Anna. | 0",
+)
+_CCG = "The boat sank .\tNP[nb]/N N S[dcl]\\NP .\nIt rained .\tNP S[dcl]\\NP .\n"
+_CCG_NUMBERS = json.dumps({"NP[nb]/N": 0, "N": 1, "S[dcl]\\NP": 1362, ".": 3, "NP": 4})
 
 
 STORY = 'It snowed , so we said " no " to\nthe trip .'
@@ -137,11 +169,20 @@ _CSQA_FIRST = Choice(
     "c1", "c1", "Where do boats sleep?", ("desk", "harbour", "tree", "hat", "moon"), 1
 )
 _CODAH_FIRST = Choice(
-    *("0", "0", "The cook is out of salt. He"),
+    *("0", "The cook is out of salt. He", "The cook is out of salt. He"),
     ("sings.", "buys some salt.", "drives the salt.", "sleeps."),
     1,
 )
 _TAGGED = Tagged("0", "0", ("#", "1", "boat"), ("SYM", "NUM", "NOUN"))
+_SOCIAL_IQA_FIRST = Choice(
+    *("0", "Amina lost the race.", "Amina lost the race. How would Amina feel?"),
+    ("sad", "a boat", "proud of her"),
+    0,
+)
+_COPA_FIRST = Choice(
+    *("0", "0", "The boat sank. What was the cause?"), ("It leaked.", "It was red."), 0
+)
+_CCG_FIRST = Tagged("0", "0", ("The", "boat", "sank", "."), ("0", "1", "1362", "3"))
 _ENTITIES = Tagged("0", "0", ("Anna", "Berg", "left", "Rome"), ("B-PER", "I-PER", "O", "B-LOC"))
 
 FILES: dict[str, tuple[str, Example]] = {
@@ -151,7 +192,7 @@ FILES: dict[str, tuple[str, Example]] = {
     ),
     "xnli/test-{lang}.tsv": (
         _XNLI,
-        Pair("0", "0", "We walked home.", "We took the bus.", "contradiction"),
+        Pair("0", "We walked home.", "We walked home.", "We took the bus.", "contradiction"),
     ),
     "pawsx/dev-{lang}.tsv": (
         _PAWSX,
@@ -197,8 +238,37 @@ FILES: dict[str, tuple[str, Example]] = {
     ),
     "tatoeba/tatoeba.{tatoeba}-eng.{tatoeba}": (
         "Das Boot ist rot.\nEs regnet.\n",
-        Bitext("0", "0", "Das Boot ist rot.", "The boat is red."),
+        Bitext("0", "The boat is red.", "Das Boot ist rot.", "The boat is red."),
     ),
+    "socialiqa/socialIQa_v1.4_tst.jsonl": (_SOCIAL_IQA, _SOCIAL_IQA_FIRST),
+    "socialiqa/socialIQa_v1.4_dev.jsonl": (_SOCIAL_IQA, _SOCIAL_IQA_FIRST),
+    "xcopa/en_copa_superglue/train-en.jsonl": (_COPA, _COPA_FIRST),
+    "xcopa/en_copa_superglue/val-en.jsonl": (_COPA, _COPA_FIRST),
+    "xcopa/data/{lang}/test.{lang}.jsonl": (_XCOPA, _COPA_FIRST),
+    "xnli/train-{lang}.tsv": (
+        _XNLI,
+        Pair("0", "We walked home.", "We walked home.", "We took the bus.", "contradiction"),
+    ),
+    "xtreme_translations/XNLI/translate-train/en-{lang}-translated.tsv": (
+        _XNLI_TRANSLATED,
+        Pair("0", "It rained.", "Es regnete.", "Die Sonne schien.", "contradiction"),
+    ),
+    "xtreme_translations/PAWSX/translate-train/en-{lang}-translated.tsv": (
+        _PAWSX_TRANSLATED,
+        Pair("0", "0", "Anna traf Bert.", "Bert traf Anna.", "1"),
+    ),
+    "squad/train-v1.1.json": (_squad(), _TITLED),
+    "squad/dev-v1.1.json": (_squad(), _TITLED),
+    "xtreme_translations/SQuAD/translate-train/squad.translate.train.en-{lang}.json": (
+        _squad(),
+        _TITLED,
+    ),
+    "xtreme_translations/TyDiQA-GoldP/translate-train/tydiqa.translate.train.en-{lang}.json": (
+        _squad(title=False),
+        _UNTITLED,
+    ),
+    "ccg/ccg.train": (_CCG, _CCG_FIRST),
+    "ccg/ccg.dev": (_CCG, _CCG_FIRST),
     "raw_text/ud_panx_train_detok/{lang}.txt": (
         "The boat is red.\nIt rains.\n",
         Line("0", "0", "The boat is red."),
@@ -216,3 +286,5 @@ def write(folder: Path, location: str, codes: tuple[str, ...]) -> None:
         path.write_bytes(text.encode())
         if "{tatoeba}" in location:
             path.with_suffix(".eng").write_bytes(_ENGLISH.encode())
+        if location.startswith("ccg/"):
+            path.with_name("tags_to_id.json").write_text(_CCG_NUMBERS, encoding="utf-8")

@@ -51,6 +51,7 @@ def test_kills_change_nothing_and_a_resume_that_forgets_is_caught(small, tiny, t
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # a minute on free cores, ten on busy ones
 def test_many_kills_of_forked_and_of_cold_processes(small, tiny, tmp_path):
     found = harness(small, tiny, tmp_path / "kills", "--kills", "40", "--cold", "4", "--seed", "2")
     unharmed(found)
@@ -60,3 +61,14 @@ def test_many_kills_of_forked_and_of_cold_processes(small, tiny, tmp_path):
     assert kills["training"] >= 5
     assert kills["write"] >= 3
     assert sum(one["resumed"] for one in found["rounds"]) >= 3
+
+
+@pytest.mark.slow
+def test_a_process_that_starts_when_all_is_done_ends_without_a_word(small, tiny, tmp_path):
+    # The first child dies when the last of 15 steps is in its place; the cold one has nothing to
+    # log, and must not be waited for. It is what a kill at the very end of a child leaves.
+    ways = ["failpoint:finish.renamed:15", "cold:60"]
+    found = harness(small, tiny, tmp_path / "kills", "--kills", "1", "--ways", *ways)
+    unharmed(found)
+    assert found["kills"] == {"write": 1}
+    assert len(found["rounds"]) == 1

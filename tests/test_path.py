@@ -161,7 +161,7 @@ SHARE = "expected a share above 0 and below 1, such as 0.2"
         (
             "mnli > zz(mnli)",
             8,
-            'found "zz(", expected a control; allowed: same_steps, shuffled, text',
+            'found "zz(", expected a control; allowed: imported, same_steps, shuffled, text',
         ),
         ("text(shuffled(mnli))", 14, 'found "(", expected ")"'),
         ("text(mnli", 10, 'found the end, expected ")"'),

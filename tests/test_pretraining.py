@@ -29,6 +29,8 @@ def test_a_file_is_read_and_the_rest_has_defaults(tmp_path):
         ("steps: 1\n", "name: found"),
         ("- a\n", 'not a mapping of keys such as "name: mini"'),
         ("name: [\n", "cannot read"),
+        ("name: 2001-99-99\n", "cannot read"),  # what YAML takes for a date
+        ("[" * 2000, "cannot read"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(tmp_path, text, message):

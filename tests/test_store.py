@@ -316,20 +316,6 @@ def test_finished_steps_change_one_at_a_time(store):
     assert store.has(B)
 
 
-def test_without_locks_everything_works_but_nothing_is_swept(store, monkeypatch):
-    def no_locks(*_):
-        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
-
-    monkeypatch.setattr("fcntl.flock", no_locks)
-    store_life(store.root, lambda _: None)
-    with store.writing(B) as folder:
-        assert store.gc() == (0, ())
-        assert folder.exists()
-        store._place(A, folder)  # as if another process had placed A since we looked
-    check_whole(store, A)
-    assert store.verify() == []
-
-
 # --- finished steps -----------------------------------------------------------------------------
 
 
@@ -842,6 +828,51 @@ def test_a_file_where_the_store_should_be(tmp_path):
         Store(tmp_path / "file")
     with pytest.raises(UserError, match=r"Not a directory.*next: a file stands"):
         finish(Store(tmp_path / "file" / "below"), A)
+
+
+ACTS = {
+    "finish": lambda store: finish(store, A),
+    "save": lambda store: store.work(A).save(1, tensors_at(1), {}),
+    "load": lambda store: store.work(A).load(),
+    "clear": lambda store: store.work(A).clear(),
+    "evict": lambda store: store.evict_weights(B),
+    "discard": lambda store: store.discard(B),
+    "gc": lambda store: store.gc(),
+}
+
+
+@pytest.mark.parametrize(
+    ("place", "refused"),
+    [
+        ("tmp", {"finish", "save", "evict", "discard", "gc"}),
+        ("work", {"save", "clear"}),
+        (f"work/{A}", {"save", "load"}),
+        ("steps", {"finish", "evict"}),
+        (f"steps/{A[:2]}", {"finish"}),
+        ("leases", {"finish", "evict", "discard", "gc"}),
+    ],
+)
+def test_what_stands_in_the_way_is_named_in_one_line(tmp_path, place, refused):
+    for name, act in ACTS.items():
+        store = Store(tmp_path / name)
+        finish(store, B)
+        store.work(B).save(1, tensors_at(1), {})  # for gc to remove
+        path = store.root / place
+        if path.is_dir():
+            path.rename(tmp_path / f"{name} moved away")
+        path.unlink(missing_ok=True)
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+        said = complaint(act, store)
+        assert bool(said) == (name in refused), (name, said)
+        assert "\n" not in said
+        if said and "is not finished" not in said:
+            assert "needed; move it or choose another folder" in said
+
+
+def test_a_folder_made_twice_is_a_mistake_of_the_program(store):
+    with pytest.raises(FileExistsError), store.writing(A) as folder:
+        folder.mkdir()
 
 
 def test_a_store_that_may_not_be_written(tmp_path):

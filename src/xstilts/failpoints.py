@@ -5,7 +5,8 @@ place (counted from 1). The variable is read once; unset, a passage costs one co
 places, each inside another kind of write:
 
 =====================  ==========================================================================
-``scratch.created``    a scratch folder exists and is locked; nothing is in it
+``scratch.created``    a scratch folder exists; nothing is in it
+``lease.created``      a lease exists, and does not yet say whose it is
 ``marker.created``     a marker's temporary file exists, empty
 ``marker.half``        half of its bytes are written
 ``marker.fsync``       all of its bytes are written, not yet forced to disk

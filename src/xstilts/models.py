@@ -9,6 +9,7 @@ from xstilts.errors import UserError
 from xstilts.identity import file_sha256, fingerprint
 
 SHIPPED = Path(__file__).parent / "encoders"  # those that come with xstilts: docs/encoder.md
+LOG = "pretraining"  # .json: how one of ours was made
 # What of a folder makes the model: a README may change without making another one.
 _SUFFIXES = (".safetensors", ".bin", ".json", ".model", ".txt")
 
@@ -41,11 +42,6 @@ def find(name: str) -> Model:
     folder = Path(name).expanduser()
     if folder.is_dir():
         return _local(name, folder)
-    if name == "mini":
-        raise UserError(
-            'model "mini" is not shipped yet: give --model FOLDER (a Hugging Face encoder folder) '
-            "or the name of a model on the hub"
-        )
     if name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise UserError(f'no model folder "{name}": give a folder with config.json, or a hub name')
     return _on_hub(name)
@@ -59,8 +55,14 @@ def shipped() -> list[str]:
 def _local(name: str, folder: Path) -> Model:
     if not (folder / "config.json").is_file():
         raise UserError(f'"{name}" has no config.json: it is not a Hugging Face model folder')
-    files = sorted(p for p in folder.iterdir() if p.suffix in _SUFFIXES)
-    if not any(p.suffix in (".safetensors", ".bin") for p in files):
+    files = sorted(p for p in folder.iterdir() if p.suffix in _SUFFIXES and p.stem != LOG)
+    suffixes = {path.suffix for path in files}
+    if ".bin" in suffixes and ".safetensors" not in suffixes:
+        raise UserError(
+            f'"{name}" has its weights in a pickle (.bin), which can run code and is never read: '
+            "save the model with save_pretrained, which writes model.safetensors"
+        )
+    if ".safetensors" not in suffixes:
         raise UserError(
             f'"{name}" has no weights (model.safetensors): the checkpoint is incomplete'
         )

@@ -22,7 +22,7 @@ from typing import Literal, NoReturn, cast, get_args
 from xstilts.errors import UserError, suggest
 from xstilts.identity import fingerprint
 
-Control = Literal["shuffled", "text", "same_steps"]
+Control = Literal["shuffled", "text", "same_steps", "imported"]
 CONTROLS: tuple[str, ...] = get_args(Control)
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -61,7 +61,8 @@ class Item:
             means a part of what the other items leave.
         control: ``shuffled`` trains on shuffled labels; ``text`` runs masked language modelling
             on the task's text alone; ``same_steps`` trains on the target's own data for as many
-            steps as the task would take.
+            steps as the task would take; ``imported`` is no training but what was brought in
+            under that name.
     """
 
     task: str

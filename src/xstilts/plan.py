@@ -18,6 +18,7 @@ from xstilts.steps import CODE_VERSIONS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from xstilts.imported import Imports
     from xstilts.models import Model
     from xstilts.path import Item
     from xstilts.recipes import Recipe
@@ -79,6 +80,8 @@ class Plan:
         notes: path -> what to know of its meaning in the source.
         models: fingerprint -> pretrained model.
         keep: which weights stay when the study is done.
+        targets: the study's target tasks, over which means are taken; empty: whatever is scored.
+        analyses: what the study declared.
     """
 
     steps: dict[str, Step] = field(default_factory=dict)
@@ -87,6 +90,8 @@ class Plan:
     notes: dict[str, str] = field(default_factory=dict)
     models: dict[str, Model] = field(default_factory=dict)
     keep: str = "all"
+    targets: tuple[str, ...] = ()
+    analyses: tuple[str, ...] = ()
     _children: dict[str, list[Step]] = field(default_factory=dict, repr=False)
 
     def add(self, step: Step) -> None:
@@ -108,6 +113,7 @@ def build(
     sources: Sources,
     *,
     allow_absent: bool = True,
+    imports: Imports | None = None,
 ) -> Plan:
     """The plan of a study. Opens the data's files only to fingerprint them.
 
@@ -118,26 +124,29 @@ def build(
         catalogue: the tasks.
         sources: fingerprints their rows.
         allow_absent: list conditions whose data is absent instead of raising.
+        imports: what the store was given from elsewhere.
 
     Raises:
         UserError: if a path cannot be run.
         AbsentError: if data is absent and ``allow_absent`` is False.
     """
-    return _Builder(study, recipe, catalogue, sources).build(models, allow_absent=allow_absent)
+    builder = _Builder(study, recipe, catalogue, sources, imports)
+    return builder.build(models, allow_absent=allow_absent)
 
 
 class _Builder:
     def __init__(
-        self, study: Study, recipe: Recipe, catalogue: Catalogue, sources: Sources
+        self,
+        study: Study,
+        recipe: Recipe,
+        catalogue: Catalogue,
+        sources: Sources,
+        imports: Imports | None,
     ) -> None:
-        if study.source == "microworld":
-            raise UserError(
-                'source "microworld" is not there yet: use --source mirror, hub or files'
-            )
         self.study, self.recipe = study, recipe
-        self.catalogue, self.sources = catalogue, sources
+        self.catalogue, self.sources, self.imports = catalogue, sources, imports
         self.source = study.source
-        self.plan = Plan(keep=study.keep)
+        self.plan = Plan(keep=study.keep, analyses=study.analyses)
         self._steps: list[Step] = []  # of the path under way
 
     def build(self, models: Iterable[Model], *, allow_absent: bool) -> Plan:
@@ -170,6 +179,8 @@ class _Builder:
                 if not isinstance(self.study.targets, str):
                     raise  # a suite may hold tasks that are not there; a person's list may not
                 self._absent(name, error, allow_absent)
+        tasks = [parse(name).stages[0].items[0].task for name in known]
+        self.plan.targets = tuple(dict.fromkeys(tasks))
         return self.study.expand(tuple(known)) if known or self.study.paths else ()
 
     def _absent(self, path: str, error: UserError, allow_absent: bool) -> None:
@@ -182,7 +193,13 @@ class _Builder:
         weights, parent = model.fingerprint, ""
         self._steps, cells = [], []
         so_far: list[str] = []
-        for stage in resolved.stages:
+        stages, imported = resolved.stages, ""
+        if stages and stages[0].items[0].item.control == "imported":
+            imported, stages = stages[0].items[0].item.task, stages[1:]
+            so_far = [f"imported({imported})"]
+            parent = self._imported_stage(imported, model, seed or 0, needed=bool(stages))
+            weights = parent or weights
+        for stage in stages:
             assert seed is not None
             so_far.append(" + ".join(map(_shown, stage.items)))
             label = f"train {' > '.join(so_far)} (seed {seed})"
@@ -190,7 +207,12 @@ class _Builder:
         for evaluation in resolved.evaluations:
             data = self.catalogue.data(evaluation.task, self.source)
             for language in evaluation.languages:
-                score = self._evaluate(evaluation, language, weights, parent)
+                given = ""
+                if imported and not stages:
+                    given = self._given(imported, evaluation, language, seed or 0, parent)
+                    if not given and not parent:
+                        continue  # there may be predictions in other languages
+                score = self._evaluate(evaluation, language, weights, parent, given)
                 cell = Cell(
                     model=model.name,
                     path=str(resolved.path),
@@ -203,6 +225,9 @@ class _Builder:
                     score=score,
                 )
                 cells.append(cell)
+        if imported and not cells:
+            assert self.imports is not None
+            raise self.imports.absent(imported, f"nothing for {resolved.path}, seed {seed}")
         for step in self._steps:
             self.plan.add(step)
         self.plan.cells += cells
@@ -254,9 +279,51 @@ class _Builder:
                 found.append(self.sources.fingerprint(task, data, "select", "en"))
         return found
 
-    def _evaluate(
-        self, evaluation: TargetEvaluation, language: str, weights: str, parent: str
+    def _imported_stage(self, name: str, model: Model, seed: int, *, needed: bool) -> str:
+        """The id of an imported checkpoint; "" where predictions alone were imported."""
+        if self.imports is None:
+            raise AbsentError(f'"imported({name})": nothing was imported')
+        found = self.imports.checkpoint(name, seed)
+        if found is None:
+            if needed:
+                raise self.imports.absent(name, f"no checkpoint of seed {seed}")
+            return ""
+        # Its identity is the import's; what other stages have is there for readers of the plan.
+        inputs = {**found.inputs, "parent": model.fingerprint, "items": [], "max_steps": None}
+        label = f"train imported({name}) (seed {seed})"
+        self._steps.append(Step(found.id, "train", inputs, "", label))
+        return found.id
+
+    def _given(
+        self, name: str, evaluation: TargetEvaluation, language: str, seed: int, stage: str
     ) -> str:
+        """The id of imported predictions; "" where the imported stage is to predict.
+
+        Raises:
+            UserError: if that stage has no head that could.
+        """
+        assert self.imports is not None
+        task = self.catalogue.get(evaluation.task)
+        data = self.catalogue.data(task.name, self.source)
+        rows = self.sources.fingerprint(task, data, "evaluate", language)
+        found = self.imports.predictions(name, seed, task.name, rows, language)
+        if found is not None:
+            label = f"predict {task.name} {language}"
+            self._steps.append(Step(found.id, "predict", found.inputs, "", label))
+            return found.id
+        head = (self._steps[0].inputs["head"] if stage else None) or {}
+        have = head.get("format"), tuple(head.get("labels", ()))
+        if stage and evaluation.head and have != (task.format, task.labels):
+            raise UserError(
+                f'"imported({name})" has no head for {task.name}: import it with --head, or train '
+                f'one, as in "imported({name}) > {task.name}"'
+            )
+        return ""
+
+    def _evaluate(
+        self, evaluation: TargetEvaluation, language: str, weights: str, parent: str, given: str
+    ) -> str:
+        """The score of a language, of given predictions or of those that are to be made."""
         task = self.catalogue.get(evaluation.task)
         data = self.catalogue.data(task.name, self.source)
         inputs = {
@@ -274,7 +341,8 @@ class _Builder:
             "precision": self.recipe.precision,
             "max_rows": self.study.options.max_eval_rows,
         }
-        predict = self._step("predict", inputs, parent, f"predict {task.name} {language}")
+        label = f"predict {task.name} {language}"
+        predict = given or self._step("predict", inputs, parent, label)
         scored = {
             "predictions": predict,
             "language": language,

@@ -45,7 +45,7 @@ class Shape(_Frozen):
     Attributes:
         model_type: a transformers architecture with a masked-LM head.
         hidden_size: width.
-        num_hidden_layers: depth.
+        num_hidden_layers: depth; 0: embeddings alone, a baseline.
         num_attention_heads: heads.
     """
 
@@ -53,7 +53,7 @@ class Shape(_Frozen):
 
     model_type: str = "xlm-roberta"
     hidden_size: Count = 256
-    num_hidden_layers: Count = 6
+    num_hidden_layers: Annotated[int, Field(ge=0)] = 6
     num_attention_heads: Count = 4
 
 
@@ -136,7 +136,7 @@ def load(path: Path) -> Pretraining:
     """
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, ArithmeticError, RecursionError, yaml.YAMLError) as error:
         line = " ".join(str(error).split())
         raise UserError(f"cannot read {path}: {line:.160}") from None
     if not isinstance(data, dict):

@@ -109,6 +109,7 @@ class _Resolver:
         return replace(self._path(treatment), path=path, note=note)
 
     def _path(self, path: Path) -> Resolved:
+        _check_imported(path)
         mixtures = [self._expand(stage) for stage in path.stages]
         evaluations, target = path.evaluations, ""
         training: Item | None = None
@@ -125,7 +126,7 @@ class _Resolver:
     def _expand(self, mixture: Mixture) -> tuple[Item, ...]:
         items: list[Item] = []
         for item in mixture.items:
-            members = self._members(item.task)
+            members = (item.task,) if item.control == "imported" else self._members(item.task)
             share = None if item.share is None else item.share / len(members)
             items += [replace(item, task=name, share=share) for name in members]
         return tuple(items)
@@ -146,8 +147,9 @@ class _Resolver:
     def _sugar(self, items: tuple[Item, ...]) -> tuple[str, Item | None]:
         """The target that the last stage names, and what to train on for it (None: nothing)."""
         item = items[0]
-        data = self.catalogue.data(item.task, self.source)
-        if len(items) > 1 or item.control or data.evaluate is None:
+        imported = item.control == "imported"
+        data = None if imported else self.catalogue.data(item.task, self.source)
+        if data is None or len(items) > 1 or item.control or data.evaluate is None:
             text = " + ".join(map(str, items))
             raise UserError(
                 f'path ends in "{text}", which has nothing to evaluate in source {self.source}: '
@@ -175,6 +177,8 @@ class _Resolver:
 
     def _item(self, item: Item, training: Item | None) -> StageItem:
         """One item with its languages; ``training`` is the target's, for ``same_steps``."""
+        if item.control == "imported":
+            return StageItem(item)
         if item.control == "same_steps":
             if training is None:
                 raise AbsentError(
@@ -226,6 +230,8 @@ class _Resolver:
 
     def _head(self, task: Task, data: Data, last: tuple[StageItem, ...]) -> str:
         """Which of the last stage's heads can answer the task."""
+        if last and last[0].item.control == "imported":
+            return "imported"  # the plan knows what it has
         trained = [self.catalogue.get(one.item.task) for one in last if one.item.control != "text"]
         fitting = [t.name for t in trained if t.format == task.format and t.labels == task.labels]
         for preferred in (task.name, data.train_on):
@@ -240,6 +246,17 @@ class _Resolver:
             f'"{task.name}" after the bar needs one {need} from the last stage; {what}; '
             f'"> {task.name}" trains one'
         )
+
+
+def _check_imported(path: Path) -> None:
+    for number, stage in enumerate(path.stages):
+        for item in stage.items:
+            plain = Item(item.task, control="imported")
+            if item.control == "imported" and (number or len(stage.items) > 1 or item != plain):
+                raise UserError(
+                    f'"{path}": what was imported stands alone at the beginning of a path, as in '
+                    f'"{plain} > xnli"'
+                )
 
 
 def _plain(item: Item) -> Item:

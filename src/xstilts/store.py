@@ -4,7 +4,8 @@
 marker with the step's record and the checksum of every file. It appears by one rename, so what
 exists is complete; checksums are verified on read, so what is read is what was written. Records
 are permanent. Weights may be evicted: the marker then says so, and everything made from them
-stays valid. ``work/<id>/`` holds resume points (`store_work`), ``tmp/`` scratch (`store_scratch`).
+stays valid. ``work/<id>/`` holds resume points (`store_work`), ``tmp/`` scratch (`store_scratch`),
+``leases/`` says who is doing what (`store_lease`), ``status/`` how far they are (`store_status`).
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from xstilts import store_gc
+from xstilts import store_gc, store_lease
 from xstilts.errors import UserError
 from xstilts.failpoints import failpoint
-from xstilts.store_disk import disk_errors, is_plain, sync, sync_up, write_marker
+from xstilts.store_disk import disk_errors, is_plain, make_folder, sync, sync_up, write_marker
 from xstilts.store_scratch import alone, remove, scratch
 from xstilts.store_step import MARKER, Corrupt, Finished, checked_id, read_record, seal_step
 from xstilts.store_work import WorkArea
@@ -58,6 +59,19 @@ class Store:
     def has(self, step_id: str) -> bool:
         """Whether a step is finished; cheap, no checksum is verified."""
         return (self.folder(step_id) / MARKER).is_file()
+
+    def sound(self, step_id: str) -> bool:
+        """Whether a step is finished and its record as written; cheap from the second time."""
+        try:
+            marker = self.folder(step_id) / MARKER
+            entry = marker.lstat()
+            state = (marker, entry.st_ino, entry.st_mtime_ns)
+            if state not in self._verified:
+                self.record(step_id)
+                self._verified.add(state)
+        except (Corrupt, FileNotFoundError, NotADirectoryError):
+            return False
+        return True
 
     def record(self, step_id: str) -> dict[str, Any]:
         """A finished step's ``step.json``, its own checksum verified.
@@ -122,6 +136,55 @@ class Store:
                     self._restore(step_id, folder, theirs, ours)
         return self.open(step_id)
 
+    def adopt(self, folder: Path, record: Mapping[str, Any]) -> str:
+        """Make a step that another store finished part of this one, with its record as it is.
+
+        Args:
+            folder: what `writing` gave, inside its block, with all files that are not evicted.
+            record: what the other store's ``step.json`` says.
+
+        Returns:
+            ``added``, ``kept`` where it is there already, or ``restored`` where it is there and
+            its evicted files were brought back.
+
+        Raises:
+            Corrupt: if a file is not what the record says; its folder is the one that was given.
+            UserError: if the step is there already with other files; or as `finish`.
+        """
+        step_id = checked_id(record["id"])
+        with disk_errors(f"merging step {step_id}", self.root):
+            sealed = seal_step(folder)
+            for name in record["files"].keys() - record["evicted"]:
+                if sealed.pop(name, None) != record["files"][name]:
+                    raise Corrupt(folder, name, "is missing or has other bytes than were written")
+            assert not sealed, sealed
+            write_marker(folder / MARKER, dict(record), folder.parent)
+            with alone(self.root):
+                outcome = self.would_adopt(record)
+                if outcome == "added":
+                    self._place(step_id, folder)
+                elif outcome == "restored":
+                    self._restore(step_id, folder, self.record(step_id), dict(record))
+        return outcome
+
+    def would_adopt(self, record: Mapping[str, Any]) -> str:
+        """What `adopt` would return for a record, before any file is copied.
+
+        Raises:
+            UserError: if the step is there already with other files.
+        """
+        step_id = checked_id(record["id"])
+        if (theirs := self._intact(step_id)) is None:
+            return "added"
+        mine, other = theirs["files"], record["files"]
+        if names := [n for n in {**mine, **other} if mine.get(n) != other.get(n)]:
+            raise UserError(
+                f"store: step {step_id} ({record['kind']}) is there already with another "
+                f'"{names[0]}": the same work gave other bytes, as it may on another machine; '
+                "next: take that step and what was made from it from one of the two stores only"
+            )
+        return "kept" if record["evicted"] or not theirs["evicted"] else "restored"
+
     def _intact(self, step_id: str) -> dict[str, Any] | None:
         try:
             return self.record(step_id) if self.has(step_id) else None
@@ -130,15 +193,13 @@ class Store:
 
     def _place(self, step_id: str, folder: Path) -> None:
         place = self.folder(step_id)
-        place.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(place.parent)
         failpoint("finish.rename")
         try:
             folder.rename(place)
         except OSError:
             if not os.path.lexists(place):
                 raise
-            if self._intact(step_id):  # without locks another process can win here
-                return
             remove(place, self.root, step_id)  # debris of damage
             folder.rename(place)
         failpoint("finish.renamed")
@@ -195,6 +256,34 @@ class Store:
             return
         with disk_errors(f"discarding step {step_id}", self.root), alone(self.root):
             remove(self.folder(step_id), self.root, step_id)
+
+    def discard_damaged(self, step_id: str) -> bool:
+        """Remove a step if any of its files is damaged, so that it is redone.
+
+        Returns:
+            Whether it was; another process may have redone it meanwhile.
+
+        Raises:
+            UserError: if the disk is not writable.
+        """
+        with disk_errors(f"discarding step {step_id}", self.root), alone(self.root):
+            damaged = bool(store_gc.verify_step(self.folder(step_id)))
+            if damaged:
+                remove(self.folder(step_id), self.root, step_id)
+        return damaged
+
+    def lease(self, step_id: str) -> store_lease.Lease | None:
+        """The right to do a step, to be released; None while another process is doing it.
+
+        Raises:
+            UserError: if the disk is not writable.
+        """
+        with disk_errors(f"taking the lease of step {step_id}", self.root):
+            return store_lease.take(self.root, checked_id(step_id))
+
+    def holder(self, step_id: str) -> store_lease.Holder | None:
+        """The living process that is doing a step, if there is one."""
+        return store_lease.holder(self.root, checked_id(step_id))
 
     def work(self, step_id: str) -> WorkArea:
         """The resume points of a step that is not finished yet."""

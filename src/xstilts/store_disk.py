@@ -36,6 +36,7 @@ _NEXT_STEP = {
     errno.EPERM: _CLOSED,
     errno.EROFS: _CLOSED,
     errno.ENOTDIR: "a file stands where a folder is needed; move it or choose another folder",
+    errno.EISDIR: "a folder stands where a file is needed; move it or choose another folder",
     errno.EIO: "check the disk, then `xstilts store verify`",
 }
 
@@ -71,6 +72,19 @@ def disk_errors(doing: str, root: Path) -> Iterator[None]:
             f"next: {_NEXT_STEP[number]}"
         )
         raise UserError(message) from error
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder of the store, and those above it, where they are not there yet.
+
+    Raises:
+        NotADirectoryError: if a file stands there; Python calls that a file that exists.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        number = errno.ENOTDIR
+        raise NotADirectoryError(number, os.strerror(number), str(path)) from None
 
 
 def sync(path: Path) -> None:
@@ -128,7 +142,8 @@ def damage(folder: Path, name: str, sealed: dict[str, Any]) -> str | None:
     return None if file_sha256(path) == sealed["sha256"] else "has other bytes than were written"
 
 
-def _sealed_text(body: dict[str, Any]) -> bytes:
+def sealed_text(body: dict[str, Any]) -> bytes:
+    """The bytes of a marker: its body as JSON, with the checksum of the body in it."""
     seal = hashlib.sha256(canonical_json(body).encode()).hexdigest()
     text = json.dumps({**body, SEAL: seal}, indent=1, sort_keys=True, ensure_ascii=False)
     return text.encode() + b"\n"
@@ -145,7 +160,7 @@ def write_marker(path: Path, body: dict[str, Any], scratch: Path) -> None:
     Raises:
         TypeError, ValueError: if the body is not JSON; NaN is not.
     """
-    text = _sealed_text(json.loads(canonical_json(body)))  # as it will be read: keys are text
+    text = sealed_text(json.loads(canonical_json(body)))  # as it will be read: keys are text
     half = len(text) // 2
     temporary = scratch / "marker"
     with temporary.open("wb") as file:
@@ -176,7 +191,7 @@ def read_marker(path: Path) -> dict[str, Any]:
     try:
         body = json.loads(data)
         del body[SEAL]
-        whole = _sealed_text(body) == data
+        whole = sealed_text(body) == data
     except (ValueError, TypeError, KeyError):
         whole = False
     if not whole:

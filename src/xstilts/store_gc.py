@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from xstilts import store_lease, store_status
 from xstilts.failpoints import failpoint
 from xstilts.store_disk import damage, is_plain
 from xstilts.store_scratch import alone, remove, sweep, tree_bytes
@@ -49,7 +50,12 @@ def ls(root: Path) -> Iterator[Listed]:
 
 def verify(root: Path) -> list[Corrupt]:
     """See `Store.verify`. What cannot be read is reported too, and the rest still verified."""
-    return [fault for folder in step_folders(root) for fault in _verify(folder)]
+    return [fault for folder in step_folders(root) for fault in verify_step(folder)]
+
+
+def verify_step(folder: Path) -> list[Corrupt]:
+    """What is wrong with one step."""
+    return list(_verify(folder))
 
 
 def _verify(folder: Path) -> Iterator[Corrupt]:
@@ -80,6 +86,8 @@ def gc(root: Path, *, dry_run: bool) -> Freed:
     if not root.exists():
         return Freed(0, ())
     freed = sweep(root, dry_run=dry_run)
+    freed += [(path, 0) for path in store_lease.sweep(root, dry_run=dry_run)]
+    freed += [(path, 0) for path in store_status.sweep(root, dry_run=dry_run)]
     for area in sorted((root / "work").glob("*")):
         if is_id(area.name) and (root / "steps" / area.name[:2] / area.name / MARKER).is_file():
             freed.append((area, tree_bytes(area)))

@@ -36,6 +36,10 @@ class Corrupt(UserError):  # noqa: N818 (it reads as what it says)
         )
 
 
+class Evicted(UserError):  # noqa: N818
+    """A file of a finished step was removed to free its space; its record stays."""
+
+
 @dataclass(frozen=True)
 class Finished:
     """One finished step.
@@ -57,13 +61,14 @@ class Finished:
 
         Raises:
             Corrupt: if the file is missing or its bytes are not those written.
-            UserError: if the step has no such file, it was evicted, or it cannot be read.
+            Evicted: if it was evicted.
+            UserError: if the step has no such file, or it cannot be read.
         """
         files = self.record["files"]
         if name not in files:
             raise UserError(f'store: step {self.id} has no file "{name}";{suggest(name, files)}')
         if name in self.record["evicted"]:
-            raise UserError(
+            raise Evicted(
                 f'store: file "{name}" of step {self.id} ({self.record["kind"]}) was evicted to '
                 "free its space; next: run that step again to bring it back"
             )
@@ -136,11 +141,38 @@ def read_record(folder: Path) -> dict[str, Any]:
     """
     try:
         body = read_marker(folder / MARKER)
-    except ValueError as problem:
-        raise Corrupt(folder, MARKER, str(problem)) from None
-    if body["id"] != folder.name:
-        raise Corrupt(folder, MARKER, f"belongs to step {body['id']}")
-    for name in (*body["files"], *body["evictable"], *body["evicted"]):
-        if not _inside(name) or name not in body["files"]:
-            raise Corrupt(folder, MARKER, f'names "{name}", which is not a file of the step')
+    except ValueError as error:
+        raise Corrupt(folder, MARKER, str(error)) from None
+    if problem := record_problem(body, folder.name):
+        raise Corrupt(folder, MARKER, problem)
     return body
+
+
+_PARTS = {
+    "id": str,
+    "kind": str,
+    "created": str,
+    "inputs": dict,
+    "provenance": dict,
+    "files": dict,
+    "evictable": list,
+    "evicted": list,
+}
+
+
+def record_problem(body: dict[str, Any], step_id: str) -> str | None:
+    """What is wrong with a record although its checksum holds; None if nothing is.
+
+    It may come from another store: nothing in it may lead out of this one.
+    """
+    if body.get("id") != step_id:
+        return f"belongs to step {body.get('id')}"
+    if wrong := [part for part, kind in _PARTS.items() if not isinstance(body.get(part), kind)]:
+        return f'has no valid "{wrong[0]}"'
+    for name in (*body["files"], *body["evictable"], *body["evicted"]):
+        if not isinstance(name, str) or not _inside(name) or name not in body["files"]:
+            return f'names "{name}", which is not a file of the step'
+    for name, sealed in body["files"].items():
+        if not isinstance(sealed, dict) or sealed.keys() != {"bytes", "sha256"}:
+            return f'has no checksum of "{name}"'
+    return None

@@ -13,7 +13,15 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from xstilts.failpoints import failpoint
-from xstilts.store_disk import damage, disk_errors, read_marker, seal_file, sync_up, write_marker
+from xstilts.store_disk import (
+    damage,
+    disk_errors,
+    make_folder,
+    read_marker,
+    seal_file,
+    sync_up,
+    write_marker,
+)
 from xstilts.store_scratch import remove, scratch
 
 if TYPE_CHECKING:
@@ -61,7 +69,7 @@ class WorkArea:
             files = {TENSORS: seal_file(point / TENSORS)}
             body = {"id": self._id, "step": step, "state": dict(state), "files": files}
             write_marker(point / MARKER, body, box)
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self.folder)
             earlier = self._points()
             number = max(earlier, default=0) + 1
             failpoint("work.rename")

@@ -25,7 +25,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from xstilts.errors import UserError, suggest
-from xstilts.path import Control, Mixture, Path, parse
+from xstilts.path import Mixture, Path, parse
 
 if TYPE_CHECKING:
     import pathlib
@@ -141,7 +141,7 @@ class Study(BaseModel):
     targets: Targets = ()
     paths: Unique[Annotated[str, AfterValidator(_path)]] = ()
     seeds: Annotated[Unique[Seed], Field(min_length=1)] = (1,)
-    controls: Unique[Control] = ()
+    controls: Unique[Literal["shuffled", "text", "same_steps"]] = ()
     source: Literal["hub", "mirror", "microworld", "files"] = "microworld"
     recipe: Text = "mini"
     analyses: Unique[Text] = ()

@@ -108,3 +108,20 @@ def test_no_store_is_made_by_looking(cli, tmp_path, command):
     assert (ran.code, ran.out) == (2, "")
     assert "give --store FOLDER, or run something first" in ran.err
     assert not (tmp_path / "none").exists()
+
+
+def test_the_steps_of_a_study_travel_and_nothing_is_left_to_do(cli, at_mirror, tiny, tmp_path):
+    study, out = tmp_path / "s.yaml", tmp_path / "s.tar.zst"
+    study.write_text(
+        f"name: s\nmodels: [{tiny}]\npaths: ['taxinli | xnli:de']\nsource: mirror\n"
+        "options: {max_steps: 1, max_eval_rows: 2}\n"
+    )
+    here, there = ("--store", tmp_path / "here"), ("--store", tmp_path / "there")
+    assert cli("run", study, *here, "--threads", 1).code == 0
+    packed = cli("store", "pack", out, "--study", study, "--no-weights", *here)
+    assert packed.err.startswith("3 steps, ")
+    assert cli("store", "merge", out, *there).err.startswith("3 steps added")
+    again = cli("run", study, *there)
+    assert again.code == 0
+    assert "3 steps, 3 finished before" in again.err
+    assert "xnli" in again.out

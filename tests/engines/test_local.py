@@ -426,6 +426,16 @@ def test_weights_that_a_failed_step_needs_stay(small, tiny, tmp_path):
     assert weights(plan, Store(tmp_path)) == []
 
 
+def test_evicted_weights_that_cannot_be_made_again_are_a_failure(small, tiny, tmp_path):
+    plan = plan_of(small, tiny, "s_xnli", keep="none")
+    run(plan, small, tmp_path)
+    lost = next(step.id for step in plan.steps.values() if step.kind == "predict")
+    Store(tmp_path).discard(lost)
+    outcome, _ = run(plan, small, tmp_path, sources=Broken("s_nli", "train", "en"))
+    assert kinds(plan, outcome.failures) == ["train"]
+    assert outcome.skipped == [lost]
+
+
 def test_a_later_study_brings_evicted_weights_back_to_the_bit(small, tiny, tmp_path):
     first = plan_of(small, tiny, PATHS[0], keep="none")
     run(first, small, tmp_path)

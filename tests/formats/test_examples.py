@@ -106,6 +106,34 @@ def test_fields_become_an_example(kind, fields, expected):
             "answer start -1 is outside the context (1 characters)",
         ),
         (task("retrieval"), {"text": "t"}, "no column for 'english'; the columns are: text"),
+        *(
+            (kind, fields, f"a field is not of the kind that {kind.format} needs: {why}")
+            for kind, fields, why in (
+                (
+                    *(CHOICE, {"prompt": "p", "choices": None, "label": 0}),
+                    "'NoneType' object is not iterable",
+                ),
+                (TAGS, {"words": ["w"], "tags": 5}, "'int' object is not iterable"),
+                (
+                    SPAN,
+                    {
+                        "context": "c",
+                        "question": "?",
+                        "answers": {"text": ["c"], "answer_start": ["x"]},
+                    },
+                    "invalid literal for int() with base 10: 'x'",
+                ),
+                (
+                    SPAN,
+                    {
+                        "context": "c",
+                        "question": "?",
+                        "answers": {"text": ["c"], "answer_start": []},
+                    },
+                    "zip() argument 2 is shorter than argument 1",
+                ),
+            )
+        ),
     ],
 )
 def test_rows_that_do_not_fit_are_refused(kind, fields, message):

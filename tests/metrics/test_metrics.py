@@ -45,11 +45,13 @@ UPOS = tagged(["NOUN", "VERB", "CCONJ", "SCONJ", "SYM", "INTJ", "X"])
 answerable = unit(st.lists(texts, min_size=1, max_size=3), texts)
 UNITS = {
     "accuracy": unit(labels, labels),
+    "positive_f1": unit(st.sampled_from("01"), st.sampled_from("01")),
     "tag_accuracy": IOB,
     "seqeval_f1": IOB,
     "pos_f1": UPOS,
     "squad_v2_f1": unit(st.lists(texts, max_size=3), texts),
     "squad_v2_exact_match": unit(st.lists(texts, max_size=3), texts),
+    "bitext_f1": unit(st.lists(ids, max_size=3), st.lists(ids, max_size=3)),
     "retrieval_accuracy": unit(ids, rankings),
     "reciprocal_rank_at_20": unit(ids, rankings),
     "average_precision_at_20": unit(st.lists(ids, min_size=1), rankings),
@@ -62,11 +64,13 @@ UNITS = {
 # The best that can be predicted, given gold that can be matched at all.
 PERFECT = {
     "accuracy": [("yes", "yes"), ("no", "no")],
+    "positive_f1": [("1", "1"), ("0", "0")],
     "tag_accuracy": [(["O", "B-PER"], ["O", "B-PER"])],
     "seqeval_f1": [(["O", "B-PER", "I-PER", "I-LOC"],) * 2, (["O"], ["O"])],
     "pos_f1": [(["NOUN", "NOUN", "SCONJ", "SCONJ", "X"],) * 2],
     "squad_v2_f1": [(["Oslo", "Bergen"], "Bergen"), ([], "")],
     "squad_v2_exact_match": [(["Oslo", "Bergen"], "Bergen"), ([], "")],
+    "bitext_f1": [(["a"], ["a"]), (["b", "c"], ["c", "b"]), ([], [])],
     "retrieval_accuracy": [("a", ["a", "b"]), ("b", ["b"])],
     "reciprocal_rank_at_20": [("a", ["a", "b"])],
     "average_precision_at_20": [(["a", "b"], ["b", "a", "c"]), (["c"], ["c"])],
@@ -159,6 +163,7 @@ def test_metrics_are_listed_under_their_names():
         ("squad_exact_match", "en", ["Paris", "The"], "", 1),
         ("squad_v2_exact_match", "en", ["Paris", "The"], "", 0),
         ("squad_v2_exact_match", "en", ["one two"], "one", 0),
+        ("bitext_f1", "de", ["a", "b"], ["b", "c", "c"], 1 / 2),  # 2*1 / (2 + 2)
         ("retrieval_accuracy", "en", "b", ["a", "b"], 0),
         ("reciprocal_rank_at_20", "en", "b", ["a", "b"], 1 / 2),
         ("average_precision_at_20", "en", ["b", "c"], ["a", "b"], 1 / 4),

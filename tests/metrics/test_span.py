@@ -10,6 +10,8 @@ import pytest
 from xstilts.errors import UserError
 from xstilts.metrics.span import (
     SQUAD,
+    best_null_threshold,
+    silenced,
     squad_exact_match,
     squad_f1,
     squad_v2_exact_match,
@@ -117,3 +119,39 @@ def test_unanswerable(gold, prediction, value):
 def test_v1_has_no_unanswerable_questions(metric):
     with pytest.raises(UserError, match="use squad_v2_f1"):
         metric([], "Paris")
+
+
+def v2(gold: list[str], answer: str, null_odds: float) -> dict:
+    return {"gold": gold, "answer": answer, "null_odds": null_odds}
+
+
+def test_null_threshold_by_hand():
+    """Silence everywhere earns 2 of 5. Answering from the lowest odds up: 3, 2, 3, 4, 4.
+
+    The best, 4, is reached at odds 0.5, and again at none better. What is above 0.5 is silent.
+    """
+    units = [
+        v2(["Oslo"], "Oslo", -2.0),
+        v2([], "Rome", -1.0),
+        v2(["Bonn"], "Bonn", 0.2),
+        v2(["Bern"], "Bern", 0.5),
+        v2([], "", 0.9),  # silence that costs nothing to keep
+    ]
+    assert best_null_threshold(units, squad_v2_exact_match) == 0.5
+    rows = silenced(units, 0.5)
+    assert [row["prediction"] for row in rows] == ["Oslo", "Rome", "Bonn", "Bern", ""]
+    assert sum(squad_v2_exact_match(row["gold"], row["prediction"])[0] for row in rows) == 4
+
+
+def test_null_threshold_where_silence_is_best():
+    """Nothing beats silence: the script then says 0, whatever that does to odds below it."""
+    units = [v2([], "Rome", -1.0), v2([], "Oslo", 1.0)]
+    assert best_null_threshold(units, squad_v2_f1) == 0
+    assert [row["prediction"] for row in silenced(units, 0)] == ["Rome", ""]
+
+
+def test_f1_and_exact_match_have_thresholds_of_their_own():
+    # Half an answer is worth 2/3 in F1 and nothing in exact match, where it never pays to give it.
+    units = [v2(["Oslo"], "Oslo", -1.0), v2(["Bonn am Rhein"], "Bonn am", 0.4), v2([], "Rome", 0.8)]
+    assert best_null_threshold(units, squad_v2_f1) == 0.4
+    assert best_null_threshold(units, squad_v2_exact_match) == -1.0

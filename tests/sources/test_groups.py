@@ -212,13 +212,13 @@ def test_real_groups(name, split, count, largest, mirror):
 
 @pytest.mark.mirror
 def test_a_sentence_of_tatoeba_is_one_group_in_every_language(mirror):
-    """Every language has its own sentences; 31,720 English ones in 35,692 pairs."""
+    """Every language has its own sentences; an English one in nine stands in more than one."""
     task = TASKS["tatoeba"]
     found = [
         one
         for code in task.languages
         for one in Sources(mirror).examples(task, task.sources["mirror"], "evaluate", code)
     ]
-    assert len(found) == 35_692
-    assert {one.group for one in found} == {one.english for one in found}
-    assert len({one.group for one in found}) == 31_720
+    groups_of = {one.english: one.group for one in found}
+    assert all(one.group == groups_of[one.english] for one in found)
+    assert len(set(groups_of.values())) == len(groups_of) < 0.9 * len(found)

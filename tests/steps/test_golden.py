@@ -49,6 +49,9 @@ METRIC_ROWS = {
     ],
     ("squad_v2_f1", "squad_v2_exact_match"): [([], ""), ([], "a"), (["the a b"], "b c")],
     ("retrieval_accuracy", "reciprocal_rank_at_20"): [("a", ["b", "a"]), ("c", ["c"])],
+    # One found, two claimed, two there: F1 1/2, twice.
+    ("positive_f1",): [("1", "1"), ("1", "0"), ("0", "1")],
+    ("bitext_f1",): [(["a"], ["a", "b"]), (["c"], [])],
     ("average_precision_at_20",): [(["a", "b"], ["b", "c", "a"])],
 }
 
@@ -174,7 +177,7 @@ def pretrain_output(encoder, folder, out):
         model={"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2},
         start="random",
         objectives={"mlm": 0.4, "tlm": 0.3, "ranking": 0.3},
-        sequence=16,
+        sequences=(16,),
         batch_tokens=128,
         ranking_pairs=6,
         learning_rate=0.01,

@@ -150,6 +150,11 @@ def test_pairs_are_two_languages_of_one_row_and_no_row_comes_twice(folder):
         assert (tuple(first), tuple(second)) in rows or (tuple(second), tuple(first)) in rows
 
 
+def test_more_pairs_than_there_are_rows_are_not_waited_for(folder):
+    sampler = Sampler(shards.Shards.open(folder), alpha=0.5)
+    assert len(sampler.pairs(np.random.default_rng(1), 1000)) == 30  # half of 60 rows
+
+
 def test_alpha_sets_how_often_a_language_is_drawn(folder):
     """Equal sizes: whatever alpha, half of the stretches are German."""
     opened = shards.Shards.open(folder)

@@ -348,6 +348,41 @@ def test_an_interrupted_run_keeps_a_point(small, tiny, tmp_path):
     assert files(out) == files(whole)
 
 
+@pytest.mark.parametrize("place", ["backward", "half an update", "after the update", "selection"])
+def test_wherever_a_run_is_interrupted_it_ends_where_it_would_have(
+    small, tiny, tmp_path, place, monkeypatch
+):
+    """Between an update and its selection there is nothing to keep: the point before it counts."""
+    inputs = resumable(small, tiny, select_every=2)
+    whole, expected = trained(small, tiny, tmp_path / "whole", inputs)
+    run, points = begun(small, tiny, inputs, checkpoint_seconds=0), Points()
+    run.resume = points
+    optimizer, backward, update = run.optimizer, run.accelerator.backward, run.optimizer.step
+    consider = run.selection.consider
+
+    def control_c():
+        if run.step < (6 if place == "selection" else 5):
+            return
+        if place == "half an update":
+            optimizer.param_groups.pop()
+        if "update" in place:
+            update()
+        raise KeyboardInterrupt
+
+    if place == "backward":
+        monkeypatch.setattr(run.accelerator, "backward", lambda x: (backward(x), control_c()))
+    elif place == "selection":
+        monkeypatch.setattr(run.selection, "consider", lambda *a: control_c() or consider(*a))
+    else:
+        monkeypatch.setattr(optimizer, "step", lambda: (control_c(), update()))
+    with pytest.raises(KeyboardInterrupt):
+        run.complete(tmp_path)
+    assert points.newest[2] == 5
+    again, out = trained(small, tiny, tmp_path / "again", inputs, points=points)
+    assert files(out) == files(expected)
+    assert {**again, "seconds": 0} == {**whole, "seconds": 0}
+
+
 def test_the_seconds_of_a_resumed_run_add_up(small, tiny, tmp_path):
     inputs = resumable(small, tiny)
     points = Points(dies_after=3)
@@ -520,6 +555,25 @@ def test_a_rate_that_blows_up_stops_where_it_does(small, tiny, tmp_path):
     inputs = small_tasks.train_inputs(small, tiny, path_of("s_tags"), recipe, **capped(5))
     with pytest.raises(UserError, match=r"loss is (nan|inf) at step [2-5] of 5 \(s_tags\)"):
         trained(small, tiny, tmp_path / "out", inputs)
+
+
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_a_gradient_that_is_no_number_stops_even_the_last_step(small, tiny, tmp_path, value):
+    """The loss is finite: it is the norm that shows it, and no optimiser step takes it."""
+    inputs = small_tasks.train_inputs(small, tiny, "s_nli + s_tags | s_tatoeba", **capped(3))
+    run = begun(small, tiny, inputs)
+    weight = run.model.encoder.backbone.embeddings.LayerNorm.weight
+    weight.register_hook(lambda gradient: gradient + float(value) if run.step == 2 else gradient)
+    out = tmp_path / "out"
+    out.mkdir()
+    said = (
+        rf"gradient norm is {value} at step 3 of 3 \(s_\w+, in the stage s_nli \+ s_tags\): lower"
+    )
+    with pytest.raises(UserError, match=said) as caught:
+        run.complete(out)
+    assert len(str(caught.value).splitlines()) == 1
+    assert not list(out.iterdir())
+    assert all(bool(torch.isfinite(one).all()) for one in run.model.parameters())
 
 
 def test_bf16_is_close_to_fp32(small, calm):

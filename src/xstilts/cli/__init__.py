@@ -16,8 +16,20 @@ import typer
 from typer.core import TyperGroup
 
 from xstilts._version import __version__
-from xstilts.cli import catalogue, pretrain, run, scoring, store
+from xstilts.cli import (
+    answers,
+    catalogue,
+    imports,
+    leaks,
+    perturb,
+    pretrain,
+    run,
+    scoring,
+    status,
+    store,
+)
 from xstilts.errors import UserError, suggest
+from xstilts.plain import plain
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -61,12 +73,19 @@ app = typer.Typer(
 )
 app.command("run", epilog=EXAMPLES)(run.run)
 app.command("plan", epilog=EXAMPLES)(run.plan)
+app.command("gains")(answers.gains)
+app.command("scaling")(answers.scaling)
+app.command("claims")(answers.claims)
 app.command("pretrain")(pretrain.pretrain)
 app.command("corpus")(pretrain.corpus)
 app.command("score")(scoring.score)
+app.command("leaks")(leaks.leaks)
+app.command("perturb")(perturb.perturb)
 app.command("tasks")(catalogue.tasks)
 app.command("languages")(catalogue.languages)
+app.command("status")(status.status)
 app.add_typer(store.app, name="store", cls=_Commands)
+app.add_typer(imports.app, name="import", cls=_Commands)
 
 
 def _version(show: bool) -> None:
@@ -151,4 +170,4 @@ def _usage(error: Any) -> str:
 
 
 def _say(message: str) -> None:
-    sys.stderr.write(f"xstilts: {' '.join(message.split())}\n")
+    sys.stderr.write(f"xstilts: {plain(' '.join(message.split()))}\n")

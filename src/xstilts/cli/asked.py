@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     import typer
 
     from xstilts.engines import Bench
-    from xstilts.models import Model
     from xstilts.plan import Plan
     from xstilts.study import Study
     from xstilts.tasks import Catalogue, Task
@@ -57,9 +56,11 @@ def plan(context: typer.Context, paths: list[str], tasks: Catalogue) -> Plan:
     Raises:
         UserError: if something of it is wrong, or nothing of it can be run.
     """
+    from xstilts import models, recipes
     from xstilts import plan as planning
-    from xstilts import recipes
+    from xstilts.imported import Imports
     from xstilts.sources import Sources, mirror
+    from xstilts.store import Store
 
     _shell_traps(paths, tasks)
     if not paths:
@@ -75,10 +76,11 @@ def plan(context: typer.Context, paths: list[str], tasks: Catalogue) -> Plan:
     found = planning.build(
         study,
         recipe,
-        _models(study),
+        [models.find(name) for name in study.models],
         tasks,
         sources,
         allow_absent=_is_file(paths),  # a study lists what is absent; a path must be there
+        imports=Imports(Store(context.params["store"])),
     )
     if not found.cells:
         path, reason = next(iter(found.absent.items()))
@@ -103,17 +105,6 @@ def _study(context: typer.Context, paths: list[str]) -> Study:
     fields = _fields({name: context.params[name] for name in _given(context)})
     options = declared.options.model_copy(update=fields.pop("options"))
     return declared.model_copy(update={**fields, "options": options})
-
-
-def _models(study: Study) -> list[Model]:
-    from xstilts import models
-
-    try:
-        return [models.find(name) for name in study.models]
-    except UserError as error:
-        if "models" in study.model_fields_set:
-            raise
-        raise UserError(f"no model was given, and the default is not there: {error}") from None
 
 
 def _is_file(paths: list[str]) -> bool:

@@ -12,6 +12,7 @@ from xstilts.cli import asked
 from xstilts.cli.options import Debug, Json, TaskFiles
 from xstilts.report import screen
 from xstilts.tasks import TASKS
+from xstilts.tasks.citations import bibtex
 
 if TYPE_CHECKING:
     from xstilts.tasks.base import Data, Task
@@ -81,7 +82,9 @@ def _document(task: Task) -> dict[str, Any]:
         "labels": list(task.labels),
         "languages": list(task.languages),
         "chance": task.chance,
+        "protocol": task.protocol,
         "license": task.license,
+        "bibtex": bibtex([task.name]),
         "source_url": task.source_url,
         "sources": {source: _roles(data) for source, data in task.sources.items()},
     }
@@ -115,7 +118,7 @@ def _languages(task: Task) -> str:
     }
     if task.name not in TASKS:  # the same in every source
         return f"own data {max(counts.values())}"
-    return ", ".join(f"{source} {count}" for source, count in counts.items())
+    return ", ".join(f"{source} {count}" for source, count in counts.items()) or "scored only"
 
 
 def _one(task: Task) -> None:
@@ -127,6 +130,7 @@ def _one(task: Task) -> None:
         f"  languages  {' '.join(task.languages)}",
         f"  chance     {'not defined' if task.chance is None else f'{100 * task.chance:.1f} %'}",
         f"  licence    {task.license or 'not said'}",
+        *([f"  protocol   {task.protocol}"] if task.protocol else []),
     ]
     if task.source_url:
         lines.append(f"  described  {task.source_url}")

@@ -39,7 +39,12 @@ ModelName = Annotated[
 ]
 SourceName = Annotated[
     str,
-    typer.Option("--source", metavar="NAME", help="hub, mirror or files.", rich_help_panel=_WHAT),
+    typer.Option(
+        "--source",
+        metavar="NAME",
+        help="hub, mirror, microworld or files.",
+        rich_help_panel=_WHAT,
+    ),
 ]
 Seeds = Annotated[
     str,
@@ -123,6 +128,15 @@ Json = Annotated[
         "--json",
         help="One JSON document on stdout; none where a mistake stops it (exit code 2).",
         rich_help_panel=_OUTPUT,
+    ),
+]
+Detect = Annotated[
+    float | None,
+    typer.Option(
+        "--detect",
+        metavar="POINTS",
+        help="Seeds and hours to see a mean gain of so many points.",
+        rich_help_panel=_LIMITS,
     ),
 ]
 Debug = Annotated[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import typer  # noqa: TC002 (typer reads annotations at run time)
@@ -12,6 +13,7 @@ from xstilts.cli import asked
 from xstilts.cli.options import (
     STORE,
     Debug,
+    Detect,
     Device,
     Json,
     Keep,
@@ -26,6 +28,7 @@ from xstilts.cli.options import (
     TaskFiles,
     Threads,
 )
+from xstilts.plain import plain
 
 if TYPE_CHECKING:
     from xstilts.engines import Outcome
@@ -92,6 +95,7 @@ def plan(
     keep: Keep = "all",  # noqa: ARG001
     max_steps: MaxSteps = 0,  # noqa: ARG001
     max_eval_rows: MaxRows = 0,  # noqa: ARG001
+    detect: Detect = None,
     json_: Json = False,
     debug: Debug = False,  # noqa: ARG001 (read by main)
 ) -> int:
@@ -99,12 +103,22 @@ def plan(
     from xstilts.report import graph
     from xstilts.store import Store
 
-    found = asked.plan(context, paths or [], asked.catalogue(task))
+    catalogue = asked.catalogue(task)
+    found = asked.plan(context, paths or [], catalogue)
+    needed = None
+    if detect is not None:
+        from xstilts.analysis import power
+
+        needed = power.detect(detect, found, Store(store), catalogue)
     if json_:
         document = graph.document(found, Store(store))
+        if needed is not None:
+            document["detect"] = asdict(needed)
         sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
     else:
         graph.show(found, Store(store))
+        if needed is not None:
+            sys.stdout.write(f"{needed}\n")
     return 0
 
 
@@ -128,7 +142,7 @@ def _show(plan: Plan, store: Store, catalogue: Catalogue, outcome: Outcome, json
             if part is not None:
                 show(*part, "")
     for path, reason in plan.absent.items():
-        sys.stderr.write(f"not run: {path}: {reason}\n")
+        sys.stderr.write(f"not run: {path}: {plain(reason)}\n")
     for path, note in plan.notes.items():
         sys.stderr.write(f"note: {path}: {note}\n")
     if outcome.failures:

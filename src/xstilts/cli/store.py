@@ -27,7 +27,7 @@ app = typer.Typer(
 @app.command("ls")
 def ls(store: StoreFolder = STORE, debug: Debug = False) -> int:  # noqa: ARG001
     """List every finished step."""
-    steps = list(_opened(store).ls())
+    steps = list(opened(store).ls())
     for one in steps:
         sys.stdout.write(f"{one.id}  {one.kind:8}  {one.bytes:>14,} bytes  {one.created}\n")
     sys.stderr.write(f"{_counted(len(steps), 'step')}, {sum(s.bytes for s in steps):,} bytes\n")
@@ -37,11 +37,11 @@ def ls(store: StoreFolder = STORE, debug: Debug = False) -> int:  # noqa: ARG001
 @app.command("verify")
 def verify(store: StoreFolder = STORE, debug: Debug = False) -> int:  # noqa: ARG001
     """Read every byte of every finished step and compare it with its checksum."""
-    opened = _opened(store)
-    faults = opened.verify()
+    found = opened(store)
+    faults = found.verify()
     for fault in faults:
         sys.stdout.write(f"{fault}\n")
-    steps = _counted(sum(1 for _ in opened.ls()), "step")
+    steps = _counted(sum(1 for _ in found.ls()), "step")
     sys.stderr.write(f"{steps} read, {_counted(len(faults), 'fault')}\n")
     return 2 if faults else 0
 
@@ -53,7 +53,7 @@ def gc(
     debug: Debug = False,  # noqa: ARG001
 ) -> int:
     """Remove what dead processes left behind and the resume points of finished steps."""
-    freed = _opened(store).gc(dry_run=dry_run)
+    freed = opened(store).gc(dry_run=dry_run)
     for path in freed.paths:
         sys.stdout.write(f"{path}\n")
     word = "would be freed" if dry_run else "freed"
@@ -66,7 +66,7 @@ def pack(
     context: typer.Context,
     out: Annotated[Path, typer.Argument(metavar="OUT.tar.zst", help="A file not there yet.")],
     steps: Annotated[
-        list[str] | None, typer.Argument(metavar="[STEP]...", help="Ids, or how they begin.")
+        list[str] | None, typer.Argument(metavar="STEP", help="Ids, or how they begin.")
     ] = None,
     study: Annotated[
         Path | None, typer.Option("--study", metavar="FILE", help="The steps of this study.")
@@ -81,18 +81,18 @@ def pack(
     """Write finished steps into one file, to merge elsewhere: all, those given, or a study's."""
     from xstilts import store_pack
 
-    opened = _opened(store)
+    found = opened(store)
     if study and steps:
         raise UserError("store pack takes steps or --study, not both")
     if study:
         plan = asked.plan(context, [str(study)], asked.catalogue(task))
-        chosen = [step_id for step_id in plan.steps if opened.has(step_id)]
+        chosen = [step_id for step_id in plan.steps if found.has(step_id)]
     else:
-        chosen = _chosen(opened, steps or [])
+        chosen = _chosen(found, steps or [])
     if not chosen:
-        raise UserError(f'nothing to pack: no step of it is finished in "{opened.root}"')
+        raise UserError(f'nothing to pack: no step of it is finished in "{found.root}"')
     with _bar("packing") as told:
-        number = store_pack.pack(opened, out, chosen, told, weights=weights)
+        number = store_pack.pack(found, out, chosen, told, weights=weights)
     size = out.stat().st_size
     sys.stderr.write(f"{_counted(number, 'step')}, {size:,} bytes: merge them elsewhere by\n")
     sys.stdout.write(f"xstilts store merge {out}\n")
@@ -108,11 +108,11 @@ def merge(
     debug: Debug = False,  # noqa: ARG001
 ) -> int:
     """Bring the finished steps of a pack, or of another store, into this one."""
-    from xstilts import store_pack
+    from xstilts import store_merge
     from xstilts.store import Store
 
     with _bar("merging") as told:
-        merged = store_pack.merge(Store(store), source, told)
+        merged = store_merge.merge(Store(store), source, told)
     for step_id, why in merged.refused.items():
         sys.stdout.write(f"refused: {step_id}: {why}\n")
     sys.stderr.write(
@@ -158,7 +158,7 @@ def _bar(label: str) -> Iterator[Callable[[int, int], object]]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _opened(folder: Path) -> Store:
+def opened(folder: Path) -> Store:
     """The store in a folder; not one that the first write would make."""
     from xstilts.store import Store
 

@@ -11,6 +11,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
+from xstilts.plain import plain
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -40,7 +42,7 @@ class Lines:
 
     def say(self, text: str) -> None:
         """A line."""
-        sys.stderr.write(text + "\n")
+        sys.stderr.write(plain(text) + "\n")
         sys.stderr.flush()
 
     def begin(self, label: str, number: int, total: int) -> None:
@@ -87,7 +89,7 @@ class Live(Lines):
 
     def say(self, text: str) -> None:
         """A line above the bar."""
-        self._bar.console.print(text, soft_wrap=True)
+        self._bar.console.print(plain(text), soft_wrap=True)
 
     def begin(self, label: str, number: int, total: int) -> None:
         """Show a new bar."""

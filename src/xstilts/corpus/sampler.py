@@ -54,7 +54,11 @@ class Sampler:
         return found
 
     def pairs(self, stream: np.random.Generator, count: int) -> list[tuple[NDArray, NDArray]]:
-        """``count`` segments in two languages, English one of them half the time; rows differ."""
+        """``count`` segments in two languages, English one of them half the time; rows differ.
+
+        At most half of the corpus's rows, as those that are left get ever harder to draw.
+        """
+        count = min(count, max((len(self.shards.parallel_rows) - 1) // 2, 1))
         found: list[tuple[NDArray, NDArray]] = []
         seen: set[int] = set()
         while len(found) < count:

@@ -93,9 +93,10 @@ class _Run:
         ]
         leases = [lease for step in ready if (lease := self.store.lease(step.id)) is not None]
         try:
+            # Another process may have done it, and all that needed it, since we looked last.
+            needed = {step.id for step in remaining(self.plan, self.store)}
             held = {lease.name for lease in leases}
-            # Another process may have finished it between our look and our lease.
-            mine = [s for s in ready if s.id in held and not is_there(s, self.store)]
+            mine = [step for step in ready if step.id in held & needed]
             if mine:
                 self._work(mine, leases, total)
                 _evict(self.plan, self.store)
@@ -137,7 +138,7 @@ class _Run:
 
     def _fail(self, group: list[Step], reason: str) -> None:
         for step in group:
-            if not self.store.has(step.id):
+            if not is_there(step, self.store):
                 self.outcome.failures[step.id] = reason
                 self.watcher.failed(step, reason)
 
@@ -163,6 +164,8 @@ class _Worker:
 
     def work(self, group: list[Step]) -> None:
         """Carry out one group and put every finished step into the store."""
+        if "imported" in group[0].inputs:
+            raise UserError(f"{group[0].label} is not in the store any more: import it again")
         match group[0].kind:
             case "train":
                 self._train(group[0])

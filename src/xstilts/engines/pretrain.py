@@ -7,17 +7,19 @@ inputs, so a second run with another shape or schedule finds its shards ready.
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from xstilts.engines.desk import settle
 from xstilts.engines.local import provenance
+from xstilts.engines.reported import reported
 from xstilts.errors import UserError
 from xstilts.identity import file_sha256, fingerprint
 from xstilts.pretraining import BUDGET
 from xstilts.steps import CODE_VERSIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     import torch
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from xstilts.models import Model
     from xstilts.pretraining import Pretraining
     from xstilts.steps.desk import Desk
-    from xstilts.store import Finished
+    from xstilts.store import Finished, Store
     from xstilts.store_work import WorkArea
 
 
@@ -43,9 +45,14 @@ def pretrain(config: Pretraining, corpus: Path | str, bench: Bench, watcher: Wat
         watcher: told how far it is.
 
     Raises:
-        UserError: if the corpus or the encoder to continue is not there, or the loss stops being
-            a number.
+        UserError: if the corpus or the encoder to continue is not there, the loss stops being a
+            number, or another process is doing the same.
     """
+    with reported(watcher, bench.store.root) as told:
+        return _pretrain(config, corpus, bench, told)
+
+
+def _pretrain(config: Pretraining, corpus: Path | str, bench: Bench, watcher: Watcher) -> Finished:
     continued = _continued(config)
     desk = settle(bench, watcher)
     if isinstance(corpus, str):
@@ -76,7 +83,7 @@ def pretrain(config: Pretraining, corpus: Path | str, bench: Bench, watcher: Wat
     opened = Shards.open(shards.path("languages.json").parent)
     watcher.begin(f"pretrain {config.name}", 2, 2)
     started = time.monotonic()
-    with bench.store.writing(step_id) as folder:
+    with _alone(bench.store, step_id, config.name), bench.store.writing(step_id) as folder:
         last = bench.store.work(step_id)
         points = _Points(bench.store.work(trunk), last, config.steps - config.falling_steps)
         start = _start(config, continued, opened, shards.folder)
@@ -92,6 +99,26 @@ def pretrain(config: Pretraining, corpus: Path | str, bench: Bench, watcher: Wat
     last.clear()
     watcher.end(config.name, time.monotonic() - started)
     return finished
+
+
+@contextmanager
+def _alone(store: Store, step_id: str, what: str) -> Iterator[None]:
+    """Hold a step's lease.
+
+    Raises:
+        UserError: if another process holds it.
+    """
+    if (lease := store.lease(step_id)) is None:
+        holder = store.holder(step_id)
+        where = f" in process {holder.pid} on {holder.host}" if holder else ""
+        raise UserError(
+            f"{what} is under way{where}, in this store: wait until it is done (xstilts status "
+            "shows how far it is) and give the same command again"
+        )
+    try:
+        yield
+    finally:
+        lease.release()
 
 
 def _continued(config: Pretraining) -> Model | None:
@@ -128,7 +155,7 @@ def _shards(
 
     watcher.begin("tokenizer and shards", 1, 2)
     started = time.monotonic()
-    with bench.store.writing(step_id) as folder:
+    with _alone(bench.store, step_id, "shards"), bench.store.writing(step_id) as folder:
         tokenizer = _tokenizer(config, continued, corpus)
         watcher.note(f"tokenizer ready after {time.monotonic() - started:.0f} s")
         tokenizer.save(folder)

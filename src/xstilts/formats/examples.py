@@ -1,7 +1,8 @@
 """Typed examples, one class a format, and how a row's fields become one.
 
-Every example has an ``id`` (the same in every language of a parallel task) and a ``group`` (the
-premise, article or passage it shares with others: hold-outs and statistics keep groups together).
+Every example has an ``id`` and a ``group``, the premise, article or passage that it shares with
+others: hold-outs and statistics keep groups together. In a parallel task both are the same in every
+language.
 """
 
 from __future__ import annotations
@@ -98,8 +99,12 @@ def example(task: Task, fields: Mapping[str, Any], name: str) -> Example:
     """
     try:
         return _BUILDERS[task.format](task, fields, name, str(fields.get("group", name)))
+    except BadRowError:
+        raise
     except KeyError as error:
         raise BadRowError(f"no column for {error}; the columns are: {', '.join(fields)}") from None
+    except (TypeError, ValueError) as error:
+        raise BadRowError(f"a field is not of the kind that {task.format} needs: {error}") from None
 
 
 def _text(fields: Mapping[str, Any], key: str) -> str:
@@ -137,9 +142,8 @@ def _tagged(task: Task, fields: Mapping[str, Any], name: str, group: str) -> Tag
     known = set(task.labels)
     for position, tag in enumerate(tags):
         if tag not in known:
-            raise BadRowError(
-                f'tag "{tag}" of word {position + 1} is not one of: {", ".join(task.labels)}'
-            )
+            allowed = ", ".join(task.labels[:20]) + ", ..." * (len(task.labels) > 20)
+            raise BadRowError(f'tag "{tag}" of word {position + 1} is not one of: {allowed}')
     return Tagged(name, group, words, tags)
 
 

@@ -16,6 +16,10 @@ What a unit holds, by format:
 | tagging | a tag for each token | a tag for each token |
 | span | texts of the right answers; none: unanswerable | the answer's text; "": no answer |
 | retrieval | the right id (average precision: all right ids) | ids, best first |
+| mined pairs | ids of a sentence's right partners | ids of those extracted |
+
+Mined pairs (``bitext``) and the silence of SQuAD v2.0 (``span.best_null_threshold``) first need a
+threshold, which depends on all units together; what comes of it is then scored as above.
 """
 
 from __future__ import annotations
@@ -25,7 +29,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from xstilts.errors import UserError, suggest
-from xstilts.metrics import accuracy, chunks, mlqa, ranking, span
+from xstilts.metrics import accuracy, bitext, chunks, mlqa, ranking, span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,14 +47,15 @@ class Metric:
         name: what studies and score rows call it.
         version: part of a score's identity; raised whenever a value could change.
         counts: one unit and its language code -> that unit's counts.
-        value: the counts summed over units -> the score, in [0, 1].
+        value: the counts summed over units -> the score, in [0, 1]. Given an array for each count
+            (one sum a resample), it returns an array.
         source: the script or paper that it reproduces.
     """
 
     name: str
     version: int
     counts: Callable[[Unit, str], tuple[float, ...]]
-    value: Callable[[Sequence[float]], float]
+    value: Callable[[Sequence[Any]], Any]
     source: str
 
 
@@ -88,10 +93,10 @@ def score(metric: Metric, units: Iterable[Unit], language: str) -> float:
     return metric.value(counts(metric, units, language).sum(axis=0).tolist())
 
 
-def _share(sums: Sequence[float]) -> float:
+def _share(sums: Sequence[Any]) -> Any:
     """Summed credit over the number of things that could have earned it."""
     credit, things = sums
-    if not things:
+    if isinstance(things, float) and not things:
         raise ValueError("nothing to score: every unit is empty")
     return credit / things
 
@@ -114,6 +119,8 @@ _SQUAD = "evaluate-v1.1.py (Rajpurkar et al. 2016), as XTREME applies it to all 
 _SQUAD_V2 = "evaluate-v2.0.py (Rajpurkar et al. 2018), without a no-answer threshold"
 _MLQA = "mlqa_evaluation_v1.py (Lewis et al. 2020)"
 _XTREME = "XTREME evaluate.py (Hu et al. 2020), accuracy"
+_GLUE = "GLUE (Wang et al. 2018): F1 of the class 1 of QQP and MRPC"
+_BUCC = "XTREME evaluate.py (Hu et al. 2020), bucc_f1: of sets of pairs"
 _LAREQA = "XTREME-R utils_lareqa.py (Ruder et al. 2021), average_precision_at_k"
 _MEWSLI = "XTREME-R utils_mewslix.py (Ruder et al. 2021), mean_reciprocal_rank"
 
@@ -121,6 +128,7 @@ METRICS: Mapping[str, Metric] = {
     metric.name: metric
     for metric in (
         Metric("accuracy", 1, _any_language(accuracy.right_answers), _share, _XTREME),
+        Metric("positive_f1", 1, _any_language(accuracy.positives), chunks.micro_f1, _GLUE),
         Metric(
             "tag_accuracy",
             1,
@@ -150,6 +158,7 @@ METRICS: Mapping[str, Metric] = {
         ),
         Metric("mlqa_f1", 1, _by_language(mlqa.mlqa_f1), _share, _MLQA),
         Metric("mlqa_exact_match", 1, _by_language(mlqa.mlqa_exact_match), _share, _MLQA),
+        Metric("bitext_f1", 1, _any_language(bitext.pair_counts), chunks.micro_f1, _BUCC),
         Metric("retrieval_accuracy", 1, _any_language(ranking.first_is_right), _share, _XTREME),
         Metric("reciprocal_rank_at_20", 1, _any_language(ranking.reciprocal_rank), _share, _MEWSLI),
         Metric(

@@ -14,6 +14,11 @@ def right_answers(gold: str | int, prediction: str | int) -> tuple[float, float]
     return float(gold == prediction), 1.0
 
 
+def positives(gold: str, prediction: str) -> tuple[float, float, float]:
+    """Counts of one pair in the class "1": ``(found, predicted, gold)``."""
+    return float(gold == prediction == "1"), float(prediction == "1"), float(gold == "1")
+
+
 def right_tags(gold: Sequence[str], prediction: Sequence[str]) -> tuple[float, float]:
     """Counts of one tagged sentence: ``(right tags, tags)``. Both sequences: [n_tokens]."""
     assert len(gold) == len(prediction), (len(gold), len(prediction))

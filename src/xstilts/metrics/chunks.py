@@ -14,7 +14,7 @@ its position in a chunk and the whole of a bare tag for its type. Hence, on bare
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from xstilts.errors import UserError
 
@@ -87,7 +87,8 @@ def pos_counts(gold: Sequence[str], prediction: Sequence[str]) -> tuple[float, f
     return chunk_counts(split_bare, gold, prediction)
 
 
-def micro_f1(sums: Sequence[float]) -> float:
+def micro_f1(sums: Sequence[Any]) -> Any:
     """F1 of summed chunk counts; 0, as in seqeval, if there is no chunk on either side."""
     found, predicted, gold = sums
-    return 2 * found / (predicted + gold) if predicted + gold else 0.0
+    chunks = predicted + gold
+    return 2 * found / (chunks + (chunks == 0))

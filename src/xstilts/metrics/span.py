@@ -12,12 +12,14 @@ import re
 import string
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from xstilts.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    Unit: TypeAlias = Mapping[str, Any]
 
 Tokens: TypeAlias = "list[str]"
 WORD = re.compile(r"\S+")
@@ -98,6 +100,38 @@ def squad_v2_f1(gold: Sequence[str], prediction: str) -> tuple[float, float]:
 def squad_v2_exact_match(gold: Sequence[str], prediction: str) -> tuple[float, float]:
     """Counts of one question under SQuAD v2.0 exact match; no gold answers: unanswerable."""
     return best_answer(same, SQUAD, answers_or_silence(gold), prediction)
+
+
+def best_null_threshold(units: Sequence[Unit], counts: Callable[..., tuple[float, ...]]) -> float:
+    """The no-answer odds above which silence scores best (evaluate-v2.0.py).
+
+    Thresholds are tried from the lowest odds up: whoever is not above one answers. So a question
+    without answers loses its point once it is answered, and one with answers gains what its answer
+    is worth. The first of equally good thresholds counts; 0 if nothing beats silence everywhere.
+
+    Args:
+        units: with ``gold``, ``answer`` (the best one, even where the prediction is silence) and
+            ``null_odds`` (the no-answer score minus the answer's).
+        counts: ``squad_v2_f1`` or ``squad_v2_exact_match``; each has a threshold of its own.
+    """
+    credit = best = float(sum(not unit["gold"] for unit in units))
+    threshold = 0.0
+    for unit in sorted(units, key=lambda one: one["null_odds"]):
+        if unit["gold"]:
+            credit += counts(unit["gold"], unit["answer"])[0]
+        else:
+            credit -= bool(unit["answer"])
+        if credit > best:
+            best, threshold = credit, unit["null_odds"]
+    return threshold
+
+
+def silenced(units: Iterable[Unit], threshold: float) -> list[dict[str, Any]]:
+    """The units, predicting silence where the no-answer odds are above the threshold."""
+    return [
+        {**unit, "prediction": "" if unit["null_odds"] > threshold else unit["answer"]}
+        for unit in units
+    ]
 
 
 def answers_or_silence(gold: Sequence[str]) -> list[str]:

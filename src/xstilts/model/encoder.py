@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 PARITY_TOLERANCE = 1e-4
 WEIGHTS = "model.safetensors"
+SAFE = {"trust_remote_code": False}  # else transformers asks whether to run a checkpoint's code
 
 
 class Encoder(nn.Module):
@@ -197,7 +198,7 @@ def load(folder: Path | str, revision: str | None = None) -> Encoder:
         UserError: if the checkpoint is missing, unreadable or incomplete.
     """
     try:
-        config = AutoConfig.from_pretrained(folder, revision=revision)
+        config = AutoConfig.from_pretrained(folder, revision=revision, **SAFE)
         has_masked_lm = type(config) in MODEL_FOR_MASKED_LM_MAPPING
         kind = AutoModelForMaskedLM if has_masked_lm else AutoModel
         network, report = kind.from_pretrained(
@@ -206,6 +207,8 @@ def load(folder: Path | str, revision: str | None = None) -> Encoder:
             output_loading_info=True,
             dtype=torch.float32,
             ignore_mismatched_sizes=True,  # reported below, by name
+            use_safetensors=True,  # and no pickle
+            **SAFE,
         )
         _check_complete(folder, network, report, has_masked_lm=has_masked_lm)
         return Encoder(network, _pooler(folder, config, report["unexpected_keys"], revision))
@@ -248,7 +251,9 @@ def _pooler(
     """The checkpoint's pooler, which a masked LM does not load."""
     if not any(key.endswith("pooler.dense.weight") for key in unexpected):
         return None
-    model = AutoModel.from_pretrained(folder, revision=revision, dtype=torch.float32)
+    model = AutoModel.from_pretrained(
+        folder, revision=revision, dtype=torch.float32, use_safetensors=True, **SAFE
+    )
     assert config.hidden_size == model.pooler.dense.in_features
     return model.pooler.dense
 

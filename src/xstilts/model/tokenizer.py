@@ -57,7 +57,7 @@ def load(folder: Path | str, revision: str | None = None) -> LoadedTokenizer:
         UserError: if there is none, or only a slow one, or one without a vocabulary.
     """
     try:
-        found = AutoTokenizer.from_pretrained(folder, revision=revision)
+        found = AutoTokenizer.from_pretrained(folder, revision=revision, trust_remote_code=False)
     except Exception as error:  # transformers raises many kinds for a broken folder
         raise UserError(
             f"cannot load the tokenizer of {folder}: {error!s:.160}".splitlines()[0]

@@ -6,6 +6,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, Literal
 
+from xstilts.plain import coloured
+
 if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
@@ -31,7 +33,7 @@ def show(*parts: Any) -> None:
         for part in parts:
             console.print(part, soft_wrap=isinstance(part, str))
     # Not console.print: it would end the process by itself where a pipe is closed.
-    lines = captured.get().splitlines(keepends=True)
+    lines = coloured(captured.get()).splitlines(keepends=True)
     sys.stdout.write("".join(lines) if on_terminal else "".join(map(_trimmed, lines)))
 
 

@@ -10,18 +10,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from xstilts import languages
+from xstilts import languages, microworld
 from xstilts.errors import AbsentError, UserError
 from xstilts.formats.examples import BadRowError, example
 from xstilts.identity import file_sha256, fingerprint, stream_seed
 from xstilts.sources import groups, readers
 from xstilts.tasks import TASKS
-from xstilts.tasks.base import Files, HoldOut, Hub, Joined, Rows
+from xstilts.tasks.base import Files, Generated, HoldOut, Hub, Joined, Rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from xstilts.formats.examples import Example
+    from xstilts.microworld.meaning import Pool
     from xstilts.tasks.base import Data, Task
 
 Split = Literal["train", "select", "evaluate"]
@@ -115,6 +116,8 @@ class Sources:
 
             content: Any = hub.resolve(rows, language)
             self.commits[rows.repo] = content["revision"]
+        elif isinstance(rows, Generated):
+            content = microworld.content(*_drawn(rows), language)
         else:
             content = [self._sha256(path) for path in self._paths(rows, language)]
         columns = {
@@ -151,6 +154,8 @@ class Sources:
             from xstilts.sources import hub
 
             return hub.rows(rows, language)
+        if isinstance(rows, Generated):
+            return iter(microworld.rows(*_drawn(rows), language))
         return readers.read(rows, self._paths(rows, language)[0])
 
     def _paths(self, rows: Files, language: str) -> list[Path]:
@@ -158,6 +163,8 @@ class Sources:
         name = rows.path.format(lang=language, tatoeba=languages.get(language).tatoeba)
         folder = self.mirror if rows.folder is None else Path(rows.folder)
         if folder is None and not Path(name).is_absolute():
+            if rows.reader == "supertags":  # on no hub
+                raise AbsentError(f"{name} lies in the folder XSTILTS_MIRROR, which is not set")
             raise UserError(
                 "source mirror needs XSTILTS_MIRROR, the folder of the datasets' original files: "
                 "set it, or use --source hub"
@@ -179,6 +186,10 @@ class Sources:
         if key not in self._hashes:
             self._hashes[key] = file_sha256(path)
         return self._hashes[key]
+
+
+def _drawn(rows: Generated) -> tuple[str, str, Pool, int]:
+    return rows.task, rows.family, rows.pool, rows.count
 
 
 def locate(

@@ -37,7 +37,7 @@ OPTIONAL_FIELDS = ("id", "group")  # and text_b in classification
 READERS: Mapping[Format, tuple[Reader, ...]] = {
     "classification": ("csv", "tsv", "jsonl"),
     "multiple_choice": ("csv", "tsv", "jsonl"),
-    "tagging": ("conll", "jsonl"),
+    "tagging": ("conll", "jsonl", "supertags"),
     "span": ("squad", "jsonl"),
     "retrieval": ("csv", "tsv", "jsonl", "parallel"),
     "mlm": ("lines", "csv", "tsv", "jsonl"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from xstilts.errors import UserError
 from xstilts.sources import readers
 from xstilts.sources.taskfile import near, shown
-from xstilts.tasks.base import Hub
+from xstilts.tasks.base import Files, Hub
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -74,6 +74,7 @@ def _open(file: TaskFile, split: Split, rows: Rows, language: str) -> tuple[str,
             return f"{rows.repo} ({rows.split})", hub.rows(rows, language)
         except UserError as error:
             raise file.fault(split, str(error)) from None
+    assert isinstance(rows, Files)  # people's own rows are never generated
     path = Path(rows.folder or "", rows.path.format(lang=language))
     for one in (path, path.with_suffix(".eng")) if rows.reader == "parallel" else (path,):
         if not one.is_file():

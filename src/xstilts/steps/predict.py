@@ -47,7 +47,8 @@ def predict(
         format adds.
 
     Raises:
-        UserError: if the model's head does not fit the task.
+        UserError: if the model's head does not fit the task; or, when all other languages have been
+            handed over, if the rows of some are not as they should be.
     """
     first = jobs[0]
     task = desk.catalogue.get(first["task"])
@@ -55,17 +56,24 @@ def predict(
     head = None if first["head"] is None else _head(weights[0], first["head"], task, encoder)
     data = desk.catalogue.data(task.name, first["source"])
     portion: list[tuple[int, list[Example], Encoded]] = []
+    wrong: dict[str, list[str]] = {}  # what is wrong -> in which languages
     for number, job in enumerate(jobs):
-        rows = desk.sources.examples(task, data, "evaluate", job["language"])[: job["max_rows"]]
-        encoded = formats.encode(task, rows, tokenizer.backend, Limits(**job["limits"]))
-        portion.append((number, rows, encoded))
+        try:
+            rows = desk.sources.examples(task, data, "evaluate", job["language"])[: job["max_rows"]]
+            encoded = formats.encode(task, rows, tokenizer.backend, Limits(**job["limits"]))
+            portion.append((number, rows, encoded))
+        except UserError as error:
+            wrong.setdefault(str(error), []).append(job["language"])
         tokens = sum(len(one.ids) for _, _, one in portion)
         alone = task.format == "retrieval"  # every layer of every sentence is kept until ranked
-        if alone or tokens >= PORTION_TOKENS or number == len(jobs) - 1:
+        if portion and (alone or tokens >= PORTION_TOKENS or number == len(jobs) - 1):
             with _precision(first["precision"], desk):
                 done = list(_portion(portion, encoder, head, task, desk))
             yield from done
             portion = []
+    if wrong:
+        faults = (f"{task.name} in {', '.join(codes)}: {why}" for why, codes in wrong.items())
+        raise UserError("; ".join(faults))
 
 
 def _precision(name: str, desk: Desk) -> torch.autocast:

@@ -105,6 +105,7 @@ class _Run:
         self.objective = stream.choice(3, size=config.steps, p=[shares[o] for o in OBJECTIVES])
         self.losses = np.zeros(config.steps)
         self.step, self.tokens, self.seconds, self.flops = 0, 0, 0.0, 0.0
+        self.settled = True  # parameters, step and counts are those of one moment
         if (found := resume.load()) is not None:
             self._restore(*found)
 
@@ -116,8 +117,10 @@ class _Run:
         plateau_end = self.config.steps - self.config.falling_steps
         try:
             while self.step < self.config.steps:
+                self.settled = False
                 self._optimise()
                 self.step += 1
+                self.settled = True
                 self.seconds = before + time.monotonic() - started
                 self.desk.progress(self.step, self.config.steps, self.tokens)
                 due = time.monotonic() - kept >= self.desk.checkpoint_seconds
@@ -125,7 +128,8 @@ class _Run:
                     self._keep()
                     kept = time.monotonic()
         except KeyboardInterrupt:
-            self._keep()
+            if self.settled:  # in the middle of a step, the point kept before it counts
+                self._keep()
             raise
         encoders.save(self.encoder, out)
         self.tokenizer.save(out)

@@ -1,16 +1,23 @@
-"""The score step: metric values of one task and language, from predictions alone."""
+"""The score step: metric values of one task and language, from predictions alone.
+
+Beside the values stand the counts they are made of, summed by group: what intervals resample.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from xstilts import metrics
+from xstilts.identity import stream_seed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
 SCORES = "scores.parquet"
+COUNTS = "counts.parquet"
 
 # The layers whose states XTREME's scripts compare, by depth (run_tatoeba.sh): the 8th block of
 # mBERT, the 14th of XLM-R Large. Other depths take two thirds, as mBERT does.
@@ -23,7 +30,10 @@ def retrieval_layer(depth: int) -> int:
 
 
 def score(inputs: Mapping[str, Any], predictions: Path, out: Path) -> list[dict[str, Any]]:
-    """Score one file of predictions and write ``scores.parquet``.
+    """Score one file of predictions; write ``scores.parquet`` and ``counts.parquet``.
+
+    The counts have a row for every group and metric (in retrieval, of the layer that counts):
+    ``metric``, ``group`` (a 63-bit hash of its name), ``units``, ``counts`` (their sums).
 
     Args:
         inputs: the step's identity: ``language`` and ``metrics`` (name -> version).
@@ -43,16 +53,19 @@ def score(inputs: Mapping[str, Any], predictions: Path, out: Path) -> list[dict[
     if "layer" in units[0]:
         depth = max(unit["layer"] for unit in units)
         layers, counted = [*range(depth + 1)], retrieval_layer(depth)
-    rows = []
+    rows, counted_rows = [], []
     for name in inputs["metrics"]:
         metric = metrics.get(name)
         for layer in layers:
             mine = [unit for unit in units if unit.get("layer") == layer]
+            counts = metrics.counts(metric, mine, inputs["language"])
+            if layer == counted:
+                counted_rows += _by_group(name, mine, counts)
             rows.append(
                 {
                     "metric": name,
                     "metric_version": metric.version,
-                    "value": metrics.score(metric, mine, inputs["language"]),
+                    "value": metric.value(counts.sum(axis=0).tolist()),
                     "n": len(mine),
                     "layer": layer,
                     "main": layer == counted,
@@ -69,4 +82,29 @@ def score(inputs: Mapping[str, Any], predictions: Path, out: Path) -> list[dict[
         ]
     )
     parquet.write_table(pa.Table.from_pylist(rows, schema=schema), out / SCORES)
+    schema = pa.schema(
+        [
+            ("metric", pa.string()),
+            ("group", pa.int64()),
+            ("units", pa.int64()),
+            ("counts", pa.list_(pa.float64())),
+        ]
+    )
+    parquet.write_table(pa.Table.from_pylist(counted_rows, schema=schema), out / COUNTS)
     return rows
+
+
+def _by_group(name: str, units: list[dict[str, Any]], counts: NDArray) -> list[dict[str, Any]]:
+    """The counts of a metric, ``[units, counts]``, summed by group, in the order of the groups."""
+    import numpy as np
+
+    names = [str(unit.get("group", number)) for number, unit in enumerate(units)]
+    hashes = {group: stream_seed("group", group) for group in set(names)}
+    groups, where = np.unique([hashes[group] for group in names], return_inverse=True)
+    sums = np.zeros((len(groups), counts.shape[1]))
+    np.add.at(sums, where, counts)
+    sizes = np.bincount(where)
+    return [
+        {"metric": name, "group": int(group), "units": int(size), "counts": row.tolist()}
+        for group, size, row in zip(groups, sizes, sums, strict=True)
+    ]

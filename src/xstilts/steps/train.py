@@ -69,7 +69,7 @@ def train(
         steps, units, tokens, seconds, loss (mean of the last tenth), and what was selected.
 
     Raises:
-        UserError: if the loss stops being a number.
+        UserError: if the loss or the gradient stops being a number; nothing is written then.
     """
     return _Run(inputs, parent, resume, desk).complete(out)
 
@@ -106,6 +106,7 @@ class _Run:
         )
         self.step, self.tokens, self.seconds = 0, 0, 0.0
         self.losses = np.zeros(len(self.schedule))
+        self.settled = True  # parameters, step and selection are those of one moment
         self._restore()
 
     def complete(self, out: Path) -> dict[str, Any]:
@@ -117,12 +118,14 @@ class _Run:
                 self._optimise()
                 self.step += 1
                 self._select()
+                self.settled = True
                 self.desk.progress(self.step, len(self.schedule), self.tokens)
                 if time.monotonic() - kept >= self.desk.checkpoint_seconds:
                     self._keep(self.seconds + time.monotonic() - started)
                     kept = time.monotonic()
         except KeyboardInterrupt:
-            self._keep(self.seconds + time.monotonic() - started)
+            if self.settled:
+                self._keep(self.seconds + time.monotonic() - started)
             raise
         self.seconds += time.monotonic() - started
         if self.selection and self.selection.best:
@@ -157,22 +160,32 @@ class _Run:
             group["lr"] = self.options["learning_rate"] * _slope(
                 self.step, len(self.schedule), self.options["warmup"]
             )
-        total = 0.0
+        total, tokens = 0.0, 0
         for micro in micros:
             with self.accelerator.autocast():
                 loss = self.wrapped(task.task.name, task.format, micro.to(self.device)) / targets
             self.accelerator.backward(loss)
             total += loss.item()
-            self.tokens += len(micro.batch.ids)
-        if not math.isfinite(total):
-            raise UserError(
-                f"loss is {total} at step {self.step + 1} of {len(self.schedule)} "
-                f"({task.task.name}): lower the recipe's learning rate"
-            )
-        self.accelerator.clip_grad_norm_(self.model.parameters(), self.options["clip"])
+            tokens += len(micro.batch.ids)
+        self._refuse("loss", total, task)
+        norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.options["clip"])
+        self._refuse("gradient norm", float(norm), task)  # one number spoils all parameters
+        self.settled = False
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.losses[self.step] = total
+        self.tokens += tokens
+
+    def _refuse(self, name: str, value: float, task: stage.StageTask) -> None:
+        """Stop where a value is no number: later steps would hide where it began."""
+        if math.isfinite(value):
+            return
+        names = [one.task.name for one in self.tasks]
+        among = f", in the stage {' + '.join(names)}" if len(names) > 1 else ""
+        raise UserError(
+            f"{name} is {value} at step {self.step + 1} of {len(self.schedule)} "
+            f"({task.task.name}{among}): lower the recipe's learning rate"
+        )
 
     def _select(self) -> None:
         last = self.step == len(self.schedule)
@@ -207,6 +220,7 @@ class _Run:
         if found is None:
             return
         tensors, about, self.step = found
+        self.desk.note(f"resumed at step {self.step:,} of {len(self.schedule):,}")
         self.tokens, self.seconds = about["tokens"], about["seconds"]
         self.losses = tensors["losses"].numpy()
         state.restore(self.model, self.optimizer, tensors)

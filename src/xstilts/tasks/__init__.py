@@ -9,7 +9,18 @@ from xstilts.errors import AbsentError, UserError, suggest
 from xstilts.path import CONTROLS
 from xstilts.suites import MIXTURES, SUITES
 from xstilts.tasks import choice, nli, paraphrase, qa, retrieval, tagging, text
-from xstilts.tasks.base import SOURCES, Data, Files, HoldOut, Hub, Joined, Source, Task
+from xstilts.tasks.base import (
+    SOURCES,
+    Data,
+    Files,
+    Generated,
+    HoldOut,
+    Hub,
+    Joined,
+    Source,
+    Task,
+)
+from xstilts.tasks.microworld import with_microworld
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -21,6 +32,7 @@ __all__ = [
     "Catalogue",
     "Data",
     "Files",
+    "Generated",
     "HoldOut",
     "Hub",
     "Joined",
@@ -30,7 +42,7 @@ __all__ = [
 
 _FAMILIES = (nli, paraphrase, choice, tagging, qa, retrieval, text)
 TASKS: Mapping[str, Task] = MappingProxyType(
-    {task.name: task for family in _FAMILIES for task in family.TASKS}
+    {task.name: with_microworld(task) for family in _FAMILIES for task in family.TASKS}
 )
 RESERVED: Mapping[str, str] = MappingProxyType(  # what else a name in a path or study may mean
     {"none": "the baseline in study files"}

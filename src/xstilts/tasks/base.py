@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 Format: TypeAlias = Literal[
     "classification", "multiple_choice", "tagging", "span", "retrieval", "mlm"
 ]
-Source: TypeAlias = Literal["hub", "mirror", "files"]
+Source: TypeAlias = Literal["hub", "mirror", "microworld", "files"]
 Reader: TypeAlias = Literal[
     "csv", "tsv", "jsonl", "conll", "supertags", "squad", "parallel", "lines"
 ]
 Row: TypeAlias = "Mapping[str, Any]"
 
-SOURCES: tuple[Source, ...] = ("hub", "mirror", "files")
+SOURCES: tuple[Source, ...] = ("hub", "mirror", "microworld", "files")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +91,29 @@ class Hub(Columns):
         return f"{self.repo} ({self.split})"
 
 
-Rows: TypeAlias = Files | Hub
+@dataclass(frozen=True, kw_only=True)
+class Generated(Columns):
+    """One split of the microworld.
+
+    Attributes:
+        task: tasks of one family have rows of their own.
+        family: what the rows are, a name in ``xstilts.microworld.rows.FAMILIES``.
+        pool: the part of the world that the rows may speak of.
+        count: how many rows.
+    """
+
+    task: str
+    family: str
+    pool: Literal["text", "train", "test", "select"]
+    count: int
+
+    @property
+    def place(self) -> str:
+        """Where the rows are, for people."""
+        return f"the microworld ({self.family}, {self.pool})"
+
+
+Rows: TypeAlias = Files | Hub | Generated
 
 
 @dataclass(frozen=True)

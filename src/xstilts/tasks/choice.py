@@ -264,8 +264,9 @@ COPA = Task(
         "mirror": Data(
             train=_COPA_MIRROR(path="xcopa/en_copa_superglue/train-en.jsonl"),
             select=_COPA_MIRROR(path="xcopa/en_copa_superglue/val-en.jsonl"),
-            evaluate=_COPA_MIRROR(path="xcopa/en_copa_superglue/test-en.jsonl"),
-            split="test",
+            evaluate=_COPA_MIRROR(path="xcopa/en_copa_superglue/val-en.jsonl"),
+            split="dev",
+            note="the test set's labels are blanked in XTREME-R's file (all 0)",
         ),
     },
 )

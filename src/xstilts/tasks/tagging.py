@@ -160,15 +160,16 @@ CCG = Task(
     labels=tuple(map(str, range(SUPERTAGS))),
     license="LDC User Agreement (LDC2005T13): bring your own copy",
     source_url="https://aclanthology.org/J07-3004",
-    sources={
-        "mirror": Data(
+    sources=dict.fromkeys(
+        ("hub", "mirror"),
+        Data(
             train=_CCG(path="ccg/ccg.train"),
             select=_CCG(path="ccg/ccg.dev"),
             evaluate=_CCG(path="ccg/ccg.dev"),
             split="dev",
-            note="the files of the authors' toolkit, made of a licensed copy: docs/tasks.md",
-        )
-    },
+            note="files of the folder XSTILTS_MIRROR, made of your own copy: docs/tasks.md",
+        ),
+    ),
 )
 
 TASKS = (UDPOS, WIKINEURAL, PANX, CCG)

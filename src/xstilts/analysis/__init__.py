@@ -1,0 +1,1 @@
+"""Analysis: scores -> answers. docs/statistics.md says what every interval means."""

@@ -1,0 +1,215 @@
+"""From draws to an estimate with an interval and, for declared tests, a p-value.
+
+The model, for one seed s and one group of items i of a paired difference (docs/statistics.md):
+
+    d_si = difference + seed_s + item_i + rest_si
+
+Seeds and groups are crossed and both are samples: the question is what another training run, on
+another test set of this kind, would show. With one seed, only the items are a sample.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from xstilts.analysis.draws import Draws
+
+Covers = Literal["training and items", "items only: one seed", "items: nothing is trained"]
+
+LEVEL = 0.95
+# What keeps Satterthwaite's degrees of freedom from running away on one or two degrees of freedom;
+# found by simulation (docs/statistics.md), as a share of seeds' degrees of freedom.
+_DAMPING = 9.0
+
+
+@dataclass(frozen=True)
+class Variance:
+    """The variance of a mean over seeds and items, in its parts.
+
+    Attributes:
+        seed: variance between the seeds' values, over the number of seeds; it holds the part that
+            is different for each seed and item (``rest``) too.
+        item: what the choice of items adds that is the same for all seeds.
+        rest: the part of ``seed`` that a larger test set would take away.
+        seed_df: degrees of freedom of ``seed``; 0 with one seed.
+        item_df: of the rest.
+    """
+
+    seed: float
+    item: float
+    rest: float
+    seed_df: int
+    item_df: int
+
+    @property
+    def total(self) -> float:
+        """The variance of the mean."""
+        return self.seed + self.item
+
+    @property
+    def df(self) -> float:
+        """Degrees of freedom of ``total``: Satterthwaite's, damped where seeds are few."""
+        if not self.total or not self.seed:
+            return float(self.item_df)
+        share = self.seed / self.total
+        ratio = (1 - share) / share
+        damped = self.seed_df * (1 + ratio**2 * self.seed_df / (self.seed_df + _DAMPING))
+        item = ((self.item + self.rest) / self.total) ** 2 / self.item_df
+        return 1 / (1 / damped + item)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its uncertainty; shares, not points.
+
+    Attributes:
+        value: the mean over seeds.
+        low, high: the 95 % interval.
+        seeds: how many runs of each condition; 0 where nothing is trained.
+        groups: how many groups of items, the fewest of any target.
+        covers: what is a sample in it: what the interval claims to cover.
+        variance: in its parts.
+        collapsed: seeds of which a run did not learn. They are in the value and the interval, which
+            then covers nothing for sure: a handful of seeds cannot tell how often that happens.
+        learnt: without those seeds: what tests are made on. None where no run collapsed, or all.
+    """
+
+    value: float
+    low: float
+    high: float
+    seeds: int
+    groups: int
+    covers: Covers
+    variance: Variance
+    collapsed: tuple[int, ...] = ()
+    learnt: Estimate | None = None
+
+    @property
+    def tested(self) -> Estimate:
+        """What tests are made on: the seeds of which every run learnt."""
+        return self.learnt or self
+
+    @property
+    def standard_error(self) -> float:
+        """The square root of the total variance."""
+        return float(np.sqrt(self.variance.total))
+
+
+def variance_of(draws: Draws) -> Variance:
+    """The variance of the mean over seeds, from differences between seeds and between resamples."""
+    items = np.atleast_2d(np.cov(draws.values[:, 1:]))  # [S, S]: of the seeds' values over items
+    seeds, item_df = len(items), max(draws.groups - 1, 1)
+    if seeds == 1:
+        return Variance(0.0, float(items[0, 0]), 0.0, 0, item_df)
+    shared = (items.sum() - np.trace(items)) / (seeds * (seeds - 1))
+    item = max(float(shared), 0.0)
+    rest = max(float(np.trace(items)) / seeds - item, 0.0) / seeds
+    between = float(np.var(draws.values[:, 0], ddof=1)) / seeds
+    return Variance(between, item, rest, seeds - 1, item_df)
+
+
+def estimate(draws: Draws, collapsed: tuple[int, ...] = ()) -> Estimate:
+    """The mean over seeds with its 95 % interval; with one seed, over items only.
+
+    Args:
+        draws: of the quantity.
+        collapsed: seeds of which a run did not learn.
+    """
+    from scipy import stats
+
+    value, variance = float(draws.values[:, 0].mean()), variance_of(draws)
+    half = float(stats.t.ppf(0.5 + LEVEL / 2, variance.df)) * variance.total**0.5
+    covers: Covers = "training and items" if variance.seed_df else "items only: one seed"
+    if draws.seeds is None:
+        covers = "items: nothing is trained"
+    seeds = 0 if draws.seeds is None else len(draws.seeds)
+    left = draws.without(collapsed)
+    learnt = estimate(left) if collapsed and len(left.values) else None
+    interval = (value - half, value + half)
+    return Estimate(value, *interval, seeds, draws.groups, covers, variance, collapsed, learnt)
+
+
+def may_test(found: Estimate) -> bool:
+    """Whether a p-value may be given: one seed that learnt says nothing about training."""
+    tested = found.tested
+    return tested.variance.seed_df > 0 if tested.seeds else True
+
+
+def needed_distance(parts: Variance, level: float) -> float:
+    """How far from its null a value must be for a two-sided test at that level.
+
+    With two or three seeds no interval covers exactly 95 % for every share of seed variance; a test
+    must not exceed its level, so it takes the root of the sum of squares of each part's own t
+    interval, which never covers less than it says (Banerjee 1960).
+    """
+    from scipy import stats
+
+    squared = stats.t.isf(level / 2, parts.item_df) ** 2 * parts.item
+    if parts.seed_df:
+        squared += stats.t.isf(level / 2, parts.seed_df) ** 2 * parts.seed
+    return float(np.sqrt(squared))
+
+
+def p_value(found: Estimate, null: float = 0.0) -> float:
+    """Two-sided, for "the value is ``null``": the level at which `needed_distance` reaches it."""
+    from scipy import optimize
+
+    found, lowest = found.tested, np.log(1e-12)
+    distance = abs(found.value - null)
+    if not found.variance.total:
+        return float(distance == 0)
+
+    def excess(log_level: float) -> float:
+        return needed_distance(found.variance, float(np.exp(log_level))) - distance
+
+    if excess(lowest) < 0:
+        return 1e-12
+    return float(np.exp(optimize.brentq(excess, lowest, 0.0)))
+
+
+def equivalence_p(found: Estimate, margin: float) -> float:
+    """TOST: for "the value is outside ± ``margin``" (Schuirmann 1987).
+
+    Args:
+        found: of the difference.
+        margin: declared beforehand; in the difference's unit.
+    """
+    found = found.tested
+    if abs(found.value) >= margin:
+        return 1.0 - p_value(found, np.copysign(margin, found.value)) / 2
+    return max(p_value(found, margin), p_value(found, -margin)) / 2
+
+
+def holm(p_values: Mapping[str, float]) -> dict[str, float]:
+    """P-values adjusted for their whole family (Holm 1979): any false positive is as rare as said.
+
+    Args:
+        p_values: all of the family's, by name.
+    """
+    ordered = sorted(p_values, key=lambda name: p_values[name])
+    adjusted, so_far = {}, 0.0
+    for rank, name in enumerate(ordered):
+        so_far = max(so_far, min(1.0, (len(ordered) - rank) * p_values[name]))
+        adjusted[name] = so_far
+    return {name: adjusted[name] for name in p_values}
+
+
+def detectable(variance: Variance, power: float = 0.8) -> float:
+    """The smallest true difference whose interval leaves out 0 with that probability."""
+    from scipy import optimize, stats
+
+    df, error = variance.df, variance.total**0.5
+    if not error:
+        return 0.0
+    needed = stats.t.ppf(0.5 + LEVEL / 2, df)
+
+    def short(distance: float) -> float:
+        return power - float(stats.nct.sf(needed, df, distance))
+
+    return float(optimize.brentq(short, 0.0, 20 * needed)) * error

@@ -1,0 +1,243 @@
+"""What an intermediate task brings: differences to the baseline and to controls, and their means.
+
+A mean over targets is the suite's: unweighted over tasks, each unweighted over its languages. Cells
+where the intermediate and the target train on the same data are marked and kept out of means
+unless asked for.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import asdict, dataclass, replace
+from math import log10
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from xstilts import languages, suites
+from xstilts.analysis import routes
+from xstilts.analysis.draws import Draws, combine, common_seeds, mean
+from xstilts.analysis.estimate import Estimate, estimate, holm, may_test, p_value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from xstilts.analysis.outcomes import Outcome, Outcomes
+
+RETRIEVAL = frozenset(
+    task for suite in suites.BENCHMARKS.values() for task in suite.groups["retrieval"]
+)
+BASELINE = "baseline"
+# Families of tests that a study may declare in "analyses", and which gains each one tests.
+FAMILIES: dict[str, Callable[[Gain], bool]] = {
+    "gains": lambda one: (one.over, one.versus) == ("mean", BASELINE),
+    "controls": lambda one: one.over == "mean" and one.versus in ("same_steps", "shuffled", "text"),
+    "targets": lambda one: (one.over, one.versus) == ("target", BASELINE) and not one.flag,
+}
+
+
+@dataclass(frozen=True)
+class Gain:
+    """One difference.
+
+    Attributes:
+        model, intermediate: which.
+        versus: ``baseline`` (no intermediate task), a control, or a simpler intermediate.
+        over: ``target``, ``mean``, ``mean without retrieval``, ``language``, ``family``,
+            ``script``, or ``tenfold pretraining text`` (the slope of the gain per language).
+        name: of the target, language, family or script; "" for means.
+        targets: which targets are in it.
+        flag: ``repeat`` or ``same data``; see `routes.flag`.
+        estimate: of the difference, in the unit of the scores.
+        family: the declared family of tests it belongs to; "" for an exploratory one.
+        p: adjusted by Holm within the family; None outside families and with one seed.
+    """
+
+    model: str
+    intermediate: str
+    versus: str
+    over: str
+    name: str
+    targets: tuple[str, ...]
+    flag: routes.Flag
+    estimate: Estimate
+    family: str = ""
+    p: float | None = None
+
+    def row(self) -> dict[str, Any]:
+        """As a flat row of a table."""
+        found = asdict(self)
+        inner, learnt = found.pop("estimate"), self.estimate.learnt
+        variance = inner.pop("variance")
+        inner["learnt"] = None if learnt is None else [learnt.value, learnt.low, learnt.high]
+        parts = {f"{name}_variance": variance[name] for name in ("seed", "item")}
+        shown = {"gain": inner.pop("value"), **inner, "collapsed": list(inner["collapsed"])}
+        return {**found, **shown, **parts, "targets": list(found["targets"])}
+
+
+class Gains:
+    """All differences of a study.
+
+    Attributes:
+        outcomes: where they come from.
+        intermediates: in the order of the study, controls left out.
+        targets: what means are over.
+    """
+
+    def __init__(self, outcomes: Outcomes, *, same_data: bool = False) -> None:
+        """Pair the outcomes.
+
+        Args:
+            outcomes: of a study.
+            same_data: whether cells flagged ``repeat`` or ``same data`` count in means.
+        """
+        self.outcomes, self._same_data = outcomes, same_data
+        self._by: dict[tuple[str, str, str, str], Outcome] = {}
+        lasts: dict[str, list[str]] = defaultdict(list)
+        befores: dict[str, None] = {}
+        for one in outcomes:
+            found = routes.route(one)
+            self._by[one.model, one.target, found.last, found.before] = one
+            lasts[one.target].append(found.last)
+            befores |= {found.before: None}
+        self._last = {name: name if name in own else own[0] for name, own in lasts.items()}
+        declared = outcomes.targets or tuple(self._last)
+        self.targets = tuple(name for name in self._last if name in declared)
+        self.intermediates = tuple(b for b in befores if b and not routes.is_control(b))
+
+    def outcome(self, model: str, target: str, before: str) -> Outcome | None:
+        """The outcome of a target after some intermediate; "" is the baseline."""
+        return self._by.get((model, target, self._last.get(target, ""), before))
+
+    def difference(
+        self, model: str, target: str, before: str, other: str = "", codes: tuple[str, ...] = ()
+    ) -> Draws | None:
+        """After one intermediate minus after another, mean over languages; None if it is not there.
+
+        Args:
+            before, other: intermediates; "" is the baseline.
+            codes: of the languages; all of the target's if empty.
+        """
+        one, two = self.outcome(model, target, before), self.outcome(model, target, other)
+        if one is None or two is None:
+            return None
+        codes = tuple(code for code in one.languages if code in (codes or two.languages))
+        draws = [each.over(codes) for each in (one, two)]
+        return None if not codes or common_seeds(draws) == () else draws[0] - draws[1]
+
+    def counted(self, model: str, before: str, other: str = "") -> dict[str, Draws]:
+        """The differences that count in means: target -> draws."""
+        found = {}
+        for target in self.targets:
+            one = self.outcome(model, target, before)
+            if one is not None and (self._same_data or not routes.flag(one)):
+                draws = self.difference(model, target, before, other)
+                if draws is not None:
+                    found[target] = draws
+        return found
+
+    def mean(
+        self, model: str, before: str, other: str = "", *, retrieval: bool = True
+    ) -> tuple[Draws, tuple[str, ...]] | None:
+        """The mean over targets and what is in it; None where nothing is, or no seed has all."""
+        counted = self.counted(model, before, other)
+        mine = {name: d for name, d in counted.items() if retrieval or name not in RETRIEVAL}
+        if not mine or common_seeds(list(mine.values())) == ():
+            return None
+        return mean(list(mine.values())), tuple(mine)
+
+    def collapsed(self, model: str, targets: Iterable[str], *befores: str) -> tuple[int, ...]:
+        """Seeds of which a run of these targets did not learn."""
+        runs = (self.outcome(model, target, b) for target in targets for b in befores)
+        return tuple(sorted({s for one in runs if one for s in self.outcomes.collapsed(one)}))
+
+    def all(self) -> list[Gain]:
+        """Every difference; those of the families that the study declared with p-values."""
+        found = [
+            gain
+            for model in self.outcomes.models
+            for before in self.intermediates
+            for gain in self._of(model, before)
+        ]
+        for family in (name for name in FAMILIES if name in self.outcomes.analyses):
+            found = _tested(found, family)
+        return found
+
+    def _of(self, model: str, before: str) -> Iterator[Gain]:
+        for target in self.targets:
+            draws, one = self.difference(model, target, before), self.outcome(model, target, before)
+            if draws is not None and one is not None:
+                collapsed = self.collapsed(model, [target], before, "")
+                yield Gain(
+                    *(model, before, BASELINE, "target", target, (target,), routes.flag(one)),
+                    estimate(draws, collapsed),
+                )
+        others = routes.control_of(before) | routes.simpler(before)
+        for versus, other in {BASELINE: "", **others}.items():
+            for retrieval in (True, False):
+                whole = self.mean(model, before, other, retrieval=retrieval)
+                if whole is not None:
+                    over = "mean" if retrieval else "mean without retrieval"
+                    collapsed = self.collapsed(model, whole[1], before, other)
+                    found = estimate(whole[0], collapsed)
+                    yield Gain(model, before, versus, over, "", whole[1], "", found)
+        yield from self._by_language(model, before)
+
+    def _by_language(self, model: str, before: str) -> Iterator[Gain]:
+        """Per language, the mean over the targets that have it; then per family and script."""
+        counted = tuple(self.counted(model, before))
+        by_code: dict[str, list[Draws]] = defaultdict(list)
+        for target in counted:
+            one = self.outcome(model, target, before)
+            for code in one.languages if one else ():
+                draws = self.difference(model, target, before, codes=(code,))
+                if draws is not None:
+                    by_code[code].append(draws)
+        if not by_code or common_seeds([d for mine in by_code.values() for d in mine]) == ():
+            return
+        gains = {code: mean(mine) for code, mine in by_code.items()}
+        collapsed = self.collapsed(model, counted, before, "")
+
+        def gain(over: str, name: str, draws: Draws) -> Gain:
+            found = estimate(draws, collapsed)
+            return Gain(model, before, BASELINE, over, name, counted, "", found)
+
+        for code, draws in gains.items():
+            yield gain("language", code, draws)
+        for over in ("family", "script"):
+            kinds: dict[str, list[Draws]] = defaultdict(list)
+            for code, draws in gains.items():
+                kinds[getattr(languages.get(code), over)].append(draws)
+            for name, mine in kinds.items():
+                yield gain(over, name, mean(mine))
+        slope = slope_by_size(gains)
+        if slope is not None:
+            yield gain("tenfold pretraining text", "", slope)
+
+
+def slope_by_size(gains: dict[str, Draws]) -> Draws | None:
+    """Least squares of the gain per language on log10 of XLM-R's pretraining tokens.
+
+    None with fewer than three languages of known size. Other encoders saw other amounts.
+    """
+    sizes = {code: languages.get(code).xlmr_tokens_m for code in gains}
+    known = {code: log10(size) for code, size in sizes.items() if size}
+    if len(known) < 3:
+        return None
+    x = np.array(list(known.values())) - np.mean(list(known.values()))
+    weights = x / (x @ x)
+    return combine([gains[code] for code in known], lambda *rows: np.tensordot(weights, rows, 1))
+
+
+def _tested(gains: list[Gain], family: str) -> list[Gain]:
+    """The gains with p-values for those of the family that may be tested."""
+    mine = {
+        str(place): p_value(one.estimate)
+        for place, one in enumerate(gains)
+        if FAMILIES[family](one) and may_test(one.estimate)
+    }
+    adjusted = holm(mine)
+    return [
+        replace(one, family=family, p=adjusted.get(str(place))) if FAMILIES[family](one) else one
+        for place, one in enumerate(gains)
+    ]

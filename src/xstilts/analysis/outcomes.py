@@ -1,0 +1,232 @@
+"""The finished scores of a plan as arrays: by run, language and resample of the items."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from xstilts import metrics
+from xstilts.analysis.draws import RESAMPLES, Draws
+from xstilts.analysis.resample import Counts, Items
+from xstilts.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from xstilts.plan import Cell, Plan
+    from xstilts.store import Store
+    from xstilts.tasks import Catalogue
+    from xstilts.tasks.base import Task
+
+_COLLAPSE = 0.25  # of the way from chance to the usual score
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One model, path and target.
+
+    Attributes:
+        model, path, target: which.
+        trained_on: the task the target's head was trained on; None in retrieval.
+        split: the published name of what was scored.
+        seeds: in the order of the study; None where nothing was trained.
+        languages: the codes, English first where it is one.
+        values: float64 ``[seeds, languages, 1 + resamples]``, the mean of the main metrics.
+        groups: as in `Draws`.
+        chance: the score of guessing; None where a score cannot tell that a run did not learn.
+        selected: what each run scored on the English selection rows; None where nothing was.
+    """
+
+    model: str
+    path: str
+    target: str
+    trained_on: str | None
+    split: str
+    seeds: tuple[int, ...] | None
+    languages: tuple[str, ...]
+    values: NDArray[np.float64] = field(repr=False)
+    groups: int
+    chance: float | None = None
+    selected: tuple[float, ...] | None = None
+
+    def over(
+        self,
+        languages: Sequence[str] = (),
+        how: Callable[..., NDArray[np.float64]] = np.mean,
+    ) -> Draws:
+        """One number a run.
+
+        Args:
+            languages: of these, all if empty.
+            how: reduces axis 1 of ``[seeds, languages, 1 + resamples]``.
+        """
+        where = [self.languages.index(code) for code in languages or self.languages]
+        return Draws(how(self.values[:, where], axis=1), self.seeds, self.groups)
+
+
+@dataclass
+class Outcomes:
+    """All that is finished of a study.
+
+    Attributes:
+        all: in the order of the study.
+        absent: path -> why it was not run.
+        unfinished: how many scores are still to come.
+        max_steps, max_eval_rows: the caps of a quick look, or of an arm of fixed steps.
+        targets: what means are over; empty: all there are.
+        analyses: what the study declared.
+    """
+
+    all: list[Outcome]
+    absent: Mapping[str, str] = field(default_factory=dict)
+    unfinished: int = 0
+    max_steps: int | None = None
+    max_eval_rows: int | None = None
+    targets: tuple[str, ...] = ()
+    analyses: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[Outcome]:
+        return iter(self.all)
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models, in the order of the study."""
+        return tuple(dict.fromkeys(one.model for one in self.all))
+
+    def collapsed(self, one: Outcome) -> tuple[int, ...]:
+        """Seeds of runs that did not learn.
+
+        Their first language, English where there is one, is less than a quarter of the way from
+        chance to the median of all of the study's runs of that model and target.
+        """
+        if one.seeds is None or one.chance is None:
+            return ()
+        alike = [o for o in self.all if (o.model, o.target) == (one.model, one.target)]
+        usual = float(np.median(np.concatenate([other.values[:, 0, 0] for other in alike])))
+        least = one.chance + _COLLAPSE * max(usual - one.chance, 0.0)
+        low = one.values[:, 0, 0] < least
+        return tuple(seed for seed, is_low in zip(one.seeds, low, strict=True) if is_low)
+
+
+def load(plan: Plan, store: Store, catalogue: Catalogue, resamples: int = RESAMPLES) -> Outcomes:
+    """What is finished of a plan. A run counts where all languages of its target are scored.
+
+    Raises:
+        UserError: if nothing is finished, or the store is damaged.
+    """
+    runs: dict[tuple[str, str, str, int | None], list[Cell]] = defaultdict(list)
+    for cell in plan.cells:
+        runs[cell.model, cell.path, cell.target, cell.seed].append(cell)
+    whole = {key: mine for key, mine in runs.items() if all(store.has(c.score) for c in mine)}
+    if not whole:
+        raise UserError(
+            f'nothing of it is finished in store "{store.root}": "xstilts run" with the same '
+            "study and options makes its scores"
+        )
+    found: dict[tuple[str, str, str], Outcome] = {}
+    for target in dict.fromkeys(key[2] for key in whole):
+        mine = {key: cells for key, cells in whole.items() if key[2] == target}
+        found |= _target(catalogue.get(target), mine, plan, store, resamples)
+    order = dict.fromkeys(key[:3] for key in whole)
+    return Outcomes(
+        [found[key] for key in order],
+        absent=plan.absent,
+        unfinished=len(plan.cells) - sum(map(len, whole.values())),
+        max_steps=_cap(plan, "max_steps"),
+        max_eval_rows=_cap(plan, "max_rows"),
+        targets=plan.targets,
+        analyses=plan.analyses,
+    )
+
+
+def _cap(plan: Plan, name: str) -> int | None:
+    return next((cap for step in plan.steps.values() if (cap := step.inputs.get(name))), None)
+
+
+Runs = dict[tuple[str, str, str, "int | None"], "list[Cell]"]
+
+
+def _target(
+    task: Task, runs: Runs, plan: Plan, store: Store, resamples: int
+) -> dict[tuple[str, str, str], Outcome]:
+    """The outcomes of one target: all of its runs, in one go for each language."""
+    cells = {(key, cell.language): cell for key, mine in runs.items() for cell in mine}
+    codes = tuple(dict.fromkeys(code for _, code in cells))
+    tables = {place: _read(store, cell.score) for place, cell in cells.items()}
+    counts = {
+        (name, code): _aligned([tables[key, code][name] for key in runs if (key, code) in tables])
+        for name in task.main_metrics
+        for code in codes
+    }
+    groups = {code: counts[task.main_metrics[0], code].groups for code in codes}
+    # Elsewhere equal names of groups mean nothing: they are numbers of rows.
+    shared = task.parallel or task.format == "retrieval"
+    items = Items(task.name, groups, shared=shared, resamples=resamples)
+    values: dict[Any, NDArray[np.float64]] = {}
+    for code in codes:
+        having = [key for key in runs if (key, code) in tables]
+        by_metric = [
+            items.values(metrics.get(name), code, counts[name, code]) for name in task.main_metrics
+        ]
+        values |= {(key, code): row for key, row in zip(having, np.mean(by_metric, 0), strict=True)}
+    found = {}
+    for place in dict.fromkeys(key[:3] for key in runs):
+        keys = [key for key in runs if key[:3] == place]
+        first, own = runs[keys[0]][0], tuple(cell.language for cell in runs[keys[0]])
+        found[place] = Outcome(
+            model=first.model,
+            path=first.path,
+            target=first.target,
+            trained_on=first.trained_on,
+            split=first.split,
+            seeds=None
+            if keys[0][3] is None
+            else tuple(key[3] for key in keys if key[3] is not None),
+            languages=own,
+            values=np.stack([[values[key, code] for code in own] for key in keys]),
+            groups=items.fewest,
+            chance=None if first.trained_on is None else task.chance or 0.0,
+            selected=_selected([runs[key][0] for key in keys], plan, store),
+        )
+    return found
+
+
+def _selected(cells: Sequence[Cell], plan: Plan, store: Store) -> tuple[float, ...] | None:
+    """What the last stage of each run scored on the English selection rows."""
+    scores = []
+    for cell in cells:
+        weights = plan.steps[plan.steps[cell.score].parent].parent
+        if cell.trained_on is None or not store.has(weights):
+            return None
+        chosen = store.record(weights)["result"].get("selected")
+        if chosen is None:
+            return None
+        scores.append(float(chosen["score"]))
+    return tuple(scores)
+
+
+def _read(store: Store, score: str) -> dict[str, tuple[NDArray[np.int64], NDArray[np.float64]]]:
+    """A score step's counts by metric: groups, and sums ``[groups, counts]``."""
+    from pyarrow import parquet
+
+    from xstilts.steps.score import COUNTS
+
+    table = parquet.read_table(store.open(score).path(COUNTS)).to_pydict()
+    names, groups = np.array(table["metric"]), np.array(table["group"], np.int64)
+    found = {}
+    for name in dict.fromkeys(table["metric"]):
+        rows = np.flatnonzero(names == name)
+        found[name] = groups[rows], np.array([table["counts"][row] for row in rows])
+    return found
+
+
+def _aligned(runs: Sequence[tuple[NDArray[np.int64], NDArray[np.float64]]]) -> Counts:
+    """The counts of several runs on the same groups."""
+    groups = runs[0][0]
+    assert all(np.array_equal(groups, other) for other, _ in runs), "runs on different items"
+    return Counts(groups, np.stack([sums for _, sums in runs], axis=1))

@@ -1,0 +1,147 @@
+"""How many seeds it takes to see a difference, and what they cost.
+
+The variance is that of a pilot where the store has one: the mean gains of its intermediates,
+pooled. Else it is assumed, and the answer says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from xstilts.analysis import outcomes
+from xstilts.analysis.estimate import Variance, detectable, variance_of
+from xstilts.analysis.gains import Gains
+from xstilts.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from xstilts.plan import Plan, Step
+    from xstilts.store import Store
+    from xstilts.tasks import Catalogue
+
+MOST_SEEDS = 100
+
+
+@dataclass(frozen=True)
+class Spread:
+    """What makes a mean gain vary, as variances in the unit of the scores.
+
+    Attributes:
+        run: between the seeds of a study on the same items.
+        item: what the choice of items adds; more seeds do not make it smaller.
+        groups: how many groups of items.
+        basis: where these numbers are from.
+    """
+
+    run: float
+    item: float
+    groups: int
+    basis: str
+
+
+# Standard deviations of 1.0 point between seeds and 0.4 over items: assumed, not measured.
+ASSUMED = Spread(0.010**2, 0.004**2, 500, "assumed: 1.0 point between seeds, 0.4 over items")
+
+
+@dataclass(frozen=True)
+class Needed:
+    """What it takes.
+
+    Attributes:
+        seeds: None where even `MOST_SEEDS` are too few: the test sets are too small.
+        points: what that many seeds can see.
+        device_hours: of all of the study's conditions with that many seeds; None where no step of
+            the kind has been timed.
+        basis: where the variance is from.
+    """
+
+    seeds: int | None
+    points: float
+    device_hours: float | None
+    basis: str
+
+    def __str__(self) -> str:
+        if self.seeds is None:
+            why = "the test sets are too small for less"
+            return f"{MOST_SEEDS} seeds see {self.points:.1f} points: {why} ({self.basis})"
+        cost = "" if self.device_hours is None else f", {self.device_hours:.1f} device-hours"
+        return f"{self.seeds} seeds see {self.points:.1f} points{cost} ({self.basis})"
+
+
+def detect(points: float, plan: Plan, store: Store, catalogue: Catalogue) -> Needed:
+    """The seeds that a study needs to see a mean gain of so many points, and what they cost.
+
+    Raises:
+        UserError: if no difference was asked for, or the store is damaged.
+    """
+    if points <= 0:
+        raise UserError(f"--detect {points:g}: a difference in points above 0, as in 1.0")
+    spread = None
+    if any(store.has(cell.score) for cell in plan.cells):
+        spread = pilot(Gains(outcomes.load(plan, store, catalogue)))
+    return needed(points, spread or ASSUMED, seconds_per_seed(plan, store))
+
+
+def needed(points: float, spread: Spread, seconds_per_seed: float | None = None) -> Needed:
+    """The fewest seeds, at least 2, that see a difference in four of five studies.
+
+    Args:
+        points: the difference, 1.0 is one point.
+        spread: of a mean gain.
+        seconds_per_seed: what one more seed of the whole study costs.
+    """
+    for seeds in range(2, MOST_SEEDS + 1):
+        seen = 100 * detectable(_of(spread, seeds))
+        if seen <= points:
+            hours = None if seconds_per_seed is None else seeds * seconds_per_seed / 3600
+            return Needed(seeds, seen, hours, spread.basis)
+    return Needed(None, 100 * detectable(_of(spread, MOST_SEEDS)), None, spread.basis)
+
+
+def _of(spread: Spread, seeds: int) -> Variance:
+    return Variance(spread.run / seeds, spread.item, 0.0, seeds - 1, max(spread.groups - 1, 1))
+
+
+def pilot(gains: Gains) -> Spread | None:
+    """The spread of the mean gains in what is finished; None without two seeds of anything."""
+    wholes = [gains.mean(m, b) for m in gains.outcomes.models for b in gains.intermediates]
+    draws = [whole[0] for whole in wholes if whole is not None]
+    parts = [(one, variance_of(one)) for one in draws if one.seeds and len(one.seeds) > 1]
+    if not parts:
+        return None
+    # Pooled over intermediates, by degrees of freedom.
+    freedom = sum(variance.seed_df for _, variance in parts)
+    run = sum(v.seed * (v.seed_df + 1) * v.seed_df for _, v in parts) / freedom
+    item = sum(v.item for _, v in parts) / len(parts)
+    seeds = sorted({len(one.seeds or ()) for one, _ in parts})
+    basis = f"{len(parts)} finished intermediates with {' or '.join(map(str, seeds))} seeds"
+    return Spread(run, item, min(one.groups for one, _ in parts), basis)
+
+
+def seconds_per_seed(plan: Plan, store: Store) -> float | None:
+    """What one seed of a plan takes, from the steps that were timed; None where none was.
+
+    A step that is not finished is taken to last as long as those of its kind do on average.
+    """
+    work: dict[object, list[Step]] = {}
+    for step in plan.steps.values():
+        if step.kind != "score":
+            work.setdefault(_job(step), []).append(step)
+    timed: dict[str, list[float]] = {}
+    for steps in work.values():
+        done = [step for step in steps if store.has(step.id)]
+        if done:
+            seconds = float(store.record(done[0].id)["provenance"]["seconds"])
+            timed.setdefault(steps[0].kind, []).append(seconds)
+    seeds = {cell.seed for cell in plan.cells if cell.seed is not None}
+    if not timed or not seeds:
+        return None
+    usual: Mapping[str, float] = {kind: sum(times) / len(times) for kind, times in timed.items()}
+    return sum(usual.get(steps[0].kind, 0.0) for steps in work.values()) / len(seeds)
+
+
+def _job(step: Step) -> object:
+    """What is timed together: one training, or all languages of a task with one model."""
+    return step.id if step.kind == "train" else (step.inputs["weights"], step.inputs["task"])

@@ -1,0 +1,91 @@
+"""The items of a target drawn again: what every score would have been on other test sets.
+
+Whole groups are drawn (premise, article, passage, query), never single rows, and the metric is
+computed anew from the summed counts, so corpus metrics such as F1 need nothing special. Where a
+group is in several languages, it is drawn for all of them at once. In retrieval the queries are
+drawn and the pool stays. The draws of a target are a function of its name alone, so they are the
+same for every condition.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from xstilts.analysis.draws import RESAMPLES
+from xstilts.identity import stream_seed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from xstilts.metrics import Metric
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Counts of one task, language and metric, summed by group, in several runs.
+
+    Attributes:
+        groups: int64 ``[groups]``, sorted hashes of their names.
+        sums: float64 ``[groups, runs, counts]``.
+    """
+
+    groups: NDArray[np.int64]
+    sums: NDArray[np.float64]
+
+
+class Items:
+    """The groups of one target and how often each is in every resample."""
+
+    def __init__(
+        self,
+        target: str,
+        groups: Mapping[str, NDArray[np.int64]],
+        *,
+        shared: bool,
+        resamples: int = RESAMPLES,
+    ) -> None:
+        """Draw.
+
+        Args:
+            target: names the random stream.
+            groups: language -> its groups, sorted.
+            shared: a group of the same name is the same in every language.
+            resamples: how many.
+        """
+        self._target, self._resamples = target, resamples
+        self._all = np.unique(np.concatenate(list(groups.values()))) if shared else None
+        self._drawn = None if self._all is None else self._draw("", len(self._all))
+        sizes = [len(self._all)] if self._all is not None else map(len, groups.values())
+        self.fewest = min(sizes)
+
+    def _draw(self, language: str, groups: int) -> NDArray[np.float32]:
+        stream = np.random.default_rng(stream_seed("items", self._target, language))
+        weights = np.empty((self._resamples, groups), np.float32)
+        for row in weights:
+            row[:] = np.bincount(stream.integers(0, groups, groups), minlength=groups)
+        return weights
+
+    def values(self, metric: Metric, language: str, counts: Counts) -> NDArray[np.float64]:
+        """The metric in every run: observed, then in every resample: ``[runs, 1 + resamples]``.
+
+        Resampled values are drawn apart by sqrt(G / (G - 1)) for G groups, so that their variance
+        is unbiased where groups are few.
+        """
+        size, runs, parts = counts.sums.shape
+        if self._all is None or self._drawn is None:
+            weights, total = self._draw(language, size), size
+        else:
+            weights = self._drawn[:, np.searchsorted(self._all, counts.groups)]
+            total = len(self._all)
+        drawn = (weights @ counts.sums.reshape(size, -1)).reshape(-1, runs, parts)
+        observed = [metric.value(sums.tolist()) for sums in counts.sums.sum(axis=0)]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            resampled = metric.value([*np.moveaxis(drawn, 2, 0)])
+        middle = np.array(observed)[:, None]
+        apart = np.nan_to_num(resampled.T - middle)  # nothing of a tiny language was drawn
+        return np.hstack([middle, middle + apart * np.sqrt(total / max(total - 1, 1))])

@@ -1,0 +1,121 @@
+"""What of a path is intermediate, what it is compared with, and whether the comparison is fair."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from xstilts.path import Mixture, parse
+from xstilts.suites import MIXTURES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from xstilts.analysis.outcomes import Outcome
+    from xstilts.path import Item
+
+Flag = Literal["", "repeat", "same data"]
+
+# Data that holds another task's, all or much of it.
+CONTAINS: Mapping[str, tuple[str, ...]] = {
+    "anli_plus": ("mnli", "taxinli"),
+    "mnli": ("taxinli",),
+    "squad_v2": ("squad_v1", "squad_dev"),
+}
+
+
+@dataclass(frozen=True)
+class Route:
+    """A path cut in two.
+
+    Attributes:
+        before: the intermediate stages as text; "" is the baseline.
+        last: what follows, as text: paths are compared where this is the same.
+    """
+
+    before: str
+    last: str
+
+    @property
+    def stages(self) -> tuple[Mixture, ...]:
+        """The intermediate stages."""
+        return parse(self.before).stages if self.before else ()
+
+
+def route(one: Outcome) -> Route:
+    """The route of an outcome: the stage that trains the target's head is not intermediate."""
+    path = parse(one.path)
+    evaluated = next((str(e) for e in path.evaluations if e.task == one.target), "")
+    if evaluated and one.trained_on is None:  # "mnli | tatoeba" is "mnli > tatoeba"
+        return Route(_joined(path.stages), evaluated)
+    last = _joined(path.stages[-1:]) + (f" | {evaluated}" if evaluated else "")
+    return Route(_joined(path.stages[:-1]), last)
+
+
+def _joined(stages: tuple[Mixture, ...]) -> str:
+    return " > ".join(map(str, stages))
+
+
+def flag(one: Outcome) -> Flag:
+    """What is odd about the comparison of a path with its baseline.
+
+    ``repeat``: a single intermediate task is the very data that the target is trained on.
+    ``same data``: the intermediate stages hold those data, or the target's data hold theirs.
+    """
+    if one.trained_on is None:
+        return ""
+    stages = route(one).stages
+    items = [item for stage in stages for item in stage.items if item.control is None]
+    tasks = {task for item in items for task in MIXTURES.get(item.task, (item.task,))}
+    own = _held(one.trained_on)
+    if not any(_held(task) & own for task in tasks):
+        return ""
+    return "repeat" if len(tasks) == 1 and one.trained_on in tasks else "same data"
+
+
+def _held(task: str) -> set[str]:
+    return {task, *CONTAINS.get(task, ())}
+
+
+def control_of(before: str) -> dict[str, str]:
+    """The controls of a single intermediate task: control -> the text of its stage."""
+    stages = parse(before).stages if before else ()
+    if len(stages) != 1 or len(stages[0].items) != 1 or stages[0].items[0].control:
+        return {}
+    item = stages[0].items[0]
+    controls: tuple[Literal["same_steps", "shuffled", "text"], ...] = (
+        *("same_steps", "shuffled", "text"),
+    )
+    return {one: str(Mixture((replace(item, control=one),))) for one in controls}
+
+
+def is_control(before: str) -> bool:
+    """Whether an intermediate stage is a control of another one."""
+    return any(
+        item.control for stage in (parse(before).stages if before else ()) for item in stage.items
+    )
+
+
+def simpler(before: str) -> dict[str, str]:
+    """What a variant of an intermediate is to be compared with: name of the comparison -> text.
+
+    ``mlm``: without masked language modelling. ``translated``: in the task's own language.
+    ``single``: each of the members of a mixture, as ``single: mnli``.
+    """
+    stages = parse(before).stages if before else ()
+    if len(stages) != 1:
+        return {}
+    items, found = stages[0].items, {}
+    rest = tuple(item for item in items if item.task != "mlm")
+    if rest and len(rest) < len(items):
+        found["mlm"] = str(Mixture(tuple(map(_unshared, rest))))
+    if len(rest) == 1 == len(items) and rest[0].languages:
+        found["translated"] = str(Mixture((replace(rest[0], languages=()),)))
+    members = [name for item in rest for name in MIXTURES.get(item.task, (item.task,))]
+    if len(members) > 1:
+        found |= {f"single: {name}": name for name in members}
+    return found
+
+
+def _unshared(item: Item) -> Item:
+    return replace(item, share=None)

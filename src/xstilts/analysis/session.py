@@ -1,0 +1,179 @@
+"""Studies from Python: ``xstilts.run("mnli > xnli").scores()``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from xstilts.analysis import claims, outcomes, power, scaling, verdicts
+from xstilts.analysis.gains import Gains
+from xstilts.errors import UserError
+from xstilts.report.rows import score_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from xstilts.plan import Plan
+    from xstilts.store import Store
+    from xstilts.tasks import Catalogue
+
+
+class Results:
+    """What a study has given so far: tidy tables, one row a number.
+
+    Attributes:
+        plan, store, catalogue: of the study.
+    """
+
+    def __init__(self, plan: Plan, store: Store, catalogue: Catalogue) -> None:
+        self.plan, self.store, self.catalogue = plan, store, catalogue
+        self._outcomes: outcomes.Outcomes | None = None
+
+    def outcomes(self) -> outcomes.Outcomes:
+        """The scores as arrays, by run, language and resample; read once."""
+        if self._outcomes is None:
+            self._outcomes = outcomes.load(self.plan, self.store, self.catalogue)
+        return self._outcomes
+
+    def scores(self) -> pd.DataFrame:
+        """One row a score; the columns are those of `xstilts.report.rows.score_rows`."""
+        return _frame(score_rows(self.plan, self.store))
+
+    def gains(self, *, same_data: bool = False) -> pd.DataFrame:
+        """One row a difference; the columns are those of `xstilts.analysis.gains.Gain.row`.
+
+        Args:
+            same_data: whether cells in which the intermediate trains on the target's own data
+                count in means.
+        """
+        gains = Gains(self.outcomes(), same_data=same_data)
+        return _frame([gain.row() for gain in gains.all()])
+
+    def claims(self, file: Path | None = None) -> pd.DataFrame:
+        """One row a claim and model: verdicts on direction and size, and the conditions.
+
+        Args:
+            file: a user's claims, judged beside the built-in ones.
+        """
+        mine = claims.load(file) if file else ()
+        gains = Gains(self.outcomes(), same_data=True)
+        judged = verdicts.judge([*claims.built_in(), *mine], gains, self.catalogue)
+        return _frame([verdict.row() for verdict in judged])
+
+    def scaling(self) -> list[scaling.Curve]:
+        """Curves over the nested sizes of every intermediate task."""
+        return scaling.curves(Gains(self.outcomes()))
+
+    def needed(self, points: float) -> power.Needed:
+        """How many seeds see a mean gain of so many points, and what they cost."""
+        return power.detect(points, self.plan, self.store, self.catalogue)
+
+    def predictions(self) -> pd.DataFrame:
+        """One row an example and run: the step's own columns, and those that say which run."""
+        from pyarrow import parquet
+
+        from xstilts.steps.predict import PREDICTIONS
+
+        rows: list[dict[str, Any]] = []
+        for cell in self.plan.cells:
+            predict = self.plan.steps[cell.score].parent
+            if self.store.has(predict):
+                about = {"model": cell.model, "path": cell.path, "seed": cell.seed}
+                about |= {"target": cell.target, "language": cell.language}
+                file = self.store.open(predict).path(PREDICTIONS)
+                rows += [{**about, **row} for row in parquet.read_table(file).to_pylist()]
+        return _frame(rows)
+
+
+def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    try:
+        import pandas as pd
+    except ImportError:
+        raise UserError("DataFrames need pandas: pip install pandas") from None
+    return pd.DataFrame(rows)
+
+
+def run(
+    *paths: str,
+    model: str = "mini",
+    source: str = "hub",
+    seeds: Sequence[int] = (1,),
+    recipe: str = "mini",
+    store: str | Path = ".xstilts",
+    device: str = "cpu",
+    **study: Any,
+) -> Results:
+    """Run paths, or a study file, as ``xstilts run`` does; what is finished is not redone.
+
+    Args:
+        paths: as in ``"mnli > xnli"``, or the name of one YAML file, which says the rest.
+        model: a Hugging Face folder or hub name.
+        source: ``hub``, ``mirror`` or ``files``.
+        seeds: each covers every path from its first stage on.
+        recipe: ``authors`` or ``mini``.
+        store: where finished work lives.
+        device: ``cpu``, ``cuda``, ``cuda:1``.
+        **study: further fields of `xstilts.study.Study`, such as ``intermediate``, ``targets`` and
+            ``options``.
+
+    Raises:
+        UserError: if something of it is wrong, or a step failed.
+    """
+    from xstilts import models, plan, recipes
+    from xstilts import study as studies
+    from xstilts.sources import Sources
+    from xstilts.store import Store
+    from xstilts.tasks import Catalogue
+
+    if len(paths) == 1 and paths[0].endswith((".yaml", ".yml")):
+        declared = studies.load(Path(paths[0]))
+    else:
+        fields = {"source": source, "seeds": tuple(seeds), "recipe": recipe, **study}
+        declared = studies.Study(name="run", paths=paths, models=(model,), **fields)
+    catalogue, sources, kept = Catalogue(), Sources.from_environment(), Store(Path(store))
+    found = plan.build(
+        declared,
+        recipes.get(declared.recipe),
+        [models.find(name) for name in declared.models],
+        catalogue,
+        sources,
+        allow_absent=bool(declared.targets),
+    )
+    _finish(found, kept, catalogue, sources, device)
+    return Results(found, kept, catalogue)
+
+
+def _finish(plan: Plan, store: Store, catalogue: Catalogue, sources: Any, device: str) -> None:
+    from xstilts.engines.groups import remaining
+
+    if not remaining(plan, store):
+        return  # and nothing heavy is imported
+    from xstilts.engines import Bench
+    from xstilts.engines.local import LocalEngine
+
+    budget = 4096 if device == "cpu" else 16384
+    bench = Bench(store, catalogue, sources, device=device, token_budget=budget)
+    outcome = LocalEngine().run(plan, bench, _Silence())
+    for reason in outcome.failures.values():
+        raise UserError(f"{len(outcome.failures)} steps failed, the first because: {reason}")
+
+
+class _Silence:
+    """Nobody watches."""
+
+    def begin(self, label: str, number: int, total: int) -> None:
+        """Say nothing."""
+
+    def progress(self, done: int, total: int, tokens: int) -> None:
+        """Say nothing."""
+
+    def note(self, text: str) -> None:
+        """Say nothing."""
+
+    def end(self, label: str, seconds: float) -> None:
+        """Say nothing."""
+
+    def failed(self, step: Any, reason: str) -> None:
+        """Say nothing: the reason is raised when all is over."""

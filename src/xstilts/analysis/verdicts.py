@@ -1,0 +1,359 @@
+"""Claims against a study: direction, size, and whether the conditions were those of the claim.
+
+``supported``, ``contradicted`` or ``inconclusive`` by the rule that the claim declares. Where the
+conditions differ (another encoder, other data, a quick look), a verdict reads "consistent" or "not
+consistent, under different conditions": it says something of the claim's idea, not of the claim.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from xstilts import suites
+from xstilts.analysis import claims as data
+from xstilts.analysis.best import best
+from xstilts.analysis.draws import Draws, common_seeds, mean
+from xstilts.analysis.estimate import (
+    Estimate,
+    equivalence_p,
+    estimate,
+    holm,
+    may_test,
+    p_value,
+)
+from xstilts.analysis.joint import joint
+from xstilts.analysis.routes import simpler
+from xstilts.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from xstilts.analysis.claims import Claim
+    from xstilts.analysis.gains import Gains
+    from xstilts.tasks import Catalogue
+
+Answer = Literal["supported", "contradicted", "inconclusive", "not run", "not testable", ""]
+
+ALPHA = 0.05
+POINT = 0.01  # scores are shares
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a rule found.
+
+    Attributes:
+        direction: whether what is claimed holds.
+        size: whether the number does; "" where none is claimed.
+        detail: in one line, with the numbers.
+        estimate: of the difference it rests on, if it rests on one.
+        other: what in the study stands in for what the claim names.
+    """
+
+    direction: Answer
+    detail: str
+    size: Answer = ""
+    estimate: Estimate | None = None
+    other: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A claim's verdict in a study.
+
+    Attributes:
+        claim, model: which.
+        finding: by the claim's rule.
+        differences: how the conditions differ from the claim's; empty: the same.
+    """
+
+    claim: Claim
+    model: str
+    finding: Finding
+    differences: tuple[str, ...] = field(default=())
+
+    @property
+    def direction(self) -> str:
+        """The verdict on the direction, as worded under these conditions."""
+        return self._worded(self.finding.direction)
+
+    @property
+    def size(self) -> str:
+        """The verdict on the size, as worded under these conditions."""
+        return self._worded(self.finding.size)
+
+    def _worded(self, answer: Answer) -> str:
+        if not self.differences or answer not in ("supported", "contradicted"):
+            return answer
+        words = "consistent" if answer == "supported" else "not consistent"
+        return f"{words}, under different conditions"
+
+    def row(self) -> dict[str, Any]:
+        """As a flat row of a table; differences of scores in points, as claims have them."""
+        found, claim = self.finding.estimate, self.claim
+        points = {
+            name: None if found is None else 100 * getattr(found, name)
+            for name in ("value", "low", "high")
+        }
+        return {
+            "claim": claim.id,
+            "text": claim.text,
+            "source": claim.source,
+            "status": claim.status,
+            "model": self.model,
+            "direction": self.direction,
+            "size": self.size,
+            "expected_points": claim.expected,
+            **{f"{name}_points": number for name, number in points.items()},
+            "covers": None if found is None else found.covers,
+            "seeds": None if found is None else found.seeds,
+            "detail": self.finding.detail,
+            "differences": list(self.differences),
+        }
+
+
+def judge(claims: Iterable[Claim], gains: Gains, catalogue: Catalogue) -> list[Verdict]:
+    """Every claim's verdict for every model of the study.
+
+    Args:
+        claims: which.
+        gains: of the study, with ``same_data``: the paper's means leave no cell out.
+        catalogue: the tasks.
+    """
+    return [
+        _verdict(claim, gains, model, catalogue)
+        for claim in claims
+        for model in gains.outcomes.models
+    ]
+
+
+def _verdict(claim: Claim, gains: Gains, model: str, catalogue: Catalogue) -> Verdict:
+    if isinstance(claim, data.NotTestable):
+        return Verdict(claim, model, Finding("not testable", "own runs cannot tell"))
+    if isinstance(claim, data.InCatalogue):
+        return Verdict(claim, model, _catalogue(claim, catalogue))
+    finding = _RULES[type(claim)](claim, gains, model)
+    return Verdict(claim, model, finding, _differences(claim, gains, model, finding))
+
+
+def _differences(claim: Claim, gains: Gains, model: str, finding: Finding) -> tuple[str, ...]:
+    found = []
+    if claim.model and model.rpartition("/")[2] != claim.model:
+        found.append(f"model {model}, not {claim.model}")
+    found += finding.other
+    splits = {one.split for one in gains.outcomes if one.target in gains.targets}
+    if claim.split and (other := sorted(s for s in splits if not s.startswith(claim.split))):
+        found.append(f"split {', '.join(other)}, not {claim.split}")
+    if claim.suite:
+        missing = [task for task in suites.suite(claim.suite) if task not in gains.targets]
+        more = [task for task in gains.targets if task not in suites.suite(claim.suite)]
+        found += [f"without {', '.join(missing)}"] * bool(missing)
+        found += [f"with {', '.join(more)}"] * bool(more)
+    caps = {"steps": gains.outcomes.max_steps, "rows": gains.outcomes.max_eval_rows}
+    found += [f"at most {cap:,} {what}" for what, cap in caps.items() if cap]
+    return tuple(found)
+
+
+# --- numbers -----------------------------------------------------------------------------------
+
+
+def _above(found: Estimate, null: float = 0.0) -> Answer:
+    """Supported: above; contradicted: below; by a two-sided test at 5 %."""
+    if not may_test(found) or p_value(found, null) >= ALPHA:
+        return "inconclusive"
+    return "supported" if found.tested.value > null else "contradicted"
+
+
+def _size(found: Estimate, expected: float | None) -> Answer:
+    """Whether an interval that is not too wide to tell holds the published number."""
+    if expected is None:
+        return ""
+    if not may_test(found):
+        return "inconclusive"
+    found = found.tested
+    if not found.low <= expected * POINT <= found.high:
+        return "contradicted"
+    return "supported" if found.high - found.low <= abs(expected) * POINT else "inconclusive"
+
+
+def _shown(found: Estimate) -> str:
+    one, notes = found.tested, []
+    if found.collapsed:
+        seeds = ", ".join(map(str, found.collapsed))
+        notes.append(f"a run of seed {seeds} did not learn and is left out of this")
+    if not may_test(found):
+        notes.append(one.covers)
+    low, high = 100 * one.low, 100 * one.high
+    shown = f"{100 * one.value:+.1f} points, 95 % interval {low:+.1f} to {high:+.1f}"
+    return f"{shown} ({'; '.join(notes)})" if notes else shown
+
+
+def _per_target(gains: Gains, model: str, befores: Iterable[str]) -> dict[str, Draws]:
+    """Target -> its gain, mean over the intermediates that have it."""
+    found: dict[str, list[Draws]] = {}
+    for before in befores:
+        for target, draws in gains.counted(model, before).items():
+            found.setdefault(target, []).append(draws)
+    return {target: mean(mine) for target, mine in found.items() if common_seeds(mine) != ()}
+
+
+def _not_run(what: str) -> Finding:
+    return Finding("not run", f"the study has no finished {what}")
+
+
+# --- rules -------------------------------------------------------------------------------------
+
+
+def _mean_gain(claim: data.MeanGain, gains: Gains, model: str) -> Finding:
+    for name in claim.intermediate:
+        whole = gains.mean(model, name)
+        if whole is not None:
+            found = estimate(whole[0], gains.collapsed(model, whole[1], name, ""))
+            falls = claim.expected is not None and claim.expected < 0
+            direction = _above(found)
+            if falls and direction != "inconclusive":
+                direction = "supported" if direction == "contradicted" else "contradicted"
+            other = (
+                () if name == claim.intermediate[0] else (f"{name}, not {claim.intermediate[0]}",)
+            )
+            return Finding(
+                direction, f"{name}: {_shown(found)}", _size(found, claim.expected), found, other
+            )
+    return _not_run(f"{' or '.join(claim.intermediate)} beside its baseline")
+
+
+def _best_per_target(claim: data.BestPerTarget, gains: Gains, model: str) -> Finding:
+    found = best(gains, model, claim.protocol)
+    if found is None:
+        return _not_run(f"choice by {claim.protocol}")
+    chosen = ", ".join(f"{target}: {before or 'none'}" for target, before in found.choice.items())
+    other = ("chosen on the split that is scored",) if not found.zero_shot else ()
+    size = _size(found.estimate, claim.expected)
+    detail = f"{_shown(found.estimate)} by {claim.protocol} ({chosen})"
+    return Finding(_above(found.estimate), detail, size, found.estimate, other)
+
+
+def _largest(claim: data.Largest, gains: Gains, model: str) -> Finding:
+    draws = _per_target(gains, model, gains.intermediates)
+    named = [target for target in claim.targets if target in draws]
+    others = [target for target in draws if target not in claim.targets]
+    if not named or not others or common_seeds(list(draws.values())) == ():
+        return _not_run(f"gain on {' and '.join(claim.targets)} and on other targets")
+    drawn = joint([draws[target] for target in (*named, *others)], claim.id)
+    larger = drawn[:, : len(named)].min(axis=1) > drawn[:, len(named) :].max(axis=1)
+    share, value = float(larger.mean()), {t: 100 * d.values[:, 0].mean() for t, d in draws.items()}
+    top = max(others, key=lambda target: value[target])
+    means = ", ".join(f"{target} {value[target]:+.1f}" for target in (*named, top))
+    answer: Answer = "inconclusive"
+    if all(may_test(estimate(draws[target])) for target in (*named, top)):
+        answer = "supported" if share >= claim.probability else answer
+        answer = "contradicted" if share <= 1 - claim.probability else answer
+    return Finding(answer, f"{means}; so in {share:.0%} of joint draws")
+
+
+def _consistent(claim: data.Consistent, gains: Gains, model: str) -> Finding:
+    draws = {b: gains.difference(model, claim.target, b) for b in gains.intermediates}
+    found = {
+        before: estimate(one, gains.collapsed(model, [claim.target], before, ""))
+        for before, one in draws.items()
+        if one is not None
+    }
+    if len(found) < 2:
+        return _not_run(f"gain of two intermediates on {claim.target}")
+    if not all(map(may_test, found.values())):
+        return Finding("inconclusive", "one seed: an interval over items only")
+    adjusted = holm({before: p_value(one) for before, one in found.items()})
+    above = [b for b, one in found.items() if one.tested.value > 0 and adjusted[b] < ALPHA]
+    below = [b for b, one in found.items() if one.tested.value < 0 and adjusted[b] < ALPHA]
+    detail = f"above 0 for {len(above)} of {len(found)} intermediates, below for {len(below)}"
+    if len(above) / len(found) >= claim.least_share:
+        return Finding("supported", detail)
+    possible = (len(found) - len(below)) / len(found)
+    return Finding("contradicted" if possible < claim.least_share else "inconclusive", detail)
+
+
+def _equivalent(claim: data.Equivalent, gains: Gains, model: str) -> Finding:
+    draws = _per_target(gains, model, gains.intermediates).get(claim.target)
+    if draws is None:
+        return _not_run(f"gain on {claim.target}")
+    collapsed = gains.collapsed(model, [claim.target], "", *gains.intermediates)
+    found, margin = estimate(draws, collapsed), claim.margin * POINT
+    answer: Answer = "inconclusive"
+    if may_test(found):
+        value = found.tested.value
+        if equivalence_p(found, margin) < ALPHA:
+            answer = "supported"
+        elif abs(value) > margin and p_value(found, float(np.copysign(margin, value))) < ALPHA:
+            answer = "contradicted"
+    return Finding(answer, f"{_shown(found)}; margin {claim.margin:g}", estimate=found)
+
+
+def _variants(gains: Gains, model: str, kind: str) -> dict[str, list[Draws]]:
+    """Target -> differences, variant minus plain, one an intermediate."""
+    found: dict[str, list[Draws]] = {}
+    for before in gains.intermediates:
+        plain = simpler(before).get(kind)
+        for target, draws in gains.counted(model, before, plain).items() if plain else ():
+            found.setdefault(target, []).append(draws)
+    return found
+
+
+def _variant_worse(claim: data.VariantWorse, gains: Gains, model: str) -> Finding:
+    draws = _variants(gains, model, claim.variant)
+    every = [mean(mine) for mine in draws.values() if common_seeds(mine) != ()]
+    if not every or common_seeds(every) == ():
+        return _not_run(f"pair of an intermediate with and without {claim.variant}")
+    found = estimate(mean(every))
+    turned: dict[Answer, Answer] = {"supported": "contradicted", "contradicted": "supported"}
+    answer = _above(found)
+    return Finding(turned.get(answer, answer), _shown(found), estimate=found)
+
+
+def _variant_not_more(claim: data.VariantNotMoreTargets, gains: Gains, model: str) -> Finding:
+    from scipy import stats
+
+    draws = _variants(gains, model, claim.variant)
+    values = [mean(mine).values[:, 0].mean() for mine in draws.values() if common_seeds(mine) != ()]
+    if not values:
+        return _not_run(f"pair of an intermediate with and without {claim.variant}")
+    better = int(np.sum(np.array(values) > 0))
+    p = float(stats.binomtest(better, len(values), alternative="greater").pvalue)
+    detail = f"better on {better} of {len(values)} targets (sign test, one-sided p = {p:.2f})"
+    if p < ALPHA:
+        return Finding("contradicted", detail)
+    return Finding("supported" if 2 * better <= len(values) else "inconclusive", detail)
+
+
+def _catalogue(claim: data.InCatalogue, catalogue: Catalogue) -> Finding:
+    wrong, known = [], {task.name: task for task in catalogue}
+    tasks = suites.suite(claim.suite) if claim.suite else ()
+    if claim.suite_tasks is not None and len(tasks) != claim.suite_tasks:
+        wrong.append(f"{claim.suite} has {len(tasks)} tasks")
+    if claim.mixture:
+        if claim.mixture not in suites.MIXTURES:
+            raise UserError(f'claim "{claim.id}": no mixture is called "{claim.mixture}"')
+        size = len(suites.MIXTURES[claim.mixture])
+        if claim.mixture_tasks is not None and size != claim.mixture_tasks:
+            wrong.append(f"{claim.mixture} has {size} tasks")
+    for name in (name for name in tasks if name in known):
+        trained = any(one.train or one.train_on for one in known[name].sources.values())
+        if trained == (name in claim.never_trained):
+            wrong.append(f"{name} is {'' if trained else 'not '}trained on")
+    unknown = [name for name in (*tasks, *claim.never_trained) if name not in known]
+    if unknown:
+        return Finding("inconclusive", f"not in the catalogue: {', '.join(unknown)}")
+    return Finding("contradicted", "; ".join(wrong)) if wrong else Finding("supported", "as said")
+
+
+_RULES: dict[type, Any] = {
+    data.MeanGain: _mean_gain,
+    data.BestPerTarget: _best_per_target,
+    data.Largest: _largest,
+    data.Consistent: _consistent,
+    data.Equivalent: _equivalent,
+    data.VariantWorse: _variant_worse,
+    data.VariantNotMoreTargets: _variant_not_more,
+}

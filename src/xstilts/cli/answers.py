@@ -1,0 +1,305 @@
+"""``xstilts gains``, ``scaling`` and ``claims``: what a study's finished scores say."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from xstilts.cli import asked
+from xstilts.cli.options import (
+    STORE,
+    Debug,
+    Json,
+    MaxRows,
+    MaxSteps,
+    ModelName,
+    Paths,
+    RecipeName,
+    Seeds,
+    SourceName,
+    StoreFolder,
+    TaskFiles,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.table import Table
+
+    from xstilts.analysis.estimate import Estimate
+    from xstilts.analysis.gains import Gain, Gains
+    from xstilts.analysis.outcomes import Outcomes
+    from xstilts.analysis.scaling import Curve
+    from xstilts.analysis.verdicts import Verdict
+    from xstilts.tasks import Catalogue
+
+Over = Annotated[
+    Literal["target", "language", "family", "script"],
+    typer.Option("--over", help="What to split the gains by."),
+]
+SameData = Annotated[
+    bool,
+    typer.Option("--same-data", help="Count cells that train twice on the same data in means."),
+]
+ClaimsFile = Annotated[
+    Path | None,
+    typer.Option("--claims", metavar="FILE", help="Your own claims, in YAML, beside ours."),
+]
+
+
+def gains(
+    context: typer.Context,
+    paths: Paths = None,
+    over: Over = "target",
+    same_data: SameData = False,
+    model: ModelName = "mini",  # noqa: ARG001 (this and others: read by asked.plan)
+    source: SourceName = "hub",  # noqa: ARG001
+    seeds: Seeds = "1",  # noqa: ARG001
+    recipe: RecipeName = "mini",  # noqa: ARG001
+    task: TaskFiles = None,
+    store: StoreFolder = STORE,
+    max_steps: MaxSteps = 0,  # noqa: ARG001
+    max_eval_rows: MaxRows = 0,  # noqa: ARG001
+    json_: Json = False,
+    debug: Debug = False,  # noqa: ARG001 (read by main)
+) -> int:
+    """Print what every intermediate task gains over the baseline and over controls."""
+    from xstilts.analysis.best import PROTOCOLS, best
+    from xstilts.analysis.gains import Gains
+
+    outcomes = _outcomes(context, paths, asked.catalogue(task), store)
+    found = Gains(outcomes, same_data=same_data)
+    every = found.all()
+    chosen = [
+        one
+        for model_ in outcomes.models
+        for protocol in PROTOCOLS
+        if (one := best(found, model_, protocol)) is not None
+    ]
+    if json_:
+        _put(
+            {
+                "gains": [gain.row() for gain in every],
+                "best_per_target": [asdict(one) for one in chosen],
+                **_state(outcomes),
+            }
+        )
+        return 0
+    from xstilts.report.screen import show
+
+    for model_ in outcomes.models:
+        mine = [gain for gain in every if gain.model == model_]
+        show(f"{model_}: mean gains in points", _means(mine), "")
+        show(f"gains by {over}, in points", _cells(found, mine, over), "")
+    for one in chosen:
+        note = "" if one.zero_shot else "; not strictly zero-shot: chosen on the split it scores"
+        show(f"best per target by {one.protocol}: {_interval(one.estimate)}{note}")
+        show("  " + ", ".join(f"{target}: {b or 'none'}" for target, b in one.choice.items()))
+    show(*_notes(every), *_left(outcomes))
+    return 0
+
+
+def scaling(
+    context: typer.Context,
+    paths: Paths = None,
+    model: ModelName = "mini",  # noqa: ARG001
+    source: SourceName = "hub",  # noqa: ARG001
+    seeds: Seeds = "1",  # noqa: ARG001
+    recipe: RecipeName = "mini",  # noqa: ARG001
+    task: TaskFiles = None,
+    store: StoreFolder = STORE,
+    max_steps: MaxSteps = 0,  # noqa: ARG001
+    max_eval_rows: MaxRows = 0,  # noqa: ARG001
+    json_: Json = False,
+    debug: Debug = False,  # noqa: ARG001 (read by main)
+) -> int:
+    """Print how outcomes change with the rows of the intermediate task (mnli[1k], mnli[10k]).
+
+    Several study files are several arms, such as one of fixed epochs and one of fixed steps.
+    """
+    from xstilts.analysis.gains import Gains
+    from xstilts.analysis.scaling import curves, exchanges
+
+    catalogue, files = asked.catalogue(task), paths or []
+    arms = (
+        [[one] for one in files] if all(f.endswith((".yaml", ".yml")) for f in files) else [files]
+    )
+    outcomes = [_outcomes(context, arm, catalogue, store) for arm in arms or [[]]]
+    found = [curve for one in outcomes for curve in curves(Gains(one))]
+    exchanged = [one for each in outcomes for one in exchanges(Gains(each))]
+    if json_:
+        _put(
+            {
+                "curves": [asdict(curve) for curve in found],
+                "exchanges": [asdict(one) for one in exchanged],
+                "arms": [_state(one) for one in outcomes],
+            }
+        )
+        return 0
+    from xstilts.report.screen import show
+
+    for curve in found:
+        show(f"{curve.task}, {curve.outcome} ({curve.model}, {curve.arm})", _curve(curve), "")
+    if not found:
+        show("no task has two sizes that are finished: a size is written mnli[10k] > xnli")
+    for one in exchanged:
+        note = " (not zero-shot)" if one.scored == "trained in" else ""
+        data = f"{one.rows:,} rows of {one.task} in {', '.join(one.languages)}"
+        show(f"{data} are worth {one.english.text} English rows in {one.scored} languages{note}")
+    show(*(line for one in outcomes for line in _left(one)))
+    return 0
+
+
+def claims(
+    context: typer.Context,
+    paths: Paths = None,
+    claims_file: ClaimsFile = None,
+    model: ModelName = "mini",  # noqa: ARG001
+    source: SourceName = "hub",  # noqa: ARG001
+    seeds: Seeds = "1",  # noqa: ARG001
+    recipe: RecipeName = "mini",  # noqa: ARG001
+    task: TaskFiles = None,
+    store: StoreFolder = STORE,
+    max_steps: MaxSteps = 0,  # noqa: ARG001
+    max_eval_rows: MaxRows = 0,  # noqa: ARG001
+    json_: Json = False,
+    debug: Debug = False,  # noqa: ARG001 (read by main)
+) -> int:
+    """Print published claims and what this study says of them."""
+    from xstilts.analysis import claims as data
+    from xstilts.analysis import verdicts
+    from xstilts.analysis.gains import Gains
+
+    mine = data.load(claims_file) if claims_file else ()
+    catalogue = asked.catalogue(task)
+    outcomes = _outcomes(context, paths, catalogue, store)
+    known = [*data.built_in(), *mine]
+    found = verdicts.judge(known, Gains(outcomes, same_data=True), catalogue)
+    if json_:
+        _put({"claims": [verdict.row() for verdict in found], **_state(outcomes)})
+        return 0
+    from xstilts.report.screen import show
+
+    show(_verdicts(found), "")
+    for difference in dict.fromkeys(d for verdict in found for d in verdict.differences):
+        show(f"different conditions: {difference}")
+    show(*_left(outcomes))
+    return 0
+
+
+def _outcomes(
+    context: typer.Context, paths: list[str] | None, catalogue: Catalogue, store: Path
+) -> Outcomes:
+    from xstilts.analysis import outcomes
+    from xstilts.store import Store
+
+    return outcomes.load(asked.plan(context, paths or [], catalogue), Store(store), catalogue)
+
+
+def _put(document: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(document, ensure_ascii=False, default=list) + "\n")
+
+
+def _state(outcomes: Outcomes) -> dict[str, Any]:
+    return {"absent": dict(outcomes.absent), "unfinished": outcomes.unfinished}
+
+
+def _left(outcomes: Outcomes) -> list[str]:
+    lines = [f"not run: {path}: {reason}" for path, reason in outcomes.absent.items()]
+    left = outcomes.unfinished
+    return [*lines, f"unfinished: {left} scores are still to come"] if left else lines
+
+
+def _points(found: Estimate) -> str:
+    return f"{100 * found.value:+.1f}{'!' if found.collapsed else ''}"
+
+
+def _interval(found: Estimate) -> str:
+    return f"{_points(found)} [{100 * found.low:+.1f}, {100 * found.high:+.1f}]"
+
+
+def _means(gains: Sequence[Gain]) -> Table:
+    """One row an intermediate and what it is compared with."""
+    from xstilts.report.screen import grid
+
+    table = grid(
+        "intermediate", "versus", ">mean", ">without retrieval", ">targets", ">p", ">seeds"
+    )
+    without = {(g.intermediate, g.versus): g for g in gains if g.over == "mean without retrieval"}
+    for gain in (gain for gain in gains if gain.over == "mean"):
+        other = without.get((gain.intermediate, gain.versus))
+        table.add_row(
+            gain.intermediate,
+            gain.versus,
+            _interval(gain.estimate),
+            _interval(other.estimate) if other else "",
+            f"{len(gain.targets)}",
+            "" if gain.p is None else f"{gain.p:.3f}" if gain.p >= 0.001 else "< 0.001",
+            f"{gain.estimate.seeds or ''}",
+        )
+    return table
+
+
+def _cells(found: Gains, gains: Sequence[Gain], over: str) -> Table:
+    """Intermediates in rows; targets, languages, families or scripts in columns."""
+    from xstilts.report.screen import grid
+
+    mine = {(g.intermediate, g.name): g for g in gains if g.over == over}
+    names = list(dict.fromkeys(name for _, name in mine))
+    table = grid("intermediate", *(f">{name}" for name in names))
+    for before in found.intermediates:
+        cells = [mine.get((before, name)) for name in names]
+        table.add_row(before, *("" if one is None else _cell(one) for one in cells))
+    return table
+
+
+def _cell(gain: Gain) -> str:
+    mark = {"repeat": " (r)", "same data": " (s)"}.get(gain.flag, "")
+    half = 100 * (gain.estimate.high - gain.estimate.low) / 2
+    return f"{_points(gain.estimate)} ±{half:.1f}{mark}"
+
+
+def _notes(gains: Sequence[Gain]) -> list[str]:
+    covers = dict.fromkeys(gain.estimate.covers for gain in gains)
+    lines = [f"[low, high] and ±: 95 % intervals; they cover {' or '.join(covers)}"]
+    if any(gain.flag for gain in gains):
+        lines.append("(r) repeats the target's own training data, (s) holds them among others")
+    if any(gain.estimate.collapsed for gain in gains):
+        lines.append("! holds runs that did not learn: tests are made without their seeds")
+    if any(gain.p is not None for gain in gains):
+        lines.append("p: by Holm within its declared family")
+    return lines
+
+
+def _curve(curve: Curve) -> Table:
+    from xstilts.report.screen import grid
+
+    form = "" if curve.fit is None else curve.fit.form
+    table = grid(">rows", ">points", ">interval", f">{form or 'fit'}")
+    for rows, found in curve.points.items():
+        fitted = "" if curve.fit is None else f"{100 * curve.fit.at(rows):.1f}"
+        interval = f"{100 * found.low:.1f} to {100 * found.high:.1f}"
+        table.add_row(f"{rows:,}", f"{100 * found.value:.1f}", interval, fitted)
+    return table
+
+
+def _verdicts(found: Sequence[Verdict]) -> Table:
+    from xstilts.report.screen import grid
+
+    table = grid("claim", "direction", "size", ">claimed", "~found", "~status of the claim")
+    for verdict in found:
+        claimed = verdict.claim.expected
+        table.add_row(
+            verdict.claim.id,
+            verdict.direction,
+            verdict.size,
+            "" if claimed is None else f"{claimed:+.1f}",
+            verdict.finding.detail,
+            verdict.claim.status,
+        )
+    return table

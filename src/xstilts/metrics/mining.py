@@ -1,0 +1,129 @@
+"""Bitext mining by margin: from the embeddings of two corpora to scored candidate pairs.
+
+XTREME's set-up for BUCC 2018: equal sentences are one; cosine; four nearest neighbours in both
+directions; a pair's score is its cosine over the mean of both sentences' mean cosine to their
+neighbours (Artetxe & Schwenk 2019, the ratio margin); then the best pairs first, each sentence in
+one pair at most.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from xstilts.metrics.bitext import Candidate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+NEIGHBOURS = 4
+BLOCK_BYTES = 256 * 2**20  # of similarities at a time
+Duplicates = Literal["drop", "expand"]
+
+
+def mine(
+    source: NDArray[np.float32],
+    target: NDArray[np.float32],
+    source_texts: Mapping[str, str],
+    target_texts: Mapping[str, str],
+    *,
+    neighbours: int = NEIGHBOURS,
+    duplicates: Duplicates = "drop",
+) -> list[Candidate]:
+    """The candidate pairs of two corpora, best first.
+
+    Args:
+        source: embeddings of the source sentences, ``[n, width]``, of any length.
+        target: embeddings of the target sentences, ``[m, width]``.
+        source_texts: id -> sentence, in the order of the embeddings.
+        target_texts: likewise.
+        neighbours: how many nearest neighbours make the margin.
+        duplicates: what becomes of a mined sentence that several ids have. XTREME's script drops
+            it, the authors' toolkit makes a pair of every one of its ids.
+    """
+    named = [_by_text(source_texts), _by_text(target_texts)]
+    first, second = (
+        _unit_length(vectors[[places[0] for places, _ in texts]])
+        for vectors, texts in zip((source, target), named, strict=True)
+    )
+    found = []
+    for row, column, score in _greedy(first, second, neighbours):
+        ids = [named[0][row][1], named[1][column][1]]
+        if duplicates == "expand" or len(ids[0]) == len(ids[1]) == 1:
+            found += [Candidate(one, other, score) for one, other in product(*ids)]
+    return found
+
+
+def _by_text(texts: Mapping[str, str]) -> list[tuple[list[int], list[str]]]:
+    """For each different sentence its places and its ids, in the order of first occurrence."""
+    found: dict[str, tuple[list[int], list[str]]] = {}
+    for place, (name, text) in enumerate(texts.items()):
+        places, names = found.setdefault(text.strip(), ([], []))
+        places.append(place)
+        names.append(name)
+    return list(found.values())
+
+
+def _unit_length(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32)
+
+
+def _greedy(
+    first: NDArray[np.float32], second: NDArray[np.float32], neighbours: int
+) -> Sequence[tuple[int, int, float]]:
+    """Pairs of rows, best first, each row of either side once, with scores above 0."""
+    forward, there = _nearest(first, second, neighbours)
+    backward, back = _nearest(second, first, neighbours)
+    ahead, behind = forward.mean(axis=1), backward.mean(axis=1)
+    margins = _ratio(forward, (ahead[:, None] + behind[there]) / 2)
+    counter = _ratio(backward, (behind[:, None] + ahead[back]) / 2)
+    rows, columns = np.arange(len(first)), np.arange(len(second))
+    best, best_back = margins.argmax(axis=1), counter.argmax(axis=1)
+    pairs = np.concatenate(
+        [
+            np.stack([rows, there[rows, best]], axis=1),
+            np.stack([back[columns, best_back], columns], axis=1),
+        ]
+    )
+    scores = np.concatenate([margins[rows, best], counter[columns, best_back]])
+    used: tuple[set[int], set[int]] = (set(), set())
+    found = []
+    for place in np.argsort(-scores, kind="stable"):
+        row, column = map(int, pairs[place])
+        if row not in used[0] and column not in used[1]:
+            used[0].add(row)
+            used[1].add(column)
+            if scores[place] > 0:
+                found.append((row, column, float(scores[place])))
+    return found
+
+
+def _ratio(cosines: NDArray[np.float32], means: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.divide(cosines, means, out=np.zeros_like(cosines), where=means != 0)
+
+
+def _nearest(
+    queries: NDArray[np.float32], index: NDArray[np.float32], neighbours: int
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Cosines and rows of each query's nearest neighbours, nearest first, the lower row in a tie.
+
+    Returns:
+        Both ``[queries, min(neighbours, index)]``.
+    """
+    size = max(1, BLOCK_BYTES // (4 * len(index)))
+    cosines = np.empty((len(queries), min(neighbours, len(index))), np.float32)
+    rows = np.empty(cosines.shape, np.int64)
+    for start in range(0, len(queries), size):
+        block = queries[start : start + size] @ index.T
+        here = slice(start, start + len(block))
+        each = np.arange(len(block))
+        for rank in range(cosines.shape[1]):  # few: cheaper than sorting
+            nearest = block.argmax(axis=1)
+            rows[here, rank], cosines[here, rank] = nearest, block[each, nearest]
+            block[each, nearest] = -np.inf
+    return cosines, rows

@@ -1,0 +1,116 @@
+"""Perturbed examples: text is edited, answers are found again, labels and ids stay.
+
+Which fields are edited is part of the format: both sentences of a pair, the prompt and the choices,
+the words, the context and the question, and in retrieval the sentence that is not English.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from xstilts import perturb
+from xstilts.formats.examples import Bitext, Choice, Line, Pair, Question, Tagged
+from xstilts.perturb import distractor, validity
+from xstilts.perturb.edits import apply, draw, moved
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from xstilts.formats.examples import Example
+    from xstilts.perturb import Noise
+    from xstilts.perturb.base import Perturbation
+    from xstilts.perturb.clusters import Range
+    from xstilts.perturb.lexicons import Lexicon
+    from xstilts.tasks import Task
+
+
+def perturbed(
+    task: Task,
+    examples: Sequence[Example],
+    noise: Noise,
+    language: str,
+    seed: int,
+    lexicon: Lexicon | None = None,
+) -> list[Example]:
+    """The examples with that noise, in their order. Equal texts are perturbed alike.
+
+    Args:
+        task: whose examples they are.
+        examples: all of one language.
+        noise: what is done, and how much of it.
+        language: the code of the language.
+        seed: of every draw.
+        lexicon: for ``code_switch``.
+
+    Raises:
+        UserError: if the noise is invalid for the task in the language, has nothing to do in the
+            script, or needs a package or a lexicon that is not there.
+    """
+    validity.check(noise.name, task, language)
+    if noise.name == "distractor":
+        questions = [one for one in examples if isinstance(one, Question)]
+        return list(distractor.added(questions, noise.severity, seed, language))
+    editor = _Editor(perturb.get(noise.name, lexicon), noise.severity, language, seed)
+    return [editor.example(one) for one in examples]
+
+
+class _Editor:
+    """One perturbation at one severity, in one language, from one seed."""
+
+    def __init__(
+        self, perturbation: Perturbation, severity: float, language: str, seed: int
+    ) -> None:
+        self._perturbation = perturbation
+        self._severity, self._language, self._seed = severity, language, seed
+
+    def example(self, one: Example) -> Example:
+        match one:
+            case Pair():
+                second = None if one.text_b is None else self._text(one.text_b)
+                return replace(one, text_a=self._text(one.text_a), text_b=second)
+            case Choice():
+                choices = tuple(map(self._text, one.choices))
+                if len(set(choices)) < len(set(one.choices)):
+                    choices = one.choices  # two would be the same, and the label mean nothing
+                return replace(one, prompt=self._text(one.prompt), choices=choices)
+            case Tagged():
+                return replace(one, words=self._words(one.words))
+            case Question():
+                return self._question(one)
+            case Bitext() | Line():
+                return replace(one, text=self._text(one.text))
+
+    def _text(self, text: str) -> str:
+        return self._kept(text, ())[0]
+
+    def _words(self, words: tuple[str, ...]) -> tuple[str, ...]:
+        """The same number of words, so that every tag stays with its own."""
+        places, at = [], 0
+        for word in words:
+            places.append((at, at + len(word)))
+            at += len(word) + 1
+        text, found = self._kept(" ".join(words), places)
+        return tuple(text[a:b] for a, b in found)
+
+    def _question(self, one: Question) -> Question:
+        question = self._text(one.question)
+        places = [
+            (start, start + len(answer))
+            for start, answer in zip(one.starts, one.answers, strict=True)
+        ]
+        if tuple(one.context[a:b] for a, b in places) != one.answers:
+            return replace(one, question=question)  # an answer is not where it should be
+        context, found = self._kept(one.context, places)
+        return replace(
+            one,
+            context=context,
+            question=question,
+            answers=tuple(context[a:b] for a, b in found),
+            starts=tuple(a for a, _ in found),
+        )
+
+    def _kept(self, text: str, keep: Sequence[Range]) -> tuple[str, list[Range]]:
+        """The perturbed text, and where its kept parts stand in it."""
+        edits = draw(text, self._perturbation, self._severity, self._seed, self._language, keep)
+        return apply(text, edits), [moved(part, edits) for part in keep]

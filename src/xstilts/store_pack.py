@@ -1,0 +1,139 @@
+"""Finished steps travel between machines: many of them in one file.
+
+A pack is a tar compressed with zstd: ``pack.json``, which says what follows, then for every step
+``steps/<id>/step.json`` and its files, steps after those they were made from. ``tar --zstd -t``
+lists it. `store_merge` reads it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import secrets
+import tarfile
+from contextlib import suppress
+from graphlib import CycleError, TopologicalSorter
+from typing import IO, TYPE_CHECKING, Any, TypeAlias
+
+from xstilts.errors import UserError
+from xstilts.store_disk import disk_errors, sealed_text, sync
+from xstilts.store_step import MARKER, is_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+    from xstilts.store import Store
+
+    Told: TypeAlias = Callable[[int, int], object]  # bytes done, bytes in all
+
+CONTENTS = "pack.json"
+
+
+class Tally:
+    """Counts the bytes that are done, and tells them."""
+
+    def __init__(self, told: Told, total: int) -> None:
+        self._told, self._done, self._total = told, 0, total
+
+    def add(self, size: int) -> None:
+        """So many more."""
+        self._done += size
+        self._told(self._done, self._total)
+
+
+class _Counted:
+    """A file that tells how many bytes were read of it."""
+
+    def __init__(self, file: IO[bytes], tally: Tally) -> None:
+        self._file, self._tally = file, tally
+
+    def read(self, size: int = -1) -> bytes:
+        chunk = self._file.read(size)
+        self._tally.add(len(chunk))
+        return chunk
+
+
+def pack(
+    store: Store, out: Path, step_ids: Iterable[str], told: Told, *, weights: bool = True
+) -> int:
+    """Write finished steps into one file, which appears when it is complete.
+
+    Args:
+        store: where they are.
+        out: a file that is not there yet.
+        step_ids: which steps.
+        told: how far it is.
+        weights: without them, steps travel as if their weights had been evicted.
+
+    Returns:
+        How many steps it holds.
+
+    Raises:
+        Corrupt: if a file of a step is damaged; nothing is written then.
+        UserError: if `out` is there, a step is not, or the disk is full.
+    """
+    import pyarrow as pa
+
+    if os.path.lexists(out):
+        raise UserError(f'"{out}" is there already: give another name, or remove it first')
+    records = parents_first({one: _travelling(store.record(one), weights) for one in step_ids})
+    total = sum(map(payload_bytes, records.values()))
+    contents = {"format": 1, "steps": list(records), "bytes": total}
+    part = out.with_name(f".{out.name}.{secrets.token_hex(4)}.part")
+    tally = Tally(told, total)
+    with disk_errors(f'packing "{out.name}"', out.resolve().parent):
+        try:
+            with (
+                part.open("xb") as raw,
+                pa.CompressedOutputStream(raw, "zstd") as packed,
+                tarfile.open(fileobj=packed, mode="w|") as tar,
+            ):
+                _add(tar, CONTENTS, json.dumps(contents).encode())
+                for one, record in records.items():
+                    _add(tar, f"steps/{one}/{MARKER}", sealed_text(record))
+                    finished = store.open(one)
+                    for name in present(record):
+                        with finished.path(name).open("rb") as file:
+                            about = tarfile.TarInfo(f"steps/{one}/{name}")
+                            about.size = record["files"][name]["bytes"]
+                            tar.addfile(about, _Counted(file, tally))
+            sync(part)
+            part.rename(out)
+        finally:
+            part.unlink(missing_ok=True)
+    return len(records)
+
+
+def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
+    about = tarfile.TarInfo(name)
+    about.size = len(data)
+    tar.addfile(about, io.BytesIO(data))
+
+
+def _travelling(record: dict[str, Any], weights: bool) -> dict[str, Any]:
+    return record if weights else {**record, "evicted": record["evictable"]}
+
+
+def present(record: Mapping[str, Any]) -> list[str]:
+    """The files of a step that are not evicted."""
+    return [name for name in record["files"] if name not in record["evicted"]]
+
+
+def payload_bytes(record: Mapping[str, Any]) -> int:
+    """Their bytes."""
+    return sum(record["files"][name]["bytes"] for name in present(record))
+
+
+def made_from(record: Mapping[str, Any]) -> list[str]:
+    """The steps whose names a step was made from; pretrained models look alike."""
+    return [one for one in record["inputs"].values() if isinstance(one, str) and is_id(one)]
+
+
+def parents_first(records: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Records by id, each after those of the steps it was made from."""
+    before = {one: {*made_from(records[one])} & records.keys() for one in sorted(records)}
+    with suppress(CycleError):  # only a forged record can be made from itself
+        return {one: records[one] for one in TopologicalSorter(before).static_order()}
+    return dict(records)

@@ -1,0 +1,186 @@
+"""Gains: what is compared with what, what counts in a mean, what is tested."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from analysis import simulator
+from xstilts.analysis import routes
+from xstilts.analysis.best import best
+from xstilts.analysis.gains import Gains, slope_by_size
+from xstilts.analysis.outcomes import Outcome
+
+MODEL = "xlm-roberta-large"
+
+
+def outcome(path, target="xnli", trained_on="mnli"):
+    values = np.zeros((1, 1, 2))
+    return Outcome(MODEL, path, target, trained_on, "test", (1,), ("en",), values, 9)
+
+
+def one(gains, **where):
+    found = [g for g in gains.all() if all(getattr(g, k) == v for k, v in where.items())]
+    assert len(found) == 1, (where, len(found))
+    return found[0]
+
+
+@pytest.mark.parametrize(
+    ("path", "target", "trained_on", "before", "last"),
+    [
+        ("xnli", "xnli", "mnli", "", "xnli"),
+        ("ccg > mnli > xnli", "xnli", "mnli", "ccg > mnli", "xnli"),
+        ("mnli > tatoeba", "tatoeba", None, "mnli", "tatoeba"),
+        ("mnli | tatoeba, xnli", "tatoeba", None, "mnli", "tatoeba"),
+        ("mnli | tatoeba:de", "tatoeba", None, "mnli", "tatoeba:de"),
+        ("tatoeba", "tatoeba", None, "", "tatoeba"),
+        ("ccg > mnli | xnli:de", "xnli", "mnli", "ccg", "mnli | xnli:de"),
+    ],
+)
+def test_a_path_is_cut_before_what_trains_the_head(path, target, trained_on, before, last):
+    found = routes.route(outcome(path, target, trained_on))
+    assert (found.before, found.last) == (before, last)
+
+
+@pytest.mark.parametrize(
+    ("path", "trained_on", "expected"),
+    [
+        ("mnli > xnli", "mnli", "repeat"),
+        ("all9 > xnli", "mnli", "same data"),
+        ("anli_plus > xnli", "mnli", "same data"),
+        ("mnli > xnli", "taxinli", "same data"),
+        ("mnli + csqa > xnli", "mnli", "same data"),
+        ("csqa > xnli", "mnli", ""),
+        ("shuffled(mnli) > xnli", "mnli", ""),
+        ("mnli | tatoeba", None, ""),
+    ],
+)
+def test_cells_that_train_twice_on_the_same_data_are_marked(path, trained_on, expected):
+    assert routes.flag(outcome(path, trained_on=trained_on)) == expected
+
+
+def test_what_variants_are_compared_with():
+    assert routes.simpler("mnli + mlm@0.2") == {"mlm": "mnli"}
+    assert routes.simpler("mnli:de/ru") == {"translated": "mnli"}
+    assert routes.simpler("mnli + csqa") == {"single: mnli": "mnli", "single: csqa": "csqa"}
+    assert routes.simpler("mnli") == {}
+    assert len(routes.simpler("all9")) == 9
+    assert routes.control_of("mnli")["shuffled"] == "shuffled(mnli)"
+    assert routes.control_of("mnli + csqa") == {}
+
+
+def test_a_mean_is_over_targets_and_leaves_marked_cells_out():
+    by_target = dict.fromkeys(simulator.TARGETS, 1.0) | {"xnli": 31.0, "tatoeba": 10.0}
+    study = simulator.study({"mnli": by_target}, seed_sd=0, item_sd=0)
+    study.all = [replace(o, trained_on="mnli") if o.target == "xnli" else o for o in study.all]
+    gains = Gains(study)
+    cell = one(gains, over="target", name="xnli")
+    assert (cell.flag, cell.estimate.value) == ("repeat", pytest.approx(0.31))
+    # Eight targets: six of 1 and bucc2018's 1, tatoeba's 10.
+    mean = one(gains, over="mean")
+    assert mean.estimate.value == pytest.approx((7 * 1 + 10) / 8 / 100)
+    assert "xnli" not in mean.targets
+    assert one(gains, over="mean without retrieval").estimate.value == pytest.approx(0.01)
+    with_it = one(Gains(study, same_data=True), over="mean")
+    assert with_it.estimate.value == pytest.approx((7 * 1 + 10 + 31) / 9 / 100)
+
+
+def test_gains_by_language_family_and_script():
+    study = simulator.study({"csqa": 2.0}, seed_sd=0, item_sd=0)
+    study.all = [o for o in study.all if o.target in ("xnli", "tatoeba")]
+    for o in study.all:
+        if o.path == "csqa > tatoeba":
+            o.values[:, list(o.languages).index("sw")] += 0.04
+    gains = Gains(study)
+    assert one(gains, over="language", name="sw").estimate.value == pytest.approx((2 + 6) / 2 / 100)
+    assert one(gains, over="language", name="hi").estimate.value == pytest.approx(0.02)
+    # en, de, hi of Indo-European: 2 each.
+    assert one(gains, over="family", name="Indo-European").estimate.value == pytest.approx(0.02)
+    assert one(gains, over="script", name="Latn").estimate.value == pytest.approx(
+        (2 + 2 + 4) / 3 / 100
+    )
+
+
+def test_the_slope_by_pretraining_text_is_least_squares():
+    study = simulator.study({"csqa": 0.0}, seed_sd=0, item_sd=0)
+    (base, after) = (o for o in study.all if o.target == "udpos")
+    draws = {}
+    for code, points in {"en": 1.0, "de": 1.5, "hi": 2.5, "sw": 4.0}.items():
+        after.values[:, after.languages.index(code)] += points / 100
+        draws[code] = after.over([code]) - base.over([code])
+    from xstilts import languages
+
+    x = [np.log10(languages.get(code).xlmr_tokens_m) for code in draws]
+    expected = np.polyfit(x, [1.0, 1.5, 2.5, 4.0], 1)[0] / 100
+    assert slope_by_size(draws).values[0, 0] == pytest.approx(expected)
+    assert slope_by_size(dict(list(draws.items())[:2])) is None
+
+
+def test_p_values_belong_to_declared_families_and_are_holms():
+    study = simulator.study({"csqa": 5.0, "qqp": 4.0, "ccg": 0.0}, seeds=(1, 2, 3, 4, 5))
+    assert {gain.p for gain in Gains(study).all()} == {None}
+    study.analyses = ("gains",)
+    tested = [gain for gain in Gains(study).all() if gain.p is not None]
+    assert {(gain.over, gain.versus, gain.family) for gain in tested} == {
+        ("mean", "baseline", "gains")
+    }
+    assert len(tested) == 3
+    by_name = {gain.intermediate: gain.p for gain in tested}
+    assert by_name["csqa"] < 0.05
+    assert by_name["ccg"] > 0.05
+
+
+def test_one_seed_has_no_p_value():
+    study = simulator.study({"csqa": 5.0}, seeds=(1,))
+    study.analyses = ("gains",)
+    mean = one(Gains(study), over="mean")
+    assert (mean.p, mean.estimate.covers) == (None, "items only: one seed")
+
+
+def test_controls_are_differences_to_the_control():
+    gains = {"csqa": 3.0, "shuffled(csqa)": 1.0, "same_steps(csqa)": 0.5}
+    study = simulator.study(gains, seed_sd=0, item_sd=0)
+    found = Gains(study)
+    assert found.intermediates == ("csqa",)
+    assert one(found, over="mean", versus="shuffled").estimate.value == pytest.approx(0.02)
+    assert one(found, over="mean", versus="same_steps").estimate.value == pytest.approx(0.025)
+
+
+def test_a_collapsed_run_is_seen_and_said():
+    study = simulator.study({"csqa": 2.0}, collapsed=[("csqa", "xnli", 2)])
+    cell = one(Gains(study), over="target", name="xnli")
+    assert cell.estimate.collapsed == (2,)
+    assert cell.estimate.value < 0 < cell.estimate.learnt.value
+    assert one(Gains(study), over="target", name="panx").estimate.collapsed == ()
+    assert one(Gains(study), over="mean").estimate.collapsed == (2,)
+
+
+def test_a_row_is_flat():
+    study = simulator.study({"csqa": 2.0})
+    row = one(Gains(study), over="mean").row()
+    assert row["intermediate"] == "csqa"
+    assert row["low"] < row["gain"] < row["high"]
+    assert {"seeds", "groups", "covers", "seed_variance", "item_variance", "p"} <= row.keys()
+
+
+def test_the_best_per_target_by_english_rows_and_by_the_scored_split():
+    gains = {"csqa": {"xnli": 3.0, "tatoeba": 1.0}, "qqp": {"panx": 2.0, "tatoeba": 9.0}}
+    selected = {"": 0.5, "csqa": 0.7, "qqp": 0.6}
+    study = simulator.study(gains, seed_sd=0, item_sd=0, selected=selected)
+    english = best(Gains(study), MODEL, "english_dev")
+    # Retrieval has no English rows: it takes what is best on the others'.
+    assert set(english.choice.values()) == {"csqa"}
+    assert english.zero_shot
+    assert english.estimate.value == pytest.approx((3 + 1) / 9 / 100)
+    official = best(Gains(study), MODEL, "official_dev")
+    assert (official.choice["xnli"], official.choice["tatoeba"]) == ("csqa", "qqp")
+    assert official.choice["panx"] == "qqp"
+    assert official.choice["udpos"] == ""  # nothing beats the baseline
+    assert official.estimate.value == pytest.approx((3 + 2 + 9) / 9 / 100)
+    assert not official.zero_shot
+
+
+def test_english_dev_needs_something_to_choose_by():
+    assert best(Gains(simulator.study({"csqa": 1.0})), MODEL, "english_dev") is None

@@ -1,0 +1,219 @@
+"""Verdicts on synthetic studies whose truth is known."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import TypeAdapter
+
+from analysis import simulator
+from xstilts.analysis import claims
+from xstilts.analysis.gains import Gains
+from xstilts.analysis.verdicts import judge
+from xstilts.errors import UserError
+from xstilts.suites import MIXTURES, SUITES
+from xstilts.tasks import Catalogue
+
+FIVE = (1, 2, 3, 4, 5)
+NINE = MIXTURES["all9"]
+BY_ID = {claim.id: claim for claim in claims.built_in()}
+
+
+def verdict(claim, gains, **study):
+    """The verdict on a built-in claim, or on one given as a mapping."""
+    if isinstance(claim, str):
+        claim = BY_ID[claim]
+    else:
+        about = {"id": "mine", "text": "a", "source": "me"}
+        claim = TypeAdapter(claims.Claim).validate_python({**about, **claim})
+    outcomes = simulator.study(gains, **{"seeds": FIVE, **study})
+    (found,) = judge([claim], Gains(outcomes, same_data=True), Catalogue())
+    return found
+
+
+@pytest.mark.parametrize(
+    ("points", "direction", "size"),
+    [
+        (8.2, "supported", "supported"),
+        (3.0, "supported", "contradicted"),
+        (-2.0, "contradicted", "contradicted"),
+        (0.0, "inconclusive", "contradicted"),
+    ],
+)
+def test_a_mean_gain_has_a_direction_and_a_size(points, direction, size):
+    found = verdict("squad-mean", {"squad_v1": points}, targets=simulator.TARGETS)
+    assert (found.direction, found.size, found.differences) == (direction, size, ())
+
+
+def test_a_wide_interval_tells_neither():
+    found = verdict("squad-mean", {"squad_v1": 8.2}, seed_sd=0.3, seeds=(1, 2))
+    assert (found.direction, found.size) == ("inconclusive", "inconclusive")
+
+
+def test_one_seed_decides_nothing():
+    found = verdict("squad-mean", {"squad_v1": 8.2}, seeds=(1,))
+    assert (found.direction, found.size) == ("inconclusive", "inconclusive")
+    assert "items only: one seed" in found.finding.detail
+
+
+def test_what_was_not_run_is_not_judged():
+    found = verdict("squad-mean", {"csqa": 8.2})
+    assert (found.direction, found.size) == ("not run", "")
+
+
+@pytest.mark.parametrize(
+    ("intermediate", "study", "difference"),
+    [
+        ("squad_v1", {"model": "some/mini"}, "model some/mini, not xlm-roberta-large"),
+        ("squad_dev", {}, "squad_dev, not squad_v1"),
+        ("squad_v1", {"split": "test"}, "split test, not dev"),
+        ("squad_v1", {"targets": {"xnli": ("xnli", "en de")}}, "without pawsx, udpos, panx"),
+    ],
+)
+def test_under_other_conditions_a_claim_is_at_most_consistent(intermediate, study, difference):
+    found = verdict("squad-mean", {intermediate: 8.2}, **study)
+    assert found.direction == "consistent, under different conditions"
+    assert found.size == "consistent, under different conditions"
+    assert any(one.startswith(difference) for one in found.differences)
+    low = verdict("squad-mean", {intermediate: -3.0}, **study)
+    assert low.direction == "not consistent, under different conditions"
+
+
+def test_a_hub_name_with_its_owner_is_the_same_model():
+    found = verdict("squad-mean", {"squad_v1": 8.2}, model="FacebookAI/xlm-roberta-large")
+    assert found.differences == ()
+
+
+def test_a_quick_look_is_another_condition():
+    outcomes = simulator.study({"squad_v1": 8.2}, seeds=FIVE)
+    outcomes.max_steps = 1000
+    (found,) = judge([BY_ID["squad-mean"]], Gains(outcomes, same_data=True), Catalogue())
+    assert found.differences == ("at most 1,000 steps",)
+
+
+RETRIEVAL = {"bucc2018": 20.0, "tatoeba": 25.0, "tydiqa": 8.0, "xquad": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("gains", "direction"),
+    [
+        (RETRIEVAL, "supported"),
+        (RETRIEVAL | {"bucc2018": 3.0}, "contradicted"),  # the smaller of the two counts
+        (RETRIEVAL | {"bucc2018": 8.0}, "inconclusive"),
+    ],
+)
+def test_the_largest_gains(gains, direction):
+    found = verdict("retrieval-largest", {"csqa": gains, "qqp": gains}, seed_sd=0.01)
+    assert found.direction == direction
+
+
+@pytest.mark.parametrize(
+    ("gainers", "direction"), [(9, "supported"), (8, "supported"), (5, "inconclusive")]
+)
+def test_consistency_is_a_share_of_intermediates(gainers, direction):
+    gains = {name: {"tydiqa": 5.0 * (place < gainers)} for place, name in enumerate(NINE)}
+    found = verdict("tydiqa-consistent", gains)
+    assert found.direction == direction
+    assert f"above 0 for {gainers} of 9" in found.finding.detail
+
+
+def test_losses_contradict_consistency():
+    gains = {name: {"tydiqa": -5.0 if place < 4 else 5.0} for place, name in enumerate(NINE)}
+    assert verdict("tydiqa-consistent", gains).direction == "contradicted"
+
+
+@pytest.mark.parametrize(
+    ("points", "spread", "direction"),
+    [(0.1, 0.002, "supported"), (4.0, 0.002, "contradicted"), (0.1, 0.05, "inconclusive")],
+)
+def test_none_is_an_equivalence_not_a_failed_test(points, spread, direction):
+    gains = {"csqa": {"xnli": points}, "qqp": {"xnli": points}}
+    assert verdict("xnli-none", gains, seed_sd=spread).direction == direction
+
+
+@pytest.mark.parametrize(
+    ("plain", "variant", "worse", "not_more"),
+    [
+        (4.0, 2.0, "supported", "supported"),
+        (2.0, 4.0, "contradicted", "contradicted"),
+    ],
+)
+@pytest.mark.parametrize(("kind", "text"), [("mlm", "csqa + mlm@0.2"), ("translated", "csqa:de")])
+def test_variants_against_plain_english(plain, variant, worse, not_more, kind, text):
+    gains = {"csqa": plain, text: variant}
+    assert verdict(f"{kind}-worse", gains).direction == worse
+    found = verdict(f"{kind}-not-more-targets", gains)
+    assert found.direction == not_more
+    better = 9 * (variant > plain)
+    assert f"better on {better} of 9 targets" in found.finding.detail
+
+
+def test_best_per_target_is_chosen_on_the_scored_split_and_says_so():
+    gains = {"csqa": dict.fromkeys(SUITES["xtreme"], 5.4)}
+    found = verdict("best-per-target", gains, split="test")
+    assert found.direction == "consistent, under different conditions"
+    assert found.differences == ("chosen on the split that is scored",)
+    assert "xnli: csqa" in found.finding.detail
+
+
+def test_a_collapsed_run_is_left_out_of_the_verdict_and_named():
+    found = verdict("squad-mean", {"squad_v1": 8.2}, collapsed=[("squad_v1", "xnli", 2)])
+    assert (found.direction, found.size) == ("supported", "supported")
+    assert "seed 2 did not learn" in found.finding.detail
+
+
+def test_history_is_not_testable_and_the_set_up_is_checked_in_the_catalogue():
+    assert verdict("state-of-the-art", {"csqa": 1.0}).direction == "not testable"
+    wrong = {"rule": "catalogue", "suite": "xtreme", "suite_tasks": 8}
+    found = verdict(wrong, {"csqa": 1.0}).finding
+    assert found.direction in ("contradicted", "inconclusive")  # inconclusive: tasks are absent
+
+
+def test_the_built_in_claims_are_those_of_the_mission():
+    expected = {id_: claim.expected for id_, claim in BY_ID.items() if claim.expected}
+    assert expected == {
+        "squad-mean": 8.2,
+        "mnli-mean": 7.5,
+        "hellaswag-mean": 7.0,
+        "multi-task-mean": 8.7,
+        "best-per-target": 5.4,
+    }
+    assert BY_ID["best-per-target"].split == "test"
+    assert "unverified" in BY_ID["translated-worse"].status
+    for claim in BY_ID.values():
+        assert not claim.suite or claim.suite in SUITES
+
+
+def test_a_users_claims(tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text(
+        "- {id: mine, text: a, source: b, rule: mean_gain, intermediate: [csqa], expected: 2}\n"
+    )
+    (claim,) = claims.load(file)
+    outcomes = simulator.study({"csqa": 2.0}, seeds=FIVE, model="any/model")
+    (found,) = judge([claim], Gains(outcomes, same_data=True), Catalogue())
+    assert (found.direction, found.differences) == ("supported", ())
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("id: a", "expected a list of claims"),
+        ("- {id: a, text: b, source: c, rule: guess}", "claim 1, rule: .*'guess'"),
+        ("- {id: a, text: b, source: c, rule: mean_gain}", "claim 1, .*intermediate: Field requ"),
+        ("- {id: a, text: b, source: c, rule: not_testable, xyz: 1}", "claim 1, .*xyz"),
+        ("- {id: set-up, text: b, source: c, rule: not_testable}", 'claim id "set-up" is taken'),
+        ("- [", "not YAML"),
+    ],
+)
+def test_mistakes_in_a_users_claims_are_said_in_one_line(tmp_path, text, message):
+    file = tmp_path / "mine.yaml"
+    file.write_text(text)
+    with pytest.raises(UserError, match=message) as raised:
+        claims.load(file)
+    assert "\n" not in str(raised.value)
+    assert str(raised.value).startswith(str(file))
+
+
+def test_a_claims_file_that_is_not_there(tmp_path):
+    with pytest.raises(UserError, match="No such file"):
+        claims.load(tmp_path / "none.yaml")

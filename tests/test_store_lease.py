@@ -1,0 +1,199 @@
+"""Leases: one holder at a time among real processes, and the dead are succeeded."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+import traceback
+from contextlib import contextmanager
+
+from xstilts import store_lease, store_owner
+from xstilts.store import Store
+from xstilts.store_lease import held, holder, sweep, take
+
+NAME = "a" * 20
+ELSEWHERE = "0123456789ab-77-5"  # the mark of a process on another machine
+
+
+def in_child(act):
+    """Fork; the child's number."""
+    if pid := os.fork():
+        return pid
+    try:
+        act()
+        os._exit(0)
+    except BaseException:  # noqa: BLE001 (never back into the parent's code)
+        traceback.print_exc()
+        os._exit(1)
+
+
+def status(pid):
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+@contextmanager
+def living_holder(root):
+    """Another process that holds the lease until it is killed."""
+    ready, told = os.pipe()
+
+    def hold():
+        assert take(root, NAME)
+        os.write(told, b"x")
+        signal.pause()
+
+    pid = in_child(hold)
+    os.read(ready, 1)
+    try:
+        yield pid
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(ready)
+        os.close(told)
+
+
+def files(root):
+    return sorted(path.name for path in (root / "leases").iterdir())
+
+
+def test_one_holder_at_a_time(tmp_path):
+    lease = take(tmp_path, NAME)
+    assert lease.stands()
+    assert take(tmp_path, NAME) is None  # not even this process again
+    assert holder(tmp_path, NAME) == (os.uname().nodename, os.getpid())
+    assert take(tmp_path, "b" * 20) is not None
+    lease.release()
+    assert holder(tmp_path, NAME) is None
+    take(tmp_path, NAME).release()
+    assert files(tmp_path) == [f"{'b' * 20}.1"]
+
+
+def test_a_living_process_keeps_its_lease_and_a_dead_one_loses_it(tmp_path):
+    with living_holder(tmp_path) as pid:
+        assert take(tmp_path, NAME) is None
+        assert holder(tmp_path, NAME).pid == pid
+        # However long it has been silent: it may be stopped, or the machine asleep.
+        os.utime(tmp_path / "leases" / f"{NAME}.1", (0, 0))
+        assert take(tmp_path, NAME) is None
+        os.kill(pid, signal.SIGKILL)
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # dead, and nobody has buried it yet
+        lease = take(tmp_path, NAME)
+    assert files(tmp_path) == [f"{NAME}.1", f"{NAME}.2"]
+    lease.release()
+    assert files(tmp_path) == []
+
+
+def test_a_process_with_the_number_of_a_dead_one_is_another(tmp_path):
+    lease = take(tmp_path, NAME)
+    file = tmp_path / "leases" / f"{NAME}.1"
+    machine, pid, began = store_owner.mark().split("-")
+    file.write_text(f"{machine}-{pid}-{int(began) + 1} here\n")
+    assert holder(tmp_path, NAME) is None
+    assert take(tmp_path, NAME)
+    assert not lease.stands()
+
+
+def test_of_another_machine_the_heartbeat_tells(tmp_path):
+    file = tmp_path / "leases" / f"{NAME}.1"
+    file.parent.mkdir()
+    file.write_text(f"{ELSEWHERE} far\n")
+    assert take(tmp_path, NAME) is None
+    assert holder(tmp_path, NAME) == ("far", 77)
+    quiet = time.time() - store_owner.LIMIT_SECONDS
+    os.utime(file, (quiet + 60, quiet + 60))
+    assert take(tmp_path, NAME) is None
+    os.utime(file, (quiet - 1, quiet - 1))
+    assert holder(tmp_path, NAME) is None
+    take(tmp_path, NAME).release()
+    assert files(tmp_path) == []
+
+
+def test_the_heart_beats_while_something_is_held_and_in_a_forked_child_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(store_owner, "BEAT_SECONDS", 0.02)
+
+    def beats():
+        lease = take(tmp_path, NAME)
+        file = tmp_path / "leases" / f"{NAME}.1"
+        os.utime(file, (0, 0))
+        until = time.monotonic() + 20
+        while not file.stat().st_mtime and time.monotonic() < until:
+            time.sleep(0.01)
+        assert file.stat().st_mtime
+        lease.release()
+
+    store_owner._heart.__init__()  # its thread may have begun another, longer, pause
+    beats()
+    assert status(in_child(beats)) == 0
+
+
+def test_who_was_taken_for_dead_finds_out_and_harms_nobody(tmp_path):
+    mine = take(tmp_path, NAME)
+    file = tmp_path / "leases" / f"{NAME}.1"
+    file.write_text(f"{ELSEWHERE} far\n")
+    os.utime(file, (0, 0))
+    other = take(tmp_path, NAME)
+    assert (mine.stands(), other.stands()) == (False, True)
+    mine.release()
+    assert other.stands()
+    other.release()
+    assert files(tmp_path) == []
+
+
+def test_a_lease_that_says_not_whose_it_is_is_nobodys(tmp_path):
+    """What a process leaves that was killed between making the file and writing to it."""
+    (tmp_path / "leases").mkdir()
+    (tmp_path / "leases" / f"{NAME}.1").touch()
+    assert holder(tmp_path, NAME) is None
+    take(tmp_path, NAME).release()
+    assert files(tmp_path) == []
+
+
+def test_who_was_slow_to_write_backs_off(tmp_path, monkeypatch):
+    """Another process takes an empty lease for nobody's, and is first to complete its own."""
+    others = []
+
+    def overtaken(_name):
+        monkeypatch.undo()
+        others.append(take(tmp_path, NAME))
+
+    monkeypatch.setattr(store_lease, "failpoint", overtaken)
+    assert take(tmp_path, NAME) is None
+    assert others[0].stands()
+    others[0].release()
+    assert files(tmp_path) == []
+
+
+def test_many_processes_killed_at_random_are_never_two_inside(tmp_path):
+    """Each enters again and again; who finds another inside says so. Some die inside."""
+    inside, log = tmp_path / "inside", os.open(tmp_path / "log", os.O_CREAT | os.O_WRONLY)
+
+    def visit(number):
+        for turn in range(40):
+            with held(tmp_path, NAME):
+                if inside.exists() and store_owner.lives(inside.read_text(), inside):
+                    os.write(log, b"two inside\n")
+                inside.write_text(store_owner.mark())
+                os.write(log, b"visit\n")
+                if number % 2 and turn == 5 + number:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                inside.unlink()
+
+    children = [in_child(lambda number=number: visit(number)) for number in range(6)]
+    assert [status(pid) for pid in children] == [0, -9] * 3
+    lines = (tmp_path / "log").read_text().splitlines()
+    assert set(lines) == {"visit"}
+    assert len(lines) == 3 * 40 + (7 + 9 + 11)
+    assert len(sweep(tmp_path, dry_run=False)) <= 1  # the last one killed may have no successor
+    assert files(tmp_path) == []
+
+
+def test_gc_removes_the_leases_of_the_dead_only(tmp_path):
+    store = Store(tmp_path)
+    assert status(in_child(lambda: store.lease("b" * 20))) == 0
+    with living_holder(tmp_path):
+        dead = tmp_path / "leases" / f"{'b' * 20}.1"
+        assert store.gc(dry_run=True).paths == (dead,)
+        assert dead.exists()
+        assert store.gc().paths == (dead,)
+        assert files(tmp_path) == [f"{NAME}.1"]
