@@ -79,7 +79,7 @@ def test_an_audit(cli, a_mirror):
     [
         (("--with", "word_drop@0.1"), 'dropping "not" changes the label'),
         (("--with", "keybord@0.1"), 'did you mean "keyboard"'),
-        (("--with", "case@0.1", "--language", "ko"), 'no evaluate rows in "ko"'),
+        (("--with", "repeat@0.1", "--language", "ko"), 'no evaluate rows in "ko"'),
         (("--audit", "3"), "--audit needs --with"),
         (("--with", "code_switch@0.1", "--language", "en"), "give one with --lexicon"),
     ],

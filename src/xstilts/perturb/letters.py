@@ -23,7 +23,7 @@ _DOTTED_I = frozenset({"tr", "az"})
 _LOOK_ALIKES = regex.compile(  # alphabets that most fonts have; no phonetic or medieval letters
     r"(?V1)[\p{Latn}\p{Cyrl}\p{Grek}\p{Armn}--[\u0250-\u02af\u1d00-\u1dbf\ua720-\uab6f]]"
 )
-_KANA = {"ず": "づ", "じ": "ぢ", "を": "お", "ズ": "ヅ", "ジ": "ヂ", "ヲ": "オ"}
+_KANA = dict(zip("ずづじぢをズヅジヂヲ", "づずぢじおヅズヂジオ", strict=True))
 _LEVEL_1 = range(0xB0, 0xD8)  # the lead bytes of GB 2312's 3,755 common characters
 
 
