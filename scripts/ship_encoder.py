@@ -3,7 +3,8 @@
     python scripts/ship_encoder.py STEP_FOLDER NAME CONFIG
 
 STEP_FOLDER is what ``xstilts pretrain CONFIG`` printed. Weights become fp16; config, tokenizer, the
-training curve and the record of the run lie beside them, with a model card. ``SHA256SUMS`` of all
+training curve and the record of the run lie beside them, with a model card. Of an encoder that
+another run began, that run's file and record are copied to ``first/``. ``SHA256SUMS`` of all
 encoders is written anew: a test holds the files to it.
 """
 
@@ -23,6 +24,7 @@ import yaml
 from xstilts.corpus.licences import sources
 from xstilts.languages import LANGUAGES
 from xstilts.models import SHIPPED
+from xstilts.steps.pretrain import OBJECTIVES
 
 CURVE_POINTS = 200
 CARD = Path(__file__).with_name("model_card.md")
@@ -54,7 +56,14 @@ def ship(step: Path, name: str, config: Path) -> Path:
     log = {key: record[key] for key in ("inputs", "provenance", "result")}
     log["curve"] = thinned(json.loads((step / "curve.json").read_text()))
     write_json(out / "pretraining.json", log)
-    (out / "README.md").write_text(card(name, log, shape))
+    declared = yaml.safe_load(config.read_text())
+    logs = [log]
+    if (begun := Path(declared.get("start", "")) / "pretraining.json").is_file():
+        (out / "first").mkdir()
+        for file in ("pretraining.json", "pretraining.yaml"):
+            shutil.copy(begun.with_name(file), out / "first")
+        logs.insert(0, json.loads(begun.read_text()))
+    (out / "README.md").write_text(card(name, declared, logs, shape))
     return out
 
 
@@ -63,7 +72,7 @@ def thinned(curve: dict[str, Any]) -> dict[str, list[list[float]]]:
     objective, loss = np.array(curve["objective"]), np.array(curve["loss"])
     bounds = np.unique(np.linspace(0, len(loss), CURVE_POINTS + 1).astype(int))
     found: dict[str, list[list[float]]] = {}
-    for number, name in enumerate(("mlm", "tlm", "ranking")):
+    for number, name in enumerate(OBJECTIVES):
         rows = []
         for first, last in pairwise(bounds):
             chosen = loss[first:last][objective[first:last] == number]
@@ -74,14 +83,22 @@ def thinned(curve: dict[str, Any]) -> dict[str, list[list[float]]]:
     return found
 
 
-def card(name: str, log: dict[str, Any], shape: dict[str, Any]) -> str:
-    """The model card."""
-    result, declared = (
-        log["result"],
-        yaml.safe_load((SHIPPED / name / "pretraining.yaml").read_text()),
-    )
+def card(
+    name: str, declared: dict[str, Any], logs: list[dict[str, Any]], shape: dict[str, Any]
+) -> str:
+    """The model card; ``logs`` are the records of the runs, the last one's file ``declared``."""
+    log = logs[-1]
+    result = log["result"]
+    total = {key: sum(one["result"][key] for one in logs) for key in ("steps", "tokens", "seconds")}
     shares = {"mlm": 1.0} | declared.get("objectives", {})
-    what = {"mlm": "masked LM", "tlm": "translation LM", "ranking": "translation ranking"}
+    starts = {"factorised": "embeddings factorised from parallel text", "random": "random weights"}
+    start = starts.get(declared.get("start", "factorised"), "another run, in `first/`")
+    what = {
+        "mlm": "masked LM",
+        "tlm": "translation LM",
+        "ranking": "translation ranking",
+        "dictionary": "ranking of dictionary entries",
+    }
     used = [source for source in sources().values() if not source.excluded]
     return CARD.read_text().format(
         name=name,
@@ -90,13 +107,11 @@ def card(name: str, log: dict[str, Any], shape: dict[str, Any]) -> str:
         hidden=shape["hidden_size"],
         vocabulary=shape["vocab_size"],
         objectives=", ".join(f"{what[k]} {v:.0%}" for k, v in shares.items() if v),
-        start="embeddings factorised from parallel text"
-        if declared.get("start", "factorised") == "factorised"
-        else "random weights",
-        steps=f"{result['steps']:,}",
-        tokens=f"{result['tokens'] / 1e6:.1f}",
-        hours=f"{result['seconds'] / 3600:.1f}",
-        tokens_per_s=f"{result['tokens_per_s']:,}",
+        start=start,
+        steps=f"{total['steps']:,}",
+        tokens=f"{total['tokens'] / 1e6:.1f}",
+        hours=f"{total['seconds'] / 3600:.1f}",
+        tokens_per_s=f"{total['tokens'] / total['seconds']:,.0f}",
         share=f"{result['share_of_peak']:.0%}",
         machine=machine(log["provenance"]),
         languages=", ".join(

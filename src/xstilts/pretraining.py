@@ -2,7 +2,8 @@
 
 The objectives are masked LM on one language's text, translation LM (masked LM on a segment and its
 translation side by side; Conneau & Lample 2019, section 3.3) and translation ranking (which of the
-batch's sentences translates this one?). Their shares are shares of optimiser steps.
+batch's sentences translates this one?), of segments and of dictionary entries. Their shares are
+shares of optimiser steps.
 """
 
 from __future__ import annotations
@@ -63,11 +64,13 @@ class Objectives(_Frozen):
     mlm: Share = 1.0
     tlm: Share = 0.0
     ranking: Share = 0.0
+    dictionary: Share = 0.0
 
     @model_validator(mode="after")
     def _sum_to_one(self) -> Objectives:
-        if abs(self.mlm + self.tlm + self.ranking - 1) > 1e-9:
-            raise ValueError(f"shares sum to {self.mlm + self.tlm + self.ranking:g}, not to 1")
+        total = sum(self.model_dump().values())
+        if abs(total - 1) > 1e-9:
+            raise ValueError(f"shares sum to {total:g}, not to 1")
         return self
 
 
@@ -87,6 +90,7 @@ class Pretraining(_Frozen):
         sequences: tokens of a masked-LM row; each step draws one of these.
         batch_tokens: tokens of an optimiser step.
         ranking_pairs: sentence pairs of a ranking step.
+        dictionary_pairs: entries of a step that ranks dictionary entries.
         ranking_scale: factor on cosines before the softmax.
         learning_rate: at the plateau.
         embedding_rate: the embeddings' learning rate, as a share of it.
@@ -111,6 +115,7 @@ class Pretraining(_Frozen):
     sequences: Annotated[tuple[Length, ...], Field(min_length=1)] = (128, 128, 128, 512)
     batch_tokens: Count = 8192
     ranking_pairs: Count = 128
+    dictionary_pairs: Count = 448
     ranking_scale: float = 20.0
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
     embedding_rate: Share = 1.0

@@ -222,6 +222,32 @@ def test_parallel_sources_of_the_mirror_are_written(raw, tmp_path):
     assert report["rows"]["udhr"] == 30
 
 
+def test_entries_are_cleaned_and_compared_with_the_evaluation_texts(raw, tmp_path):
+    folder, mirror = raw
+    plant(mirror, "taxinli", "Good morning!")
+    write(
+        mirror / "lexicons/wiktionary-dict/en-de-enwiktionary.txt",
+        "dog {n} (animal) :: Hund\n"
+        "dog {n} (scoundrel) :: Hund\n"  # the same again
+        "good morning {phrase} :: guten Morgen\n"  # one side is an evaluation text
+        "cat {n} :: кот\n"  # not German
+        f"ever {{adv}} :: {'immer ' * 10}\n",  # not a word
+    )
+    report = corpus.build(folder, mirror, tmp_path / "out")
+    lines = (tmp_path / "out/dictionary.jsonl").read_text().splitlines()
+    assert list(map(json.loads, lines)) == [{"en": "dog", "de": "Hund", "source": "wiktionary"}]
+    assert report["dictionary"]["de"]["wiktionary"] == {
+        "lines": 5,
+        "kept": 1,
+        "duplicate": 1,
+        "alone": 1,
+        "wrong_script": 1,
+        "too_long": 1,
+    }
+    assert report["dictionary"]["en"]["wiktionary"]["overlap"] == 1
+    assert report["rows"]["wiktionary"] == 1
+
+
 def test_progress_is_told(raw, tmp_path):
     told = []
     corpus.build(*raw, tmp_path / "out", told.append)

@@ -58,11 +58,11 @@ def test_every_sentence_is_there_in_order(corpus, words, tmp_path):
     assert found.mono_offsets.tolist() == [0, 2, 5, 6]
     assert found.mono_language.tolist() == [0, 0, 2]
     # Sides of a row stand in the order of their codes: row 1 is de, en; row 2 is de, en, sw.
-    assert [[side.tolist() for side in row] for row in found.rows()] == [
+    assert [[side.tolist() for side in row] for row in found.parallel] == [
         [[4, 5], [0, 1]],
         [[6, 7], [2, 3], [10, 11]],
     ]
-    assert found.parallel_language.tolist() == [0, 1, 0, 1, 2]
+    assert found.parallel.language.tolist() == [0, 1, 0, 1, 2]
     assert report["de"]["mono_tokens"] == 5
     assert report["en"] == {
         "mono_tokens": 0,
@@ -94,3 +94,19 @@ def test_long_text_is_cut_to_stretches_from_all_over_the_file(tmp_path, words):
     assert np.all(np.diff(found.mono_ids.astype(int)) >= 0)  # "ein" is 4, "hund" 5: in order
     whole = shards.build(tmp_path, words, tmp_path)
     assert whole["de"]["mono_tokens"] == 1000
+
+
+def test_dictionary_entries_are_rows_of_their_own(corpus, words, tmp_path):
+    entries = [{"en": "dog", "de": "hund", "xx": "x"}, {"xx": "a", "en": "a"}]
+    (corpus / "dictionary.jsonl").write_text("".join(json.dumps(e) + "\n" for e in entries))
+    report = shards.build(corpus, words, tmp_path)
+    found = shards.Shards.open(tmp_path)
+    assert len(found.parallel) == 2
+    # "xx" has no text of its own, so that its sides, and the second entry with them, drop out.
+    assert [[side.tolist() for side in row] for row in found.dictionary] == [[[5], [1]]]
+    assert report["en"]["parallel_tokens"] == 4
+
+
+def test_without_dictionaries_there_are_no_entries(corpus, words, tmp_path):
+    shards.build(corpus, words, tmp_path)
+    assert list(shards.Shards.open(tmp_path).dictionary) == []

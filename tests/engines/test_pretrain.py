@@ -82,8 +82,15 @@ def test_a_finished_run_is_found_and_a_longer_one_goes_on_from_its_plateau(run):
     assert told.steps == [5, 6, 7, 8, 9, 10, 11, 12]
     assert any("resumed at step 4 of 12" in line for line in told.lines)
     assert longer.record["result"]["tokens"] > first.record["result"]["tokens"]
-    _, told = run(steps=6, decay=0.5)  # its plateau ends after 3: the point kept lies beyond it
+
+
+def test_a_shorter_run_starts_anew_and_leaves_the_longer_plateau_alone(run):
+    run()  # its plateau ended after 4 steps
+    _, told = run(steps=6)
     assert told.steps == [1, 2, 3, 4, 5, 6]
+    assert any("starts anew" in line and "step 4" in line for line in told.lines)
+    _, told = run(steps=12)
+    assert told.steps == [5, 6, 7, 8, 9, 10, 11, 12]
 
 
 def test_the_summary_says_what_each_language_saw(run):

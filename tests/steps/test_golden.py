@@ -165,7 +165,7 @@ def shards_output(encoder, out):
     rows = [dict(zip(sentences, row, strict=True)) for row in zip(*sentences.values(), strict=True)]
     (out / "parallel.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     told = shards.build(out, tokenizer.load(encoder).backend, out)
-    arrays = {name: np.load(out / f"{name}.npy").astype(np.int64) for name in shards.ARRAYS}
+    arrays = {path.stem: np.load(path).astype(np.int64) for path in sorted(out.glob("*.npy"))}
     sums = {name: [len(a), int((a * np.arange(1, len(a) + 1)).sum())] for name, a in arrays.items()}
     return {"told": told, "arrays": sums}
 

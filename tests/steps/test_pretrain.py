@@ -34,6 +34,8 @@ def folder(tmp_path_factory):
     for code in WORDS:
         (root / "text" / f"{code}.txt").write_text("".join(row[code] + "\n" for row in rows))
     (root / "parallel.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    entries = (dict(zip(WORDS, pair, strict=True)) for pair in zip(*WORDS.values(), strict=True))
+    (root / "dictionary.jsonl").write_text("".join(json.dumps(row) + "\n" for row in entries))
     tokenizer = vocabulary.train_tokenizer((t for row in rows for t in row.values()), 100)
     wrap(tokenizer).save(root)
     shards.build(root, tokenizer, root)
@@ -60,10 +62,11 @@ def config(**changes):
         "name": "toy",
         "model": {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2},
         "start": "random",
-        "objectives": {"mlm": 0.4, "tlm": 0.2, "ranking": 0.4},
+        "objectives": {"mlm": 0.4, "tlm": 0.2, "ranking": 0.2, "dictionary": 0.2},
         "sequences": [16],
         "batch_tokens": 128,
         "ranking_pairs": 8,
+        "dictionary_pairs": 5,
         "dropout": 0.1,
         "learning_rate": 0.01,
         "steps": 12,
@@ -112,6 +115,13 @@ def test_ranking_learns_translations(folder, tmp_path):
     assert result["loss"]["ranking"] < 1.0
 
 
+def test_ranking_learns_words_from_a_dictionary(folder, tmp_path):
+    """Ten entries, of which a step draws half, so that chance is log 5 = 1.61."""
+    only = {"mlm": 0.0, "dictionary": 1.0}
+    result = run(folder, tmp_path, Points(), objectives=only, steps=80, dropout=0.0)
+    assert result["loss"]["dictionary"] < 0.8
+
+
 def losses(folder, out, objective, steps, rate):
     """The losses of a run with one objective only."""
     only = dict.fromkeys(("mlm", "tlm", "ranking"), 0.0) | {objective: 1.0}
@@ -143,8 +153,8 @@ def test_the_rate_warms_up_stays_and_falls():
 def test_pairs_are_two_languages_of_one_row_and_no_row_comes_twice(folder):
     opened = shards.Shards.open(folder)
     sampler = Sampler(opened, alpha=0.5)
-    rows = {tuple(map(tuple, row)) for row in opened.rows()}
-    pairs = sampler.pairs(np.random.default_rng(1), 30)
+    rows = {tuple(map(tuple, row)) for row in opened.parallel}
+    pairs = sampler.parallel.draw(np.random.default_rng(1), 30)
     assert len({tuple(sorted((tuple(a), tuple(b)))) for a, b in pairs}) >= 25  # sentences repeat
     for first, second in pairs:
         assert (tuple(first), tuple(second)) in rows or (tuple(second), tuple(first)) in rows
@@ -152,14 +162,14 @@ def test_pairs_are_two_languages_of_one_row_and_no_row_comes_twice(folder):
 
 def test_more_pairs_than_there_are_rows_are_not_waited_for(folder):
     sampler = Sampler(shards.Shards.open(folder), alpha=0.5)
-    assert len(sampler.pairs(np.random.default_rng(1), 1000)) == 30  # half of 60 rows
+    assert len(sampler.parallel.draw(np.random.default_rng(1), 1000)) == 30  # half of 60 rows
 
 
 def test_alpha_sets_how_often_a_language_is_drawn(folder):
     """Equal sizes: whatever alpha, half of the stretches are German."""
     opened = shards.Shards.open(folder)
-    german = {int(i) for row in opened.rows() for i in row[0]}
-    english = {int(i) for row in opened.rows() for i in row[1]}
+    german = {int(i) for row in opened.parallel for i in row[0]}
+    english = {int(i) for row in opened.parallel for i in row[1]}
     sampler = Sampler(opened, alpha=0.3)
     texts = sampler.texts(np.random.default_rng(2), 400, 6)
     count = sum(set(map(int, text)) <= german - english | german for text in texts)

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from xstilts.corpus import evaluation, read
+from xstilts.corpus.dictionaries import dictionaries
 from xstilts.corpus.licences import sources
 from xstilts.corpus.overlap import Overlap
 from xstilts.corpus.sieve import Sieve
@@ -18,7 +19,7 @@ from xstilts.errors import UserError
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from pathlib import Path
     from typing import TextIO
 
@@ -30,7 +31,8 @@ def build(
 
     Writes ``text/<language>.txt``, a sentence or short paragraph a line; ``parallel.jsonl``, a
     segment a row, ``{"en": ..., "de": ..., "source": ...}``, of at least two languages, its sides
-    not in ``text/``; and ``report.json``. Equal input gives equal bytes.
+    not in ``text/``; ``dictionary.jsonl``, words and phrases alike; and ``report.json``. Equal
+    input gives equal bytes.
 
     Args:
         corpus: a folder of sources, each ``<source>/<language>.txt`` or ``parallel*.tsv``.
@@ -39,13 +41,13 @@ def build(
         progress: is told what has been done, a line at a time.
 
     Returns:
-        the report. ``text`` and ``parallel``: language -> source -> counts: ``lines`` and
-        ``bytes`` read (a cell of a row is a line), ``split`` for those gained by splitting,
-        ``kept`` lines and ``kept_bytes``, and the lines dropped by reason, so that lines + split
-        are the kept and the dropped. ``rows``: source -> parallel rows kept. ``overlap``:
-        evaluation set -> the ``texts`` it has here, the lines that repeat a ``sentence`` of it,
-        those that repeat a ``gram``. ``sources`` and ``excluded``: source -> origin, licence,
-        flags.
+        the report. ``text``, ``parallel`` and ``dictionary``: language -> source -> counts:
+        ``lines`` and ``bytes`` read (a cell of a row is a line), ``split`` for those gained by
+        splitting, ``kept`` lines and ``kept_bytes``, and the lines dropped by reason, so that
+        lines + split are the kept and the dropped. ``rows``: source -> parallel rows and
+        dictionary entries kept. ``overlap``: evaluation set -> the ``texts`` it has here, the
+        lines that repeat a ``sentence`` of it, those that repeat a ``gram``. ``sources`` and
+        ``excluded``: source -> origin, licence, flags.
 
     Raises:
         UserError: if a folder is missing, ``out`` exists, a source or language is unknown, the
@@ -66,10 +68,13 @@ def build(
     (part / "text").mkdir(parents=True)
     sieve = Sieve(overlap)
     met = _write_text(corpus, mirror, sieve, part / "text", progress)
-    rows = _write_rows(corpus, mirror, sieve, part / "parallel.jsonl", progress)
+    rows = _write_rows(
+        read.parallel(corpus, mirror), sieve.rows, part / "parallel.jsonl", progress
+    ) | _write_rows(dictionaries(mirror), sieve.entries, part / "dictionary.jsonl", progress)
     report = {
         "text": _nested(sieve.text),
         "parallel": _nested(sieve.parallel),
+        "dictionary": _nested(sieve.dictionary),
         "rows": {name: count for name, count in rows.items() if count},
         "overlap": {
             name: {"texts": overlap.texts[name], **counts} for name, counts in sieve.repeats.items()
@@ -105,16 +110,19 @@ def _write_text(
 
 
 def _write_rows(
-    corpus: Path, mirror: Path, sieve: Sieve, path: Path, progress: Callable[[str], object]
+    found: Iterable[tuple[str, Iterable[read.Row]]],
+    worth_keeping: Callable[[Iterable[read.Row], str], Iterator[read.Row]],
+    path: Path,
+    progress: Callable[[str], object],
 ) -> dict[str, int]:
-    """Write ``parallel.jsonl``; returns the sources met, allowed or not, and their rows kept."""
+    """Write rows; returns the sources met, allowed or not, and their rows kept."""
     kept: dict[str, int] = {}
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        for name, rows in read.parallel(corpus, mirror):
+        for name, rows in found:
             kept.setdefault(name, 0)
             if sources()[name].excluded:
                 continue
-            for row in sieve.rows(rows, name):
+            for row in worth_keeping(rows, name):
                 file.write(json.dumps({**row, "source": name}, ensure_ascii=False) + "\n")
                 kept[name] += 1
             progress(f"{name}: {kept[name]:,} rows")

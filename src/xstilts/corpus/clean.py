@@ -75,6 +75,18 @@ def fault(text: str, code: str) -> Fault | None:
     return None
 
 
+def entry_fault(text: str, code: str, most_letters: int) -> Fault | None:
+    """As ``fault``, of a word or phrase in a dictionary."""
+    every, own = letters(text, code)
+    if every == 0:
+        return "too_short"
+    if every > most_letters:
+        return "too_long"
+    if _MARKUP.search(text) or "/" in text:
+        return "markup"
+    return "wrong_script" if 2 * own < every else None
+
+
 def is_sentence(text: str) -> bool:
     """Whether a text ends like a sentence, as titles, redirects and list items do not."""
     return _ENDS_SENTENCE.search(text) is not None

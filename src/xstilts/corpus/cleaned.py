@@ -1,4 +1,8 @@
-"""A cleaned corpus on disk: ``text/<code>.txt``, a line a sentence, and ``parallel.jsonl``."""
+"""A cleaned corpus on disk.
+
+``text/<code>.txt``, a line a sentence; ``parallel.jsonl``, a segment a row; and, where there are
+dictionaries, ``dictionary.jsonl``, an entry a row.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+ROWS = ("parallel.jsonl", "dictionary.jsonl")
+
+
 def text_files(corpus: Path, languages: Collection[str] = ()) -> list[Path]:
     """The files of running text, of these languages or all; a file's stem is its language."""
     files = sorted((corpus / "text").glob("*.txt"))
@@ -18,7 +25,15 @@ def text_files(corpus: Path, languages: Collection[str] = ()) -> list[Path]:
 
 def parallel_rows(corpus: Path, languages: Collection[str] = ()) -> Iterator[dict[str, str]]:
     """Rows of ``parallel.jsonl`` as language -> text, of these languages or all; two at least."""
-    path = corpus / "parallel.jsonl"
+    return _rows(corpus / "parallel.jsonl", languages)
+
+
+def dictionary_rows(corpus: Path, languages: Collection[str] = ()) -> Iterator[dict[str, str]]:
+    """Rows of ``dictionary.jsonl``, as ``parallel_rows``."""
+    return _rows(corpus / "dictionary.jsonl", languages)
+
+
+def _rows(path: Path, languages: Collection[str]) -> Iterator[dict[str, str]]:
     if not path.exists():
         return
     with path.open(encoding="utf-8") as file:

@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from xstilts.corpus.shards import Shards
+    from xstilts.corpus.shards import Rows, Shards
 
 
 class Sampler:
@@ -19,27 +19,25 @@ class Sampler:
     Attributes:
         available_tokens: int64 ``[languages]``, how many the shards hold.
         drawn_tokens: int64 ``[languages]``, how many have been drawn.
+        parallel: draws segments and their translations.
+        dictionary: draws words and their translations.
     """
 
     def __init__(self, shards: Shards, alpha: float) -> None:
         self.shards = shards
-        self.drawn_tokens = np.zeros(len(shards.languages), np.int64)
         count = len(shards.languages)
+        self.drawn_tokens = np.zeros(count, np.int64)
         ends = np.searchsorted(shards.mono_language, np.arange(count), side="right")
         starts = np.searchsorted(shards.mono_language, np.arange(count), side="left")
         self._mono = shards.mono_offsets[np.stack([starts, ends], 1)]  # token range a language
-        self._mono_chances = _tempered(np.diff(self._mono, axis=1)[:, 0], alpha)
-        sizes = np.diff(shards.parallel_offsets)
-        order = np.argsort(shards.parallel_language, kind="stable")
-        bounds = np.searchsorted(shards.parallel_language[order], np.arange(count + 1))
-        self._sides = [order[a:b] for a, b in pairwise(bounds)]
-        tokens = np.array([sizes[sides].sum() for sides in self._sides])
-        self.available_tokens = tokens + np.diff(self._mono, axis=1)[:, 0]
-        self._pair_chances = _tempered(tokens, alpha)
-        self._row_of = np.repeat(
-            np.arange(len(shards.parallel_rows) - 1), np.diff(shards.parallel_rows)
+        sizes = np.diff(self._mono, axis=1)[:, 0]
+        self._mono_chances = _tempered(sizes, alpha)
+        english = shards.languages.index("en") if "en" in shards.languages else -1
+        self.parallel, self.dictionary = (
+            Pairs(rows, english, alpha, self.drawn_tokens)
+            for rows in (shards.parallel, shards.dictionary)
         )
-        self._english = shards.languages.index("en") if "en" in shards.languages else -1
+        self.available_tokens = sizes + self.parallel.tokens + self.dictionary.tokens
 
     def texts(
         self, stream: np.random.Generator, count: int, length: int
@@ -53,16 +51,38 @@ class Sampler:
             self.drawn_tokens[language] += len(found[-1])
         return found
 
-    def pairs(self, stream: np.random.Generator, count: int) -> list[tuple[NDArray, NDArray]]:
+
+class Pairs:
+    """Draws pairs of translations from rows.
+
+    Attributes:
+        tokens: int64 ``[languages]``, how many the rows hold.
+    """
+
+    def __init__(
+        self, rows: Rows, english: int, alpha: float, drawn_tokens: NDArray[np.int64]
+    ) -> None:
+        """Index the rows; ``drawn_tokens`` ``[languages]`` is counted up."""
+        self.rows, self.drawn_tokens = rows, drawn_tokens
+        sizes = np.diff(rows.offsets)
+        order = np.argsort(rows.language, kind="stable")
+        bounds = np.searchsorted(rows.language[order], np.arange(len(drawn_tokens) + 1))
+        self._sides = [order[a:b] for a, b in pairwise(bounds)]
+        self.tokens = np.array([sizes[sides].sum() for sides in self._sides], np.int64)
+        self._chances = _tempered(self.tokens, alpha)
+        self._row_of = np.repeat(np.arange(len(rows)), np.diff(rows.rows))
+        self._english = english
+
+    def draw(self, stream: np.random.Generator, count: int) -> list[tuple[NDArray, NDArray]]:
         """``count`` segments in two languages, English one of them half the time; rows differ.
 
-        At most half of the corpus's rows, as those that are left get ever harder to draw.
+        At most half of the rows, as those that are left get ever harder to draw.
         """
-        count = min(count, max((len(self.shards.parallel_rows) - 1) // 2, 1))
+        count = min(count, max(len(self.rows) // 2, 1))
         found: list[tuple[NDArray, NDArray]] = []
         seen: set[int] = set()
         while len(found) < count:
-            for language in stream.choice(len(self._sides), size=count, p=self._pair_chances):
+            for language in stream.choice(len(self._sides), size=count, p=self._chances):
                 side = int(stream.choice(self._sides[language]))
                 row = int(self._row_of[side])
                 if row in seen or len(found) == count:
@@ -72,15 +92,15 @@ class Sampler:
         return found
 
     def _side(self, side: int) -> NDArray[np.int32]:
-        ids = self.shards.side(side)
-        self.drawn_tokens[self.shards.parallel_language[side]] += len(ids)
+        ids = self.rows.side(side)
+        self.drawn_tokens[self.rows.language[side]] += len(ids)
         return ids
 
     def _other(self, stream: np.random.Generator, side: int) -> int:
         row = self._row_of[side]
-        first, last = self.shards.parallel_rows[row], self.shards.parallel_rows[row + 1]
+        first, last = self.rows.rows[row], self.rows.rows[row + 1]
         others = [other for other in range(first, last) if other != side]
-        english = [o for o in others if self.shards.parallel_language[o] == self._english]
+        english = [o for o in others if self.rows.language[o] == self._english]
         if english and stream.random() < 0.5:
             return english[0]
         return int(stream.choice(others))

@@ -3,8 +3,9 @@
 Files (``.npy``): ``mono_ids`` ``[T]``, uint16 or, for larger vocabularies, uint32;
 ``mono_offsets`` int64 ``[S+1]`` (sentences, one language after the other); ``mono_language`` int16
 ``[S]``; ``parallel_ids``, ``parallel_offsets``, ``parallel_language`` alike for all sides of all
-rows; ``parallel_rows`` int64 ``[R+1]`` (row ``r`` is sides ``rows[r]`` to ``rows[r+1]``).
-``languages.json`` names the languages. No special tokens.
+rows; ``parallel_rows`` int64 ``[R+1]`` (row ``r`` is sides ``rows[r]`` to ``rows[r+1]``); where
+there are dictionaries, ``dictionary_*`` as ``parallel_*``. ``languages.json`` names the languages.
+No special tokens.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xstilts.corpus.cleaned import parallel_rows, text_files
+from xstilts.corpus.cleaned import dictionary_rows, parallel_rows, text_files
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -26,12 +27,39 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from tokenizers import Tokenizer
 
-ARRAYS = (
-    *("mono_ids", "mono_offsets", "mono_language"),
-    *("parallel_ids", "parallel_offsets", "parallel_language", "parallel_rows"),
-)
 CHUNK = 20_000
 STRETCH = 100  # lines
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Segments in several languages; arrays as ``parallel_*`` in the module's description."""
+
+    ids: NDArray[np.unsignedinteger]
+    offsets: NDArray[np.int64]
+    language: NDArray[np.int16]
+    rows: NDArray[np.int64]
+
+    @classmethod
+    def open(cls, folder: Path, name: str) -> Rows:
+        """Map the files of a folder into memory; none: no rows."""
+        if not (folder / f"{name}_rows.npy").exists():
+            none, start = np.zeros(0, np.int16), np.zeros(1, np.int64)
+            return cls(none.astype(np.uint16), start, none, start)
+        arrays = ("ids", "offsets", "language", "rows")
+        return cls(*(np.load(folder / f"{name}_{one}.npy", mmap_mode="r") for one in arrays))
+
+    def __len__(self) -> int:
+        return len(self.rows) - 1
+
+    def __iter__(self) -> Iterator[list[NDArray[np.int32]]]:
+        """Every row as its sides' token ids."""
+        for first, last in pairwise(self.rows):
+            yield [self.side(side) for side in range(first, last)]
+
+    def side(self, number: int) -> NDArray[np.int32]:
+        """The token ids of one side of a row."""
+        return self.ids[self.offsets[number] : self.offsets[number + 1]].astype(np.int32)
 
 
 @dataclass(frozen=True)
@@ -46,31 +74,25 @@ class Shards:
     mono_ids: NDArray[np.unsignedinteger]
     mono_offsets: NDArray[np.int64]
     mono_language: NDArray[np.int16]
-    parallel_ids: NDArray[np.unsignedinteger]
-    parallel_offsets: NDArray[np.int64]
-    parallel_language: NDArray[np.int16]
-    parallel_rows: NDArray[np.int64]
+    parallel: Rows
+    dictionary: Rows
 
     @classmethod
     def open(cls, folder: Path) -> Shards:
         """Map the files of a folder into memory."""
-        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in ARRAYS}
-        return cls(tuple(json.loads((folder / "languages.json").read_text())), **arrays)
-
-    def rows(self) -> Iterator[list[NDArray[np.int32]]]:
-        """Every parallel row as its sides' token ids."""
-        for first, last in zip(self.parallel_rows, self.parallel_rows[1:], strict=False):
-            yield [self.side(side) for side in range(first, last)]
+        return cls(
+            tuple(json.loads((folder / "languages.json").read_text())),
+            np.load(folder / "mono_ids.npy", mmap_mode="r"),
+            np.load(folder / "mono_offsets.npy", mmap_mode="r"),
+            np.load(folder / "mono_language.npy", mmap_mode="r"),
+            parallel=Rows.open(folder, "parallel"),
+            dictionary=Rows.open(folder, "dictionary"),
+        )
 
     def frequencies(self, vocabulary: int) -> NDArray[np.int64]:
-        """How often each token occurs, ``[V]``."""
-        both = (self.mono_ids, self.parallel_ids)
+        """How often each token occurs in running and parallel text, ``[V]``."""
+        both = (self.mono_ids, self.parallel.ids)
         return sum(np.bincount(ids, minlength=vocabulary) for ids in both)  # type: ignore[return-value]
-
-    def side(self, number: int) -> NDArray[np.int32]:
-        """The token ids of one side of a parallel row."""
-        start, end = self.parallel_offsets[number], self.parallel_offsets[number + 1]
-        return self.parallel_ids[start:end].astype(np.int32)
 
 
 def build(
@@ -84,7 +106,7 @@ def build(
     """Tokenise a corpus into shards.
 
     Args:
-        corpus: a folder with ``text/`` and ``parallel.jsonl``.
+        corpus: a folder with ``text/``, ``parallel.jsonl`` and ``dictionary.jsonl``.
         tokenizer: of the encoder.
         out: a folder.
         languages: codes to take; none: all.
@@ -106,16 +128,14 @@ def build(
         if most_tokens:
             lines = _stretches(lines, tokenizer, most_tokens, seed)
         mono.add(lines, number[path.stem])
-    parallel = _Writer(tokenizer)
-    rows = [0]
-    for chunk in _chunks(parallel_rows(corpus, languages), CHUNK):
-        sides = [(number[code], text) for row in chunk for code, text in sorted(row.items())]
-        parallel.add([text for _, text in sides], [code for code, _ in sides])
-        for row in chunk:
-            rows.append(rows[-1] + len(row))
     mono.save(out, "mono")
-    parallel.save(out, "parallel")
-    np.save(out / "parallel_rows.npy", np.array(rows, np.int64))
+    parallel = _save_rows(parallel_rows(corpus, languages), number, tokenizer, out, "parallel")
+    if (corpus / "dictionary.jsonl").exists():
+        entries = (
+            {code: text for code, text in row.items() if code in number}
+            for row in dictionary_rows(corpus, languages)
+        )
+        _save_rows((row for row in entries if len(row) > 1), number, tokenizer, out, "dictionary")
     (out / "languages.json").write_text(json.dumps(codes))
     return {
         code: {
@@ -126,6 +146,26 @@ def build(
         }
         for code, index in number.items()
     }
+
+
+def _save_rows(
+    found: Iterator[dict[str, str]],
+    number: dict[str, int],
+    tokenizer: Tokenizer,
+    out: Path,
+    name: str,
+) -> _Writer:
+    """Write the arrays of rows; their sides stand in the order of their codes."""
+    writer = _Writer(tokenizer)
+    rows = [0]
+    for chunk in _chunks(found, CHUNK):
+        sides = [(number[code], text) for row in chunk for code, text in sorted(row.items())]
+        writer.add([text for _, text in sides], [code for code, _ in sides])
+        for row in chunk:
+            rows.append(rows[-1] + len(row))
+    writer.save(out, name)
+    np.save(out / f"{name}_rows.npy", np.array(rows, np.int64))
+    return writer
 
 
 def _stretches(lines: list[str], tokenizer: Tokenizer, most: int, seed: int) -> list[str]:

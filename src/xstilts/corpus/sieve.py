@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from xstilts.corpus.overlap import Match, Overlap
 
 ROWS = 100  # parallel rows looked at together, of up to 80 languages
+MOST_LETTERS = 40  # of an entry in a dictionary
 
 
 class Sieve:
@@ -22,15 +23,18 @@ class Sieve:
     Attributes:
         text: (language, source) -> counts of the lines that were given to ``lines``.
         parallel: the same of the cells that were given to ``rows``.
+        dictionary: the same of those that were given to ``entries``.
         repeats: evaluation set -> how many lines and cells repeat a ``sentence`` or a ``gram``.
     """
 
     def __init__(self, overlap: Overlap) -> None:
         self.text: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
         self.parallel: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+        self.dictionary: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
         self.repeats = {name: Counter(sentence=0, gram=0) for name in overlap.texts}
         self._overlap = overlap
         self._lines: defaultdict[str, set[int]] = defaultdict(set)
+        self._entries: set[int] = set()
         self._pairs: defaultdict[str, set[tuple[int, int]]] = defaultdict(set)
 
     def lines(
@@ -92,6 +96,41 @@ class Sieve:
                     else:
                         counts[fault] += 1
             yield from self._assemble(cells, source)
+
+    def entries(self, rows: Iterable[dict[str, str]], source: str) -> Iterator[dict[str, str]]:
+        """The entries of a dictionary worth keeping, of at least two languages.
+
+        A side may be a single letter, as in Chinese; one of over ``MOST_LETTERS`` is an
+        explanation. What is kept of an entry is counted in ``dictionary``.
+        """
+        for batch in batches(rows, ROWS):
+            sides = []
+            for number, row in enumerate(batch):
+                for code, raw in row.items():
+                    counts = self.dictionary[code, source]
+                    counts["lines"] += 1
+                    text = clean.normalise(raw)
+                    if (fault := clean.entry_fault(text, code, MOST_LETTERS)) is None:
+                        sides.append((number, code, text))
+                    else:
+                        counts[fault] += 1
+            found = self._look_up([text for _, _, text in sides])
+            kept: defaultdict[int, dict[str, str]] = defaultdict(dict)
+            for (number, code, _), (text, _, match) in zip(sides, found, strict=True):
+                if match is None:
+                    kept[number][code] = text
+                else:
+                    self.dictionary[code, source]["overlap"] += 1
+            for row in kept.values():
+                known = hash(tuple(sorted(row.items())))
+                fate = (
+                    "alone" if len(row) == 1 else "duplicate" if known in self._entries else "kept"
+                )
+                self._entries.add(known)
+                for code in row:
+                    self.dictionary[code, source][fate] += 1
+                if fate == "kept":
+                    yield row
 
     def _assemble(self, cells: list[tuple[int, str, str]], source: str) -> Iterator[dict[str, str]]:
         kept: defaultdict[int, dict[str, str]] = defaultdict(dict)

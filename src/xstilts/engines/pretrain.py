@@ -19,7 +19,7 @@ from xstilts.pretraining import BUDGET
 from xstilts.steps import CODE_VERSIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     import torch
@@ -85,7 +85,8 @@ def _pretrain(config: Pretraining, corpus: Path | str, bench: Bench, watcher: Wa
     started = time.monotonic()
     with _alone(bench.store, step_id, config.name), bench.store.writing(step_id) as folder:
         last = bench.store.work(step_id)
-        points = _Points(bench.store.work(trunk), last, config.steps - config.falling_steps)
+        plateau_end = config.steps - config.falling_steps
+        points = _Points(bench.store.work(trunk), last, plateau_end, desk.note)
         start = _start(config, continued, opened, shards.folder)
         result = pretrain.pretrain(config, opened, shards.folder, start, folder, points, desk)
         record = {
@@ -136,7 +137,10 @@ def _shards(
     watcher: Watcher,
     desk: Desk,
 ) -> Finished:
-    files = sorted([*(corpus / "text").glob("*.txt"), *corpus.glob("parallel.jsonl")])
+    from xstilts.corpus import cleaned
+
+    rows = [path for path in map(corpus.joinpath, cleaned.ROWS) if path.exists()]
+    files = sorted([*(corpus / "text").glob("*.txt"), *rows])
     if not files:
         raise UserError(f"{corpus} holds no text/*.txt and no parallel.jsonl: build a corpus first")
     inputs: dict[str, Any] = {
@@ -203,15 +207,22 @@ def _start(config: Pretraining, continued: Model | None, shards: Shards, folder:
 
     special = tokenizer.load(folder).special
     width = config.model.hidden_size
-    rows = shards.rows()
-    return factorise(rows, len(special), width, special=special, seed=config.seed).embeddings
+    return factorise(
+        shards.parallel, len(special), width, special=special, seed=config.seed
+    ).embeddings
 
 
 class _Points:
-    """Resume points: those of the plateau are kept for longer runs, those of the decay are not."""
+    """Resume points: those of the plateau are kept for longer runs, those of the decay are not.
 
-    def __init__(self, trunk: WorkArea, last: WorkArea, plateau_end: int) -> None:
-        self._trunk, self._last, self._plateau_end = trunk, last, plateau_end
+    A run that leaves the plateau before the point kept there starts anew and keeps to itself, so
+    that the longer plateau is not lost.
+    """
+
+    def __init__(
+        self, trunk: WorkArea, last: WorkArea, plateau_end: int, note: Callable[[str], object]
+    ) -> None:
+        self._trunk, self._last, self._plateau_end, self._note = trunk, last, plateau_end, note
 
     def save(
         self, step: int, tensors: Mapping[str, torch.Tensor], state: Mapping[str, Any]
@@ -223,4 +234,12 @@ class _Points:
         if (found := self._last.load()) is not None:
             return found
         found = self._trunk.load()
-        return found if found is not None and found[2] <= self._plateau_end else None
+        if found is not None and found[2] > self._plateau_end:
+            self._note(
+                f"starts anew: the plateau that is kept is at step {found[2]:,}, and this run "
+                f"leaves it after {self._plateau_end:,}; to go on from there, steps x (1 - decay) "
+                "has to be as much"
+            )
+            self._trunk = self._last
+            return None
+        return found

@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from xstilts.pretraining import Pretraining
     from xstilts.steps.desk import Desk, ResumePoints
 
-Objective = Literal["mlm", "tlm", "ranking"]
-OBJECTIVES: tuple[Objective, ...] = ("mlm", "tlm", "ranking")
+Objective = Literal["mlm", "tlm", "ranking", "dictionary"]
+OBJECTIVES: tuple[Objective, ...] = ("mlm", "tlm", "ranking", "dictionary")
 RANKING_TOKENS = 64  # of a sentence in a ranking step
 
 
@@ -102,7 +102,9 @@ class _Run:
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
         shares = config.objectives.model_dump()
         stream = np.random.default_rng(stream_seed(config.seed, "objectives"))
-        self.objective = stream.choice(3, size=config.steps, p=[shares[o] for o in OBJECTIVES])
+        self.objective = stream.choice(
+            len(OBJECTIVES), size=config.steps, p=[shares[one] for one in OBJECTIVES]
+        )
         self.losses = np.zeros(config.steps)
         self.step, self.tokens, self.seconds, self.flops = 0, 0, 0.0, 0.0
         self.settled = True  # parameters, step and counts are those of one moment
@@ -196,7 +198,11 @@ class _Run:
                 case "tlm":
                     loss = self._masked(self._translations(stream), seed)
                 case "ranking":
-                    loss = self._ranked(stream, seed)
+                    pairs = self.sampler.parallel.draw(stream, self.config.ranking_pairs)
+                    loss = self._ranked(pairs, seed)
+                case "dictionary":
+                    pairs = self.sampler.dictionary.draw(stream, self.config.dictionary_pairs)
+                    loss = self._ranked(pairs, seed)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.encoder.parameters(), 1.0)
         value = loss.item()
@@ -222,7 +228,7 @@ class _Run:
         rows: list[list[int]] = []
         total = 0
         while total < self.config.batch_tokens:
-            for first, second in self.sampler.pairs(stream, 32):
+            for first, second in self.sampler.parallel.draw(stream, 32):
                 rows.append(self.template.pair(first[:half].tolist(), second[:half].tolist())[0])
                 total += len(rows[-1])
         return rows
@@ -240,15 +246,16 @@ class _Run:
             logits.float(), torch.from_numpy(targets["hidden_ids"]).to(self.device)
         )
 
-    def _ranked(self, stream: np.random.Generator, seed: int) -> torch.Tensor:
-        """Mean of both directions' losses: which sentence of the batch translates this one?
+    def _ranked(
+        self, pairs: Sequence[tuple[NDArray[np.int32], NDArray[np.int32]]], seed: int
+    ) -> torch.Tensor:
+        """Mean of both directions' losses: which segment of the batch translates this one?
 
         Sources: the loss, Yang et al. 2019, "Improving Multilingual Sentence Embedding using
         Bi-directional Dual Encoder with Additive Margin Softmax", without the margin; the layer,
         two thirds up, Chi et al. 2021, "InfoXLM", section 4.1: it is where retrieval looks, and it
         leaves the layers above it to masked LM.
         """
-        pairs = self.sampler.pairs(stream, self.config.ranking_pairs)
         cut = RANKING_TOKENS - self.template.single_specials
         both = [one[:cut] for one, _ in pairs] + [two[:cut] for _, two in pairs]
         sequences = [np.array(self.template.single(ids.tolist()), np.int32) for ids in both]
