@@ -2,7 +2,7 @@
 
     python scripts/tune_recipe.py ENCODER_FOLDER RATE...
 
-Every rate trains ``udpos``, ``taxinli`` and ``taxinli > udpos`` on the mirror (150 steps a stage,
+Every rate trains ``udpos``, ``taxinli`` and ``taxinli > udpos`` on the mirror (300 steps a stage,
 seed 1) and prints the English selection score after the last step of each stage.
 """
 
@@ -20,7 +20,7 @@ from xstilts.steps.desk import Desk
 from xstilts.tasks import Catalogue
 
 PATHS = ("udpos", "taxinli > udpos")
-STEPS = 150
+STEPS = 300
 
 
 class Forget:

@@ -12,7 +12,17 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from xstilts import languages
-from xstilts.formats.examples import Bitext, Choice, Example, Line, Pair, Question, Tagged
+from xstilts.formats.examples import (
+    Bitext,
+    Candidate,
+    Choice,
+    Example,
+    Line,
+    Pair,
+    Query,
+    Question,
+    Tagged,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -185,7 +195,112 @@ _COPA_FIRST = Choice(
 _CCG_FIRST = Tagged("0", "0", ("The", "boat", "sank", "."), ("0", "1", "1362", "3"))
 _ENTITIES = Tagged("0", "0", ("Anna", "Berg", "left", "Rome"), ("B-PER", "I-PER", "O", "B-LOC"))
 
+_BUCC = "de-000000001\tEs regnet.\nde-000000002\tDas Boot ist rot.\n"
+_BUCC_ENGLISH = "en-000000001\tThe boat is red.\nen-000000002\tIt rains.\n"
+_BUCC_GOLD = "de-000000002\ten-000000001\n"
+_XQUAD_R_CONTEXT = "The boat left at nine. It was red. It was red."
+_XQUAD_R = json.dumps(
+    {
+        "version": "1.1",
+        "data": [
+            {
+                "title": "Boats",
+                "paragraphs": [
+                    {
+                        "context": _XQUAD_R_CONTEXT,
+                        "sentences": ["The boat left at nine.", "It was red.", "It was red."],
+                        "sentence_breaks": [[0, 22], [23, 34], [35, 46]],
+                        "qas": [
+                            {
+                                "id": "q0",
+                                "question": "When did it leave?",
+                                "answers": [{"text": "nine", "answer_start": 17}],
+                            },
+                            {
+                                "id": "q1",
+                                "question": "What colour was it?",
+                                "answers": [{"text": "red", "answer_start": 30}],
+                            },
+                        ],
+                    }
+                ],
+            }
+        ],
+    }
+)
+_NEWS = {
+    "document_title": "Rain",
+    "document_url": "https://en.wikinews.org/wiki/Rain",
+    "document_id": "en-17",
+    "language": "en",
+    "text": "It rained. A { boat } left Rome today. Nobody saw it.",
+    "sentence_spans": [
+        {"start": 0, "end": 10},
+        {"start": 11, "end": 38},
+        {"start": 39, "end": 53},
+    ],
+}
+_MENTION = {
+    "example_id": "en-17-0",
+    "mention_span": {"start": 27, "end": 31, "text": "Rome"},
+    "entity_id": "Q220",
+}
+_MENTION_TEXT = "Rome: A ( boat ) left { Rome } today."
+_ENTITY = {
+    "entity_id": "Q220",
+    "title": "Roma",
+    "description": "Roma è una città. È la capitale\nd'Italia. Altro.",
+    "sentence_spans": [{"start": 0, "end": 17}, {"start": 18, "end": 41}],
+    "description_language": "it",
+    "description_url": "https://it.wikipedia.org/wiki/Roma",
+}
+_ENTITY_TEXT = "Roma è una città. È la capitale d'Italia."
+_PAIRS = _jsonl(
+    *(
+        {
+            "contextual_mention": {"context": _NEWS, "mention": {**_MENTION, "example_id": name}},
+            "entity": _ENTITY,
+        }
+        for name in ("w1", "w2")
+    )
+)
+_PAIR = Query("w1", "en-17", _MENTION_TEXT, (_ENTITY_TEXT,), ())
+_MENTIONS = _jsonl(
+    *(
+        {
+            "context": {**_NEWS, "language": code},
+            "mentions": [_MENTION, {**_MENTION, "example_id": "en-17-1"}],
+        }
+        for code in ("en", "ar", "de", "es", "fa", "ja", "pl", "ro", "ta", "tr", "uk")
+    )
+)
+
 FILES: dict[str, tuple[str, Example]] = {
+    **{
+        f"bucc2018/{{lang}}-en.{split}.{{lang}}": (
+            _BUCC,
+            Query("de-000000001", "de-000000001", "Es regnet.", (), ()),
+        )
+        for split in ("dev", "test")
+    },
+    **{
+        f"bucc2018/{{lang}}-en.{split}.en": (
+            _BUCC_ENGLISH,
+            Candidate("en-000000001", "en-000000001", ("The boat is red.",), ()),
+        )
+        for split in ("dev", "test")
+    },
+    "lareqa/xquad-r/{lang}.json": (_XQUAD_R, Query("q0", "Boats", "When did it leave?", (), ())),
+    "mewslix/wikipedia_pairs-train.jsonl": (_PAIRS, _PAIR),
+    "mewslix/wikipedia_pairs-dev.jsonl": (_PAIRS, _PAIR),
+    "mewslix/wikinews_mentions-test.jsonl": (
+        _MENTIONS,
+        Query("en-17-0", "en-17", _MENTION_TEXT, (), ("Q220",)),
+    ),
+    "mewslix/candidate_set_entities.jsonl": (
+        _jsonl(_ENTITY, {**_ENTITY, "entity_id": "Q221"}),
+        Candidate("Q220", "Q220", (_ENTITY_TEXT,), ()),
+    ),
     "taxinli_mnli10k/taxinli10k.tsv": (
         _TAXINLI,
         Pair("1c", "It rained all day.", "It rained all day.", "The sun shone.", "contradiction"),
@@ -286,5 +401,7 @@ def write(folder: Path, location: str, codes: tuple[str, ...]) -> None:
         path.write_bytes(text.encode())
         if "{tatoeba}" in location:
             path.with_suffix(".eng").write_bytes(_ENGLISH.encode())
+        if location.startswith("bucc2018/"):
+            path.with_name(f"{path.stem}.gold").write_text(_BUCC_GOLD, encoding="utf-8")
         if location.startswith("ccg/"):
             path.with_name("tags_to_id.json").write_text(_CCG_NUMBERS, encoding="utf-8")

@@ -29,7 +29,8 @@ ROOMS = {
     "steps": "steps",
     "plan": (
         "models plan store store_disk store_gc store_lease store_merge store_owner store_pack "
-        "store_scratch store_status store_step store_work imported engines preflight"
+        "store_scratch store_status store_step store_work imported engines preflight "
+        "leakage submitting"
     ),
     "report": "analysis report",
     "doors": "cli __init__ __main__",

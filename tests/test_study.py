@@ -162,8 +162,8 @@ def test_literal_paths_need_no_targets():
 
 HEAD = "name: a\ntargets: [xnli]\n"  # what follows it stands in line 3
 KEYS = (
-    "analyses, controls, intermediate, keep, models, name, options, paths, recipe, seeds, "
-    "source, targets"
+    "about, analyses, controls, intermediate, keep, models, name, options, paths, recipe, seeds, "
+    "source, ..."
 )
 QUOTES = 'put text with "[", "{", ",", or with "|", ">" or "@" in front, in quotes'
 NAME = 'expected at most 80 letters, digits, "_", "-" and ".", the first a letter or a digit'
@@ -330,7 +330,8 @@ def test_a_missing_file_names_its_neighbour(tmp_path):
     assert str(caught.value) == f'{tmp_path}/tabel2.yaml: no such file; did you mean "table2.yaml"?'
     with pytest.raises(UserError) as caught:
         load(tmp_path / "nowhere" / "a.yaml")
-    assert str(caught.value) == f"{tmp_path}/nowhere/a.yaml: no such file"
+    ready = '"xstilts studies" lists the ready-made ones'
+    assert str(caught.value) == f"{tmp_path}/nowhere/a.yaml: no such file; {ready}"
 
 
 def test_a_folder_and_a_file_of_other_bytes_are_refused(tmp_path):

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from xstilts.path import Item
     from xstilts.recipes import Recipe
     from xstilts.resolve import Resolved, Stage, StageItem, TargetEvaluation
-    from xstilts.sources import Sources
+    from xstilts.sources import Sources, Split
     from xstilts.study import Study
     from xstilts.tasks import Catalogue
+    from xstilts.tasks.base import Data, Task
 
 Kind = Literal["train", "predict", "score"]
 
@@ -340,6 +341,7 @@ class _Builder:
             },
             "precision": self.recipe.precision,
             "max_rows": self.study.options.max_eval_rows,
+            **self._beside(task, data, language),
         }
         label = f"predict {task.name} {language}"
         predict = given or self._step("predict", inputs, parent, label)
@@ -349,6 +351,28 @@ class _Builder:
             "metrics": {name: metrics.get(name).version for name in task.metrics},
         }
         return self._step("score", scored, predict, f"score {task.name} {language}")
+
+    def _beside(self, task: Task, data: Data, language: str) -> dict[str, Any]:
+        """Fingerprints of the candidates, and of what thresholds and layers are chosen on.
+
+        ``tune`` is None where those rows are not there: nothing is chosen beforehand then.
+        """
+        found: dict[str, Any] = {}
+        if data.pool is not None:
+            codes = data.pool_languages or (language,)
+            found["pool"] = [self.sources.fingerprint(task, data, "pool", code) for code in codes]
+        if data.tune is not None or task.unanswerable:
+            splits: tuple[Split, ...] = ("tune", "tune_pool") if data.tune_pool else ("tune",)
+            codes = data.tune_languages or (language,)
+            try:
+                found["tune"] = [
+                    self.sources.fingerprint(task, data, split, code)
+                    for split in splits
+                    for code in codes
+                ]
+            except AbsentError:
+                found["tune"] = None
+        return found
 
     def _step(self, kind: Kind, inputs: dict[str, Any], parent: str, label: str) -> str:
         step_id = fingerprint([kind, CODE_VERSIONS[kind], inputs])

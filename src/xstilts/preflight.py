@@ -11,14 +11,19 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from xstilts import leakage
 from xstilts.errors import UserError
+from xstilts.steps import tracking
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from xstilts.engines import Bench
+    from xstilts.formats.examples import Example
     from xstilts.models import Model
     from xstilts.plan import Plan, Step
+    from xstilts.sources import Split
+    from xstilts.tasks.base import Data, Task
 
 WEIGHT_BYTES = 4  # of a parameter in fp32
 TRAINING_BYTES = 4 * WEIGHT_BYTES  # weight, gradient and two moments
@@ -26,7 +31,7 @@ TRAINING_BYTES = 4 * WEIGHT_BYTES  # weight, gradient and two moments
 RESUME_BYTES = 2 * 3 * WEIGHT_BYTES
 
 
-def check(plan: Plan, steps: Sequence[Step], bench: Bench) -> None:
+def check(plan: Plan, steps: Sequence[Step], bench: Bench) -> list[str]:
     """Check all that the remaining steps will need.
 
     Args:
@@ -34,16 +39,17 @@ def check(plan: Plan, steps: Sequence[Step], bench: Bench) -> None:
         steps: those still to be run.
         bench: store, rows, device.
 
+    Returns:
+        What to know before it begins: evaluation text among the rows that are trained on.
+
     Raises:
         UserError: naming the first thing that is wrong.
     """
     if not steps:
-        return
+        return []
+    if bench.track:
+        tracking.check(bench.track)
     _check_device(bench.device)
-    for task_name, source, split, language in sorted(set(_splits(steps, bench))):
-        task = bench.catalogue.get(task_name)
-        data = bench.catalogue.data(task_name, source)
-        bench.sources.examples(task, data, split, language)
     masked_lm = any(_is_masked_lm(item, bench) for step in steps for item in _items(step))
     if longest := _longest(steps):  # scores are made of predictions alone
         parameters = max(_opened(model, longest, masked_lm) for model in plan.models.values())
@@ -52,6 +58,19 @@ def check(plan: Plan, steps: Sequence[Step], bench: Bench) -> None:
             _check_memory(parameters, bench.device)
     with bench.store.writing(steps[0].id):
         pass  # the store can be written to
+    read: set[tuple[str, Split, str]] = set()
+
+    def examples(task: Task, data: Data, split: Split, language: str) -> list[Example]:
+        read.add((task.name, split, language))
+        return bench.sources.examples(task, data, split, language)
+
+    asked = leakage.pairs(plan, bench.catalogue, {step.id for step in steps})
+    leaks = leakage.compare(asked, bench.store.root, examples, bench.catalogue)
+    for task_name, source, split, language in sorted(set(_splits(steps, bench))):
+        if (task_name, split, language) not in read:
+            task = bench.catalogue.get(task_name)
+            examples(task, bench.catalogue.data(task_name, source), split, language)
+    return leakage.told(leaks)
 
 
 def _items(step: Step) -> Iterator[dict[str, Any]]:
@@ -71,11 +90,27 @@ def _splits(steps: Sequence[Step], bench: Bench) -> Iterator[tuple[str, Any, Any
         inputs = step.inputs
         if step.kind == "predict":
             yield inputs["task"], inputs["source"], "evaluate", inputs["language"]
+            yield from _beside(inputs, bench)
         for item in _items(step):
             for language in item["languages"]:
                 yield item["task"], inputs["source"], "train", language
             if inputs["selection"] and not _is_masked_lm(item, bench):
                 yield item["task"], inputs["source"], "select", "en"
+
+
+def _beside(inputs: Mapping[str, Any], bench: Bench) -> Iterator[tuple[str, Any, Any, str]]:
+    """The candidates of a prediction, and what thresholds and layers are chosen on."""
+    data = bench.catalogue.data(inputs["task"], inputs["source"])
+    pool = data.pool_languages if inputs.get("pool") else ()
+    tune = data.tune_languages if inputs.get("tune") else ()
+    own = (inputs["language"],)
+    for split, there, codes in (
+        ("pool", inputs.get("pool"), pool or own),
+        ("tune", inputs.get("tune"), tune or own),
+        ("tune_pool", inputs.get("tune") and data.tune_pool, tune or own),
+    ):
+        for code in codes if there else ():
+            yield inputs["task"], inputs["source"], split, code
 
 
 def _longest(steps: Sequence[Step]) -> int:

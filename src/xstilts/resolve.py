@@ -53,7 +53,7 @@ class TargetEvaluation:
     Attributes:
         task: its name.
         languages: all of them, English first where it is one.
-        head: the trained task whose head predicts; None in retrieval.
+        head: the trained task whose head predicts; None in retrieval without training.
     """
 
     task: str
@@ -225,7 +225,8 @@ class _Resolver:
                     f'"{asked}": {task.name} is not there in {code} in source {self.source}; '
                     f"it has: {', '.join(have)}"
                 )
-        head = None if task.format == "retrieval" else self._head(task, data, last)
+        as_it_is = task.format == "retrieval" and data.train is None
+        head = None if as_it_is else self._head(task, data, last)
         return TargetEvaluation(task.name, asked.languages or have, head)
 
     def _head(self, task: Task, data: Data, last: tuple[StageItem, ...]) -> str:

@@ -7,6 +7,7 @@ mistake in a file with one line that names the file, the line and the key.
 
 from __future__ import annotations
 
+import pathlib
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
@@ -28,12 +29,12 @@ from xstilts.errors import UserError, suggest
 from xstilts.path import Mixture, Path, parse
 
 if TYPE_CHECKING:
-    import pathlib
     from collections.abc import Iterator
 
     from pydantic_core import ErrorDetails
 
 BASELINE = "none"  # the intermediate that stands for no intermediate task
+READY_MADE = pathlib.Path(__file__).parent / "studies"  # those that come with xstilts
 
 
 def _unexpected(expected: str, *key: str | int) -> PydanticCustomError:
@@ -120,6 +121,7 @@ class Study(BaseModel):
 
     Attributes:
         name: names the folder of the study's report.
+        about: what it asks, in one line.
         models: Hugging Face names or folders of encoders.
         intermediate: what is trained before a target: ``none``, one stage, or several.
         targets: the name of a suite, or a list of tasks.
@@ -136,6 +138,7 @@ class Study(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Annotated[str, AfterValidator(_file_safe)]
+    about: str = ""
     models: Annotated[Unique[Text], Field(min_length=1)] = ("mini",)
     intermediate: Unique[Annotated[str, AfterValidator(_intermediate)]] = (BASELINE,)
     targets: Targets = ()
@@ -187,6 +190,22 @@ class Study(BaseModel):
         return tuple(dict.fromkeys([*planned, *map(parse, self.paths)]))
 
 
+def ready_made() -> dict[str, pathlib.Path]:
+    """The studies that come with xstilts: name -> file."""
+    return dict(sorted((path.stem, path) for path in READY_MADE.glob("*.yaml")))
+
+
+def file_of(text: str) -> pathlib.Path | None:
+    """The study file that a word of the command line stands for; None where it is a path.
+
+    Args:
+        text: a YAML file, the name of a ready-made study, or a path.
+    """
+    if text.endswith((".yaml", ".yml")):
+        return pathlib.Path(text)
+    return ready_made().get(text)
+
+
 def load(path: pathlib.Path) -> Study:
     """Reads a study from a YAML file.
 
@@ -207,8 +226,12 @@ def _read(path: pathlib.Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        studies = (file.name for file in path.parent.glob("*.yaml"))
-        raise UserError(f"{path}: no such file;{suggest(path.name, studies)}".rstrip(";")) from None
+        if path.stem in ready_made():
+            hint = f' "{path.stem}" without an ending is the ready-made study'
+        else:
+            hint = suggest(path.name, (file.name for file in path.parent.glob("*.yaml")))
+        hint = hint or ' "xstilts studies" lists the ready-made ones'
+        raise UserError(f"{path}: no such file;{hint}") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: byte {error.start + 1} is not UTF-8; save it as UTF-8") from None
     except OSError as error:

@@ -71,7 +71,10 @@ def test_gains(ask, ran):
         if (g["intermediate"], g["over"], g["versus"]) == ("taxinli[8]", "mean", "baseline")
     ]
     assert mean["targets"] == ["xnli", "tatoeba"]
-    assert "Indo-European" in ask("gains", "--over", "family").out
+    shown = ask("gains", "--over", "family", "--over", "script").out
+    assert "Indo-European" in shown
+    assert "gains by script" in shown
+    assert "gap to English" in shown
     assert document["unfinished"] == 0
 
 

@@ -171,3 +171,16 @@ def test_collapses_break_coverage_of_the_mean_and_leave_that_of_runs_that_learnt
     assert found.with_all < 0.7  # why they are flagged
     assert found.apart == pytest.approx(0.965, abs=0.02)
     assert found.false < 0.06
+
+
+def test_seeds_that_tie_leave_what_the_items_say():
+    """Two seeds of one value, each on items of its own ups and downs: as few rows give."""
+    rng = np.random.default_rng(3)
+    noise = rng.normal(0, 0.02, (2, 999))
+    noise[1] -= noise[0] * (noise[0] @ noise[1]) / (noise[0] @ noise[0])  # nothing is shared
+    for apart in (0.0, 1e-12, 1e-6):
+        values = np.hstack([[[0.01], [0.01 + apart]], 0.01 + noise])
+        found = estimate(Draws(values, (1, 2), 40))
+        # sd of the mean of two: 0.02 / sqrt(2) = 0.0141; t(39) = 2.02.
+        assert (found.high - found.low) / 2 == pytest.approx(2.02 * 0.0141, rel=0.1)
+        assert p_value(found) > 0.3

@@ -11,7 +11,7 @@ from analysis import simulator
 from xstilts.analysis import routes
 from xstilts.analysis.best import best
 from xstilts.analysis.gains import Gains, slope_by_size
-from xstilts.analysis.outcomes import Outcome
+from xstilts.analysis.outcomes import Outcome, Outcomes
 
 MODEL = "xlm-roberta-large"
 
@@ -184,3 +184,19 @@ def test_the_best_per_target_by_english_rows_and_by_the_scored_split():
 
 def test_english_dev_needs_something_to_choose_by():
     assert best(Gains(simulator.study({"csqa": 1.0})), MODEL, "english_dev") is None
+
+
+def test_the_gap_to_english_is_english_minus_the_mean_of_the_others():
+    values = np.tile(np.array([0.8, 0.7, 0.4])[None, :, None], (2, 1, 4))
+    values[1, 0] += 0.1  # of the second seed, English alone
+    codes = ("en", "de", "sw")
+    base = Outcome(MODEL, "csqa", "csqa", "csqa", "test", (1, 2), codes, values, 9, chance=0.2)
+    without = replace(base, path="xcopa", target="xcopa", languages=("de", "sw", "tr"))
+    gains = Gains(Outcomes([base, without]))
+    found = gains.gap(MODEL, "csqa", "")
+    # 0.8 - (0.7 + 0.4) / 2 = 0.25, and 0.35.
+    assert found.value == pytest.approx(0.3)
+    assert found.low < 0.25
+    assert found.high > 0.35
+    assert gains.gap(MODEL, "xcopa", "") is None
+    assert gains.gap(MODEL, "csqa", "ccg") is None

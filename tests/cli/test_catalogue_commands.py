@@ -22,6 +22,8 @@ def test_tasks_lists_every_task(cli):
     assert [row[0] for row in cells(ran.out)] == list(TASKS)
     (xnli,) = [line for line in ran.out.splitlines() if line.startswith("xnli ")]
     assert xnli.split()[:6] == ["xnli", "classification", "hub", "15,", "mirror", "15,"]
+    (mnli,) = [line for line in ran.out.splitlines() if line.startswith("mnli ")]
+    assert mnli.split()[:3] == ["mnli", "classification", "392,702"]  # as many as are published
     assert xnli.endswith(TASKS["xnli"].about)  # nothing is cut where there is no terminal
 
 
@@ -54,6 +56,7 @@ def test_tasks_as_json(cli):
         "evaluates": True,
         "split": "test",
         "languages": [],
+        "rows": {"evaluate": dict.fromkeys(TASKS["xnli"].languages, 5010)},
         "note": "",
     }
     assert xnli["languages"][:2] == ["en", "ar"]
@@ -81,7 +84,7 @@ def test_an_own_task_in_full_says_once_where_its_rows_are(cli, tmp_path, monkeyp
     )
     shown = cli("tasks", "sub/own.yaml")
     assert shown.code == 0
-    assert shown.out == (
+    assert shown.out.startswith(
         "own: own data: own.yaml\n"
         "  format     classification\n"
         "  metrics    accuracy\n"
@@ -92,6 +95,76 @@ def test_an_own_task_in_full_says_once_where_its_rows_are(cli, tmp_path, monkeyp
         "  own data   trains on sub/train.csv; evaluates sub/test-{lang}.csv\n"
     )
     assert cli("tasks", "own", "--task", "sub/own.yaml").out == shown.out
+
+
+def measured(out: str) -> dict[str, list[str]]:
+    """The table at the end: language -> cells."""
+    lines = out.partition("language ")[2].splitlines()[2:]
+    return {line.split()[0]: line.split() for line in lines}
+
+
+def test_rows_are_measured(cli, at_mirror):
+    """The little mirror's six questions: of each a question of 3 words, a context of 12."""
+    ran = cli("tasks", "xquad")
+    assert "mirror, test split; lengths and pieces by the tokenizer of mini, uncut:" in ran.out
+    found = measured(ran.out)
+    assert list(found) == list(TASKS["xquad"].languages)
+    assert {row[1] for row in found.values()} == {"6"}
+    median, longest = int(found["en"][2]), int(found["en"][4])
+    assert 15 <= median <= longest
+    assert found["en"][-2:] == ["answered", "6"]
+    assert found["en"][6:8] == ["a", "word"]
+    assert found["zh"][6:8] == ["a", "character"]
+
+
+def test_labels_are_counted(cli, at_mirror):
+    (english,) = [row for code, row in measured(cli("tasks", "xnli").out).items() if code == "en"]
+    assert english[-6:] == ["contradiction", "2,", "entailment", "2,", "neutral", "2"]
+
+
+def test_without_a_mirror_the_microworld_is_measured(cli, monkeypatch):
+    monkeypatch.delenv("XSTILTS_MIRROR", raising=False)
+    ran = cli("tasks", "copa")
+    assert "microworld, generated split" in ran.out
+    assert measured(ran.out)["en"][1] == "400"
+
+
+def test_a_source_that_has_no_such_task(cli):
+    ran = cli("tasks", "taxinli", "--source", "hub")
+    assert (ran.code, ran.err.count("\n")) == (2, 1)
+    assert '--source "hub" has no taxinli' in ran.err
+
+
+def test_the_hub_is_asked(cli, monkeypatch):
+    from xstilts.errors import UserError
+    from xstilts.sources import hub
+
+    said = {"train": 9741, "validation": 1220}
+    monkeypatch.setattr(hub, "published_rows", lambda place, _: said[place.split])
+    ran = cli("tasks", "csqa", "--check")
+    assert ran.code == 2
+    assert ran.out.splitlines() == [
+        "csqa train en: tau/commonsense_qa: 9,741 rows",
+        "csqa select en: tau/commonsense_qa: 1,220 rows, expected 1,221",
+        "csqa evaluate en: tau/commonsense_qa: 1,220 rows, expected 1,221",
+    ]
+    said["validation"] = 1221
+    assert cli("tasks", "csqa", "--check").code == 0
+    said |= dict.fromkeys(said)  # the hub does not say
+    assert cli("tasks", "csqa", "--check").out.splitlines()[0].endswith(": there")
+
+    def gone(place, _):
+        raise UserError(f"no dataset {place.repo}")
+
+    monkeypatch.setattr(hub, "published_rows", gone)
+    assert cli("tasks", "csqa", "--check").code == 2
+
+    def away(place, _):
+        raise hub.UnreachableError("the hub cannot be reached")
+
+    monkeypatch.setattr(hub, "published_rows", away)
+    ran = cli("tasks", "csqa", "--check")
+    assert (ran.code, ran.out, ran.err) == (2, "", "xstilts: the hub cannot be reached\n")
 
 
 def test_a_dataset_of_the_hub_is_shown_as_a_task_file(cli, monkeypatch):
@@ -145,7 +218,8 @@ def test_xstilts_alone_shows_the_commands_and_examples(cli):
     assert (ran.code, ran.err) == (2, "")
     for command in ("run", "plan", "tasks", "languages", "store"):
         assert f"│ {command} " in ran.out
-    assert 'xstilts run "taxinli | tatoeba" --source mirror --model FOLDER' in ran.out
+    assert "xstilts run demo" in ran.out
+    assert 'xstilts run "mnli > xnli" --model xlm-roberta-base' in ran.out
 
 
 def test_store_alone_shows_its_commands(cli):
@@ -159,8 +233,9 @@ def test_a_run_of_nothing_leads_on(cli, command):
     ran = cli(command)
     assert (ran.code, ran.out) == (2, "")
     assert ran.err == (
-        f'xstilts: xstilts {command} needs a path in quotes, as in "taxinli > xnli", or a study '
-        f"file (xstilts {command} --help says more)\n"
+        f'xstilts: xstilts {command} needs a path in quotes, as in "taxinli > xnli", a study file, '
+        f'or a ready-made study: "xstilts {command} demo" needs no data, and "xstilts studies" '
+        "lists all\n"
     )
 
 

@@ -18,6 +18,7 @@ from xstilts.microworld.rows import FAMILIES, categories, inference
 from xstilts.microworld.words import spanned, text
 from xstilts.sources import Sources
 from xstilts.tasks import TASKS, Generated
+from xstilts.tasks.microworld import asked, mined
 
 GOLDEN = Path(__file__).parent / "golden.json"
 MULTILINGUAL = [family for family in FAMILIES if family != "supertags"]
@@ -168,6 +169,9 @@ def test_every_task_gets_the_examples_it_declares(task):
         data = replace(data, **{split: place})
         last = (data.languages or task.languages) if split == "evaluate" else data.train_languages
         found = sources.examples(task, data, split, last[-1])
+        if place.adapt in (mined, asked):  # two rows of three; one of two
+            assert len(found) == place.count * (2 if place.adapt is mined else 1.5) / 3
+            continue
         assert len(found) == place.count
         assert len({one.id for one in found}) == place.count
         named = sources.fingerprint(task, data, split, last[-1])

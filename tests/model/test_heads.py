@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -71,9 +73,32 @@ def test_a_tokenwise_head_is_one_layer(format_, outputs):
     torch.testing.assert_close(head(encoder, states(), batch()), expected)
 
 
-@pytest.mark.parametrize("format_", ["mlm", "retrieval"])
-def test_formats_without_a_head(format_):
-    assert heads.build(format_, 0, Encoder()) is None
+def test_raw_text_has_no_head():
+    assert heads.build("mlm", 0, Encoder()) is None
+
+
+def test_a_dual_encoder_gives_vectors_whose_products_are_scaled_cosines():
+    head = heads.build("retrieval", 0, Encoder())
+    assert [p.shape for p in head.parameters()] == [(1,)]
+    found = head(Encoder(), states(), batch())
+    first = functional.normalize(Encoder().pooled(states()[batch().starts]), dim=-1)
+    torch.testing.assert_close(found @ found.T, 100 * first @ first.T)  # XTREME-R's first scale
+
+
+def test_in_batch_softmax_by_hand():
+    """Two queries (1,0) and (0,1); answers (2,0) and (1,1); sequences in any order.
+
+    Products: the first query with both answers 2 and 1, the second with both 0 and 1. So
+    losses are log(1 + e^-1) twice.
+    """
+    vectors = torch.tensor([[1.0, 1.0], [1.0, 0.0], [2.0, 0.0], [0.0, 1.0]])
+    targets = {
+        "unit": torch.tensor([1, 0, 0, 1]),
+        "choice": torch.tensor([1, 0, 1, 0]),
+        "label": torch.arange(2),
+    }
+    loss = heads.loss_sum("retrieval", vectors, batch(), targets)
+    assert float(loss) == pytest.approx(2 * math.log(1 + math.exp(-1)))
 
 
 def test_a_new_head_has_the_encoders_initialisation_and_zero_biases():
@@ -188,5 +213,5 @@ def test_losses_are_computed_in_full_precision():
 
 
 def test_other_formats_have_no_loss():
-    with pytest.raises(AssertionError, match="retrieval"):
-        heads.loss_sum("retrieval", torch.zeros(1, 1), batch(), {})
+    with pytest.raises(AssertionError, match="other"):
+        heads.loss_sum("other", torch.zeros(1, 1), batch(), {})

@@ -973,7 +973,8 @@ def test_the_tables_agree_with_the_other_rooms():
     formats = set(get_args(Format))
     assert set(declared.FIELDS) == set(declared.READERS) == set(own.METRICS) == formats
     readers = {one for names in declared.READERS.values() for one in names}
-    assert readers == set(get_args(Reader))
+    published = {"bucc", "xquad_r", "xquad_r_sentences"}  # one dataset's own formats
+    assert readers == set(get_args(Reader)) - published
     assert {one for names in declared.ENDINGS.values() for one in names} <= readers
     for names in own.METRICS.values():
         for name in names:

@@ -7,7 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from xstilts import metrics
-from xstilts.steps.score import retrieval_layer, score
+from xstilts.steps.layers import retrieval_layer
+from xstilts.steps.score import score
 
 
 def scored(tmp_path, rows, language, *names):
@@ -32,6 +33,10 @@ def test_a_score_names_metric_version_and_n(tmp_path):
             "n": 3,
             "layer": None,
             "main": True,
+            "part": "evaluate",
+            "threshold": None,
+            "tuned_on": None,
+            "selected": False,
         }
     ]
 

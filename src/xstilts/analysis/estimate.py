@@ -53,6 +53,14 @@ class Variance:
         return self.seed + self.item
 
     @property
+    def agrees(self) -> bool:
+        """Whether the seeds agree, by chance or by ties, far better than their items let them.
+
+        ``df`` would then go to 0 and the interval to infinity, or, where seeds tie, to nothing.
+        """
+        return bool(self.seed_df) and (self.item + self.rest) > self.total * self.item_df**0.5
+
+    @property
     def df(self) -> float:
         """Degrees of freedom of ``total``: Satterthwaite's, damped where seeds are few."""
         if not self.total or not self.seed:
@@ -124,7 +132,10 @@ def estimate(draws: Draws, collapsed: tuple[int, ...] = ()) -> Estimate:
     from scipy import stats
 
     value, variance = float(draws.values[:, 0].mean()), variance_of(draws)
-    half = float(stats.t.ppf(0.5 + LEVEL / 2, variance.df)) * variance.total**0.5
+    df, total = variance.df, variance.total
+    if variance.agrees:
+        df, total = variance.item_df, variance.item + variance.rest
+    half = float(stats.t.ppf(0.5 + LEVEL / 2, df)) * total**0.5
     covers: Covers = "training and items" if variance.seed_df else "items only: one seed"
     if draws.seeds is None:
         covers = "items: nothing is trained"
@@ -150,9 +161,11 @@ def needed_distance(parts: Variance, level: float) -> float:
     """
     from scipy import stats
 
-    squared = stats.t.isf(level / 2, parts.item_df) ** 2 * parts.item
-    if parts.seed_df:
-        squared += stats.t.isf(level / 2, parts.seed_df) ** 2 * parts.seed
+    by_item = stats.t.isf(level / 2, parts.item_df) ** 2
+    squared = by_item * parts.item
+    if parts.seed_df:  # seeds that tie do not do away with what the items leave open
+        by_seed = stats.t.isf(level / 2, parts.seed_df) ** 2
+        squared += max(by_seed * parts.seed, by_item * parts.rest)
     return float(np.sqrt(squared))
 
 
@@ -162,7 +175,7 @@ def p_value(found: Estimate, null: float = 0.0) -> float:
 
     found, lowest = found.tested, np.log(1e-12)
     distance = abs(found.value - null)
-    if not found.variance.total:
+    if not needed_distance(found.variance, 0.5):
         return float(distance == 0)
 
     def excess(log_level: float) -> float:

@@ -125,6 +125,14 @@ class Gains:
         draws = [each.over(codes) for each in (one, two)]
         return None if not codes or common_seeds(draws) == () else draws[0] - draws[1]
 
+    def gap(self, model: str, target: str, before: str) -> Estimate | None:
+        """English minus the mean of the other languages; None where there is no such pair."""
+        one = self.outcome(model, target, before)
+        others = tuple(code for code in one.languages if code != "en") if one else ()
+        if one is None or not others or "en" not in one.languages:
+            return None
+        return estimate(one.over(("en",)) - one.over(others), self.outcomes.collapsed(one))
+
     def counted(self, model: str, before: str, other: str = "") -> dict[str, Draws]:
         """The differences that count in means: target -> draws."""
         found = {}

@@ -24,11 +24,11 @@ class Results:
     """What a study has given so far: tidy tables, one row a number.
 
     Attributes:
-        plan, store, catalogue: of the study.
+        plan, store, catalogue, name: of the study.
     """
 
-    def __init__(self, plan: Plan, store: Store, catalogue: Catalogue) -> None:
-        self.plan, self.store, self.catalogue = plan, store, catalogue
+    def __init__(self, plan: Plan, store: Store, catalogue: Catalogue, name: str = "run") -> None:
+        self.plan, self.store, self.catalogue, self.name = plan, store, catalogue, name
         self._outcomes: outcomes.Outcomes | None = None
 
     def outcomes(self) -> outcomes.Outcomes:
@@ -70,6 +70,19 @@ class Results:
         """How many seeds see a mean gain of so many points, and what they cost."""
         return power.detect(points, self.plan, self.store, self.catalogue)
 
+    def report(self, file: str | Path) -> Path:
+        """Write the HTML report; returns where it is.
+
+        Raises:
+            UserError: if altair is not installed.
+        """
+        from xstilts.report import findings
+        from xstilts.report.page import page
+
+        found = findings.collect(self.name, self.plan, self.store, self.catalogue)
+        Path(file).write_text(page(found), encoding="utf-8")
+        return Path(file)
+
     def predictions(self) -> pd.DataFrame:
         """One row an example and run: the step's own columns, and those that say which run."""
         from pyarrow import parquet
@@ -108,9 +121,9 @@ def run(
     """Run paths, or a study file, as ``xstilts run`` does; what is finished is not redone.
 
     Args:
-        paths: as in ``"mnli > xnli"``, or the name of one YAML file, which says the rest.
+        paths: as in ``"mnli > xnli"``; or one YAML file or ready-made study, which says the rest.
         model: a Hugging Face folder or hub name.
-        source: ``hub``, ``mirror`` or ``files``.
+        source: ``hub``, ``mirror``, ``microworld`` or ``files``.
         seeds: each covers every path from its first stage on.
         recipe: ``authors`` or ``mini``.
         store: where finished work lives.
@@ -127,8 +140,9 @@ def run(
     from xstilts.store import Store
     from xstilts.tasks import Catalogue
 
-    if len(paths) == 1 and paths[0].endswith((".yaml", ".yml")):
-        declared = studies.load(Path(paths[0]))
+    file = studies.file_of(paths[0]) if len(paths) == 1 else None
+    if file is not None:
+        declared = studies.load(file)
     else:
         fields = {"source": source, "seeds": tuple(seeds), "recipe": recipe, **study}
         declared = studies.Study(name="run", paths=paths, models=(model,), **fields)
@@ -142,7 +156,7 @@ def run(
         allow_absent=bool(declared.targets),
     )
     _finish(found, kept, catalogue, sources, device)
-    return Results(found, kept, catalogue)
+    return Results(found, kept, catalogue, declared.name)
 
 
 def _finish(plan: Plan, store: Store, catalogue: Catalogue, sources: Any, device: str) -> None:

@@ -19,19 +19,24 @@ from xstilts._version import __version__
 from xstilts.cli import (
     answers,
     catalogue,
+    export,
     imports,
     leaks,
     perturb,
     pretrain,
+    report,
     run,
     scoring,
     status,
     store,
+    studies,
+    submission,
 )
 from xstilts.errors import UserError, suggest
 from xstilts.plain import plain
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from types import FrameType
 
 _NO_MEMORY = re.compile("MemoryError|out of memory|allocate memory")
@@ -39,12 +44,16 @@ EXAMPLES = """\
 Examples:
 
 \b
+  xstilts run demo                    the whole idea in minutes, no data
+  xstilts studies                     the other ready-made studies
   xstilts tasks                       what can be trained on and evaluated
   xstilts plan "mnli > xnli"          what would be done
   xstilts run "mnli > xnli" --model xlm-roberta-base
-  xstilts run "taxinli | tatoeba" --source mirror --model FOLDER
-  xstilts run study.yaml
+  xstilts run study.yaml              your own study
+
+docs/tutorial.md leads from the demo to your own model, task and predictions.
 """
+COMPLETING = "_XSTILTS_COMPLETE"  # set by the shell's completion of typer
 
 
 class _Commands(TyperGroup):
@@ -52,13 +61,22 @@ class _Commands(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name = args[0]
-        if not name.startswith("-") and self.get_command(ctx, name) is None:
+        known = self.get_command(ctx, name) is not None
+        if not known and not name.startswith("-") and not ctx.resilient_parsing:
             where = ctx.command_path
+            if name in _ready_made():
+                raise UserError(f'"{name}" is a study, not a command: xstilts run {name} runs it')
             if any(mark in name for mark in ">| "):
                 raise UserError(f'"{name}" is a path, not a command: xstilts run "{name}" runs it')
             hint = suggest(name, self.list_commands(ctx))
             raise UserError(f'no command is called "{where} {name}":{hint}')
         return super().resolve_command(ctx, args)
+
+
+def _ready_made() -> Iterable[str]:
+    from xstilts.study import ready_made
+
+    return ready_made()
 
 
 app = typer.Typer(
@@ -67,7 +85,6 @@ app = typer.Typer(
     help="English intermediate-task training for zero-shot cross-lingual transfer.",
     epilog=EXAMPLES,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -76,16 +93,21 @@ app.command("plan", epilog=EXAMPLES)(run.plan)
 app.command("gains")(answers.gains)
 app.command("scaling")(answers.scaling)
 app.command("claims")(answers.claims)
+app.command("report")(report.report)
+app.command("compare")(report.compare)
 app.command("pretrain")(pretrain.pretrain)
 app.command("corpus")(pretrain.corpus)
 app.command("score")(scoring.score)
 app.command("leaks")(leaks.leaks)
 app.command("perturb")(perturb.perturb)
+app.command("studies")(studies.studies)
 app.command("tasks")(catalogue.tasks)
 app.command("languages")(catalogue.languages)
 app.command("status")(status.status)
 app.add_typer(store.app, name="store", cls=_Commands)
 app.add_typer(imports.app, name="import", cls=_Commands)
+export.app.command("submission")(submission.submission)
+app.add_typer(export.app, name="export", cls=_Commands)
 
 
 def _version(show: bool) -> None:
@@ -105,6 +127,8 @@ def _root(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command and exit; whatever a user can put right ends in one line and exit code 2."""
+    if COMPLETING in os.environ:
+        app(prog_name="xstilts")  # answers the shell and ends
     arguments = sys.argv[1:] if arguments is None else arguments
     signal.signal(signal.SIGTERM, _terminate)
     try:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -38,10 +39,17 @@ if TYPE_CHECKING:
     from xstilts.analysis.verdicts import Verdict
     from xstilts.tasks import Catalogue
 
-Over = Annotated[
-    Literal["target", "language", "family", "script"],
-    typer.Option("--over", help="What to split the gains by."),
-]
+
+class Kind(StrEnum):
+    """What gains may be split by."""
+
+    target = "target"
+    language = "language"
+    family = "family"
+    script = "script"
+
+
+Over = Annotated[list[Kind], typer.Option("--over", help="What to split the gains by. Repeatable.")]
 SameData = Annotated[
     bool,
     typer.Option("--same-data", help="Count cells that train twice on the same data in means."),
@@ -55,7 +63,7 @@ ClaimsFile = Annotated[
 def gains(
     context: typer.Context,
     paths: Paths = None,
-    over: Over = "target",
+    over: Over = [Kind.target],  # noqa: B006 (typer's way)
     same_data: SameData = False,
     model: ModelName = "mini",  # noqa: ARG001 (this and others: read by asked.plan)
     source: SourceName = "hub",  # noqa: ARG001
@@ -95,7 +103,10 @@ def gains(
     for model_ in outcomes.models:
         mine = [gain for gain in every if gain.model == model_]
         show(f"{model_}: mean gains in points", _means(mine), "")
-        show(f"gains by {over}, in points", _cells(found, mine, over), "")
+        for kind in over:
+            show(f"gains by {kind}, in points", _cells(found, mine, kind), "")
+        if gaps := _gaps(found, model_):
+            show("gap to English: English minus the mean of the others, in points", gaps, "")
     for one in chosen:
         note = "" if one.zero_shot else "; not strictly zero-shot: chosen on the split it scores"
         show(f"best per target by {one.protocol}: {_interval(one.estimate)}{note}")
@@ -122,13 +133,12 @@ def scaling(
 
     Several study files are several arms, such as one of fixed epochs and one of fixed steps.
     """
+    from xstilts import study
     from xstilts.analysis.gains import Gains
     from xstilts.analysis.scaling import curves, exchanges
 
     catalogue, files = asked.catalogue(task), paths or []
-    arms = (
-        [[one] for one in files] if all(f.endswith((".yaml", ".yml")) for f in files) else [files]
-    )
+    arms = [[one] for one in files] if all(map(study.file_of, files)) else [files]
     outcomes = [_outcomes(context, arm, catalogue, store) for arm in arms or [[]]]
     found = [curve for one in outcomes for curve in curves(Gains(one))]
     exchanged = [one for each in outcomes for one in exchanges(Gains(each))]
@@ -258,10 +268,27 @@ def _cells(found: Gains, gains: Sequence[Gain], over: str) -> Table:
     return table
 
 
+def _gaps(found: Gains, model: str) -> Table | None:
+    """The baseline and intermediates in rows, targets that have English in columns."""
+    from xstilts.report.screen import grid
+
+    befores = ("", *found.intermediates)
+    gaps = {(b, t): found.gap(model, t, b) for b in befores for t in found.targets}
+    targets = [t for t in found.targets if any(gaps[b, t] for b in befores)]
+    table = grid("intermediate", *(f">{target}" for target in targets))
+    for before in befores:
+        cells = [gaps[before, target] for target in targets]
+        table.add_row(before or "none", *("" if one is None else _half(one) for one in cells))
+    return table if targets else None
+
+
 def _cell(gain: Gain) -> str:
     mark = {"repeat": " (r)", "same data": " (s)"}.get(gain.flag, "")
-    half = 100 * (gain.estimate.high - gain.estimate.low) / 2
-    return f"{_points(gain.estimate)} ±{half:.1f}{mark}"
+    return f"{_half(gain.estimate)}{mark}"
+
+
+def _half(found: Estimate) -> str:
+    return f"{_points(found)} ±{100 * (found.high - found.low) / 2:.1f}"
 
 
 def _notes(gains: Sequence[Gain]) -> list[str]:

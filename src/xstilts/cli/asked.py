@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import sys
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +52,7 @@ def own_task(name: str) -> Task:
 
 
 def plan(context: typer.Context, paths: list[str], tasks: Catalogue) -> Plan:
-    """The plan of the paths, or of the study file, under the options of the command.
+    """The plan of the paths, or of the study, under the options of the command.
 
     Raises:
         UserError: if something of it is wrong, or nothing of it can be run.
@@ -65,10 +66,12 @@ def plan(context: typer.Context, paths: list[str], tasks: Catalogue) -> Plan:
     _shell_traps(paths, tasks)
     if not paths:
         raise UserError(
-            f'{context.command_path} needs a path in quotes, as in "taxinli > xnli", or a study '
-            f"file ({context.command_path} --help says more)"
+            f'{context.command_path} needs a path in quotes, as in "taxinli > xnli", a study file, '
+            f'or a ready-made study: "{context.command_path} demo" needs no data, and "xstilts '
+            'studies" lists all'
         )
-    study = _study(context, paths)
+    file = study_file(paths, tasks)
+    study = _study(context, paths, file)
     recipe = recipes.get(study.recipe)
     sources = Sources.from_environment()
     if study.source == "mirror" and sources.mirror:
@@ -79,7 +82,7 @@ def plan(context: typer.Context, paths: list[str], tasks: Catalogue) -> Plan:
         [models.find(name) for name in study.models],
         tasks,
         sources,
-        allow_absent=_is_file(paths),  # a study lists what is absent; a path must be there
+        allow_absent=file is not None,  # a study lists what is absent; a path must be there
         imports=Imports(Store(context.params["store"])),
     )
     if not found.cells:
@@ -88,27 +91,44 @@ def plan(context: typer.Context, paths: list[str], tasks: Catalogue) -> Plan:
     return found
 
 
-def _study(context: typer.Context, paths: list[str]) -> Study:
+def study_file(paths: list[str], tasks: Catalogue) -> Path | None:
+    """The file of the study that is asked for; None where paths are.
+
+    The user's own task goes before a ready-made study of the same name.
+
+    Raises:
+        UserError: if a study does not stand alone, or a name is nearly that of a ready-made one.
+    """
+    from xstilts import study
+
+    names = [task.name for task in tasks]
+    ready = study.ready_made()
+    files = [file for path in paths if path not in names and (file := study.file_of(path))]
+    if files and len(paths) > 1:
+        raise UserError("a study stands alone: leave the other paths out, or put them in it")
+    near = get_close_matches(paths[0], [*names, *ready], n=1)
+    if not files and near and near[0] in ready and paths[0] not in names:
+        raise UserError(
+            f'no task and no ready-made study is called "{paths[0]}": did you mean "{near[0]}"?'
+        )
+    return files[0] if files else None
+
+
+def _study(context: typer.Context, paths: list[str], file: Path | None) -> Study:
     """The study that paths and options make, or that of a file with what options replace in it."""
     from xstilts import study
     from xstilts.path import parse
 
-    if not _is_file(paths):
+    if file is None:
         once = tuple(dict.fromkeys(str(parse(path)) for path in paths))
         fields = _fields(context.params)
         if "model" not in _given(context):
             del fields["models"]  # the study's default is the option's
         return study.Study(name="run", paths=once, **fields)
-    if len(paths) > 1:
-        raise UserError("a study file stands alone: leave the other paths out, or put them in it")
-    declared = study.load(Path(paths[0]))
+    declared = study.load(file)
     fields = _fields({name: context.params[name] for name in _given(context)})
     options = declared.options.model_copy(update=fields.pop("options"))
     return declared.model_copy(update={**fields, "options": options})
-
-
-def _is_file(paths: list[str]) -> bool:
-    return any(path.endswith((".yaml", ".yml")) for path in paths)
 
 
 def _given(context: typer.Context) -> list[str]:
@@ -145,7 +165,9 @@ def _seeds(text: str) -> tuple[int, ...]:
     return seeds
 
 
-def bench(store: Path, tasks: Catalogue | None, device: str, threads: int) -> Bench:
+def bench(
+    store: Path, tasks: Catalogue | None, device: str, threads: int, track: str = ""
+) -> Bench:
     """Where work is done; without tasks, at the built-in ones."""
     from xstilts.engines import Bench
     from xstilts.sources import Sources
@@ -163,6 +185,7 @@ def bench(store: Path, tasks: Catalogue | None, device: str, threads: int) -> Be
         device=device,
         threads=threads,
         token_budget=4096 if device == "cpu" else 16384,
+        track=track,
     )
 
 

@@ -1,4 +1,4 @@
-"""``xstilts tasks`` and ``xstilts languages``: what there is. Offline and instant."""
+"""``xstilts tasks`` and ``xstilts languages``: what there is. Offline unless asked otherwise."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from xstilts.cli import asked
+from xstilts.cli import asked, checking, measuring
 from xstilts.cli.options import Debug, Json, TaskFiles
 from xstilts.report import screen
-from xstilts.tasks import TASKS
+from xstilts.tasks import TASKS, counts
 from xstilts.tasks.citations import bibtex
 
 if TYPE_CHECKING:
@@ -23,6 +23,12 @@ def tasks(
         str, typer.Argument(help="A task in full: its name, task file or hf:org/dataset.")
     ] = "",
     task: TaskFiles = None,
+    source: Annotated[
+        str, typer.Option(help="Whose rows to measure; without it, those that are at hand.")
+    ] = "",
+    check: Annotated[
+        bool, typer.Option("--check", help="Ask the hub whether it has them.")
+    ] = False,
     json_: Json = False,
     debug: Debug = False,  # noqa: ARG001 (read by main)
 ) -> int:
@@ -38,10 +44,14 @@ def tasks(
     else:
         catalogue = asked.catalogue(task)
         shown = [catalogue.get(name)] if name else list(catalogue)
+    if check:
+        return checking.ask_hub(shown, every_language=bool(name))
     if json_:
         sys.stdout.write(json.dumps([_document(one) for one in shown], ensure_ascii=False) + "\n")
     elif name:
         _one(shown[0])
+        sys.stdout.flush()  # measuring takes a moment
+        measuring.show(shown[0], source)
     else:
         _all(shown)
     return 0
@@ -86,26 +96,52 @@ def _document(task: Task) -> dict[str, Any]:
         "license": task.license,
         "bibtex": bibtex([task.name]),
         "source_url": task.source_url,
-        "sources": {source: _roles(data) for source, data in task.sources.items()},
+        "sources": {source: _roles(task, source, data) for source, data in task.sources.items()},
     }
 
 
-def _roles(data: Data) -> dict[str, Any]:
+def _roles(task: Task, source: str, data: Data) -> dict[str, Any]:
     return {
         "trains": data.train is not None,
         "train_on": data.train_on or None,
         "evaluates": data.evaluate is not None,
         "split": data.split,
         "languages": list(data.languages),
+        "rows": {
+            split: dict(found)
+            for split in ("train", "select", "evaluate")
+            if (found := counts.rows(task.name, source, split))
+        },
         "note": data.note,
     }
 
 
 def _all(shown: list[Task]) -> None:
-    table = screen.grid("task", "format", "languages", "~about")
+    table = screen.grid("task", "format", ">training", "languages", "~about")
     for one in shown:
-        table.add_row(one.name, one.format, _languages(one), screen.cut(one.about))
+        table.add_row(one.name, one.format, _training(one), _languages(one), screen.cut(one.about))
     screen.show(table)
+
+
+def _training(task: Task) -> str:
+    """English training rows of the real task, on the hub or else on the mirror."""
+    for source in ("hub", "mirror"):
+        if found := counts.rows(task.name, source, "train").get("en"):
+            return f"{found:,}"
+    return ""
+
+
+def _rows(task: Task, source: str) -> list[str]:
+    """A line of row counts, where there are any."""
+    parts = []
+    for split, called in (("train", "training"), ("select", "selection"), ("evaluate", "scored")):
+        found = counts.rows(task.name, source, split)
+        if found:
+            low, high = min(found.values()), max(found.values())
+            many = f" in each of {len(found)} languages" if len(found) > 1 else ""
+            spread = f" to {high:,} in {len(found)} languages"
+            parts.append(f"{called} {low:,}{many if low == high else spread}")
+    return [f"             rows: {'; '.join(parts)}"] if parts else []
 
 
 def _languages(task: Task) -> str:
@@ -138,6 +174,7 @@ def _one(task: Task) -> None:
         for source, data in task.sources.items():
             codes = f" in {' '.join(data.languages)}" if data.languages else ""
             lines += _use(source, data, "its own rows", f"{data.split}{codes}")
+            lines += _rows(task, source)
     else:  # the same in every source
         data = next(iter(task.sources.values()))
         trained, scored = (rows.place if rows else "" for rows in (data.train, data.evaluate))

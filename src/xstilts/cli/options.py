@@ -8,10 +8,20 @@ from typing import Annotated
 
 import typer
 
+
+def _ready_made(begun: str) -> list[str]:
+    """Ready-made studies whose names begin so, for the shell."""
+    from xstilts.study import ready_made
+
+    return [name for name in ready_made() if name.startswith(begun)]
+
+
 Paths = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="PATH", help='Paths in quotes, as in "taxinli > xnli", or one study file.'
+        metavar="PATH",
+        help='Paths in quotes, as in "taxinli > xnli", or one study: a file or a ready-made one.',
+        autocompletion=_ready_made,
     ),
 ]
 _WHAT, _WHERE, _LIMITS, _OUTPUT = "What to run", "Where", "A quick look", "Output"
@@ -52,7 +62,7 @@ Seeds = Annotated[
 ]
 RecipeName = Annotated[
     str,
-    typer.Option("--recipe", metavar="NAME", help="authors or mini.", rich_help_panel=_WHAT),
+    typer.Option("--recipe", metavar="NAME", help="authors, mini or demo.", rich_help_panel=_WHAT),
 ]
 TaskFiles = Annotated[
     list[str] | None,
@@ -137,6 +147,15 @@ Detect = Annotated[
         metavar="POINTS",
         help="Seeds and hours to see a mean gain of so many points.",
         rich_help_panel=_LIMITS,
+    ),
+]
+Track = Annotated[
+    str,
+    typer.Option(
+        "--track",
+        metavar="NAME",
+        help="Training curves also to tensorboard, wandb, ...: a tracker of Accelerate's.",
+        rich_help_panel=_OUTPUT,
     ),
 ]
 Debug = Annotated[

@@ -27,6 +27,7 @@ from xstilts.cli.options import (
     StoreFolder,
     TaskFiles,
     Threads,
+    Track,
 )
 from xstilts.plain import plain
 
@@ -51,6 +52,7 @@ def run(
     threads: Threads = 0,
     max_steps: MaxSteps = 0,  # noqa: ARG001
     max_eval_rows: MaxRows = 0,  # noqa: ARG001
+    track: Track = "",
     json_: Json = False,
     debug: Debug = False,  # noqa: ARG001 (read by main)
 ) -> int:
@@ -75,10 +77,11 @@ def run(
         from xstilts.engines.local import LocalEngine
         from xstilts.preflight import check
 
-        bench = asked.bench(store, catalogue, device, threads)
+        bench = asked.bench(store, catalogue, device, threads, track)
         with watcher() as watch:
-            check(found, steps, bench)
-            watch.say(about)
+            leaks = check(found, steps, bench)
+            for line in (about, *leaks):
+                watch.say(line)
             outcome = LocalEngine().run(found, bench, watch)
     return _show(found, Store(store), catalogue, outcome, json_)
 
@@ -100,6 +103,7 @@ def plan(
     debug: Debug = False,  # noqa: ARG001 (read by main)
 ) -> int:
     """Print the graph of steps: what is finished, what is to do. Nothing is run or written."""
+    from xstilts import leakage
     from xstilts.report import graph
     from xstilts.store import Store
 
@@ -110,13 +114,20 @@ def plan(
         from xstilts.analysis import power
 
         needed = power.detect(detect, found, Store(store), catalogue)
+    leaks, unknown = leakage.known(found, catalogue, Store(store).root)
     if json_:
         document = graph.document(found, Store(store))
+        document["leaks"] = {"found": leakage.told(leaks), "not_compared": unknown}
         if needed is not None:
             document["detect"] = asdict(needed)
         sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
     else:
         graph.show(found, Store(store))
+        for line in leakage.told(leaks):
+            sys.stdout.write(f"{line}\n")
+        if unknown:
+            pairs = f"{unknown:,} pairs of training and evaluation rows"
+            sys.stdout.write(f"not compared yet, a run does it first: {pairs}\n")
         if needed is not None:
             sys.stdout.write(f"{needed}\n")
     return 0

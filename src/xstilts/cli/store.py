@@ -86,13 +86,13 @@ def pack(
         raise UserError("store pack takes steps or --study, not both")
     if study:
         plan = asked.plan(context, [str(study)], asked.catalogue(task))
-        chosen = [step_id for step_id in plan.steps if found.has(step_id)]
+        picked = [step_id for step_id in plan.steps if found.has(step_id)]
     else:
-        chosen = _chosen(found, steps or [])
-    if not chosen:
+        picked = chosen(found, steps or [])
+    if not picked:
         raise UserError(f'nothing to pack: no step of it is finished in "{found.root}"')
     with _bar("packing") as told:
-        number = store_pack.pack(found, out, chosen, told, weights=weights)
+        number = store_pack.pack(found, out, picked, told, weights=weights)
     size = out.stat().st_size
     sys.stderr.write(f"{_counted(number, 'step')}, {size:,} bytes: merge them elsewhere by\n")
     sys.stdout.write(f"xstilts store merge {out}\n")
@@ -122,7 +122,7 @@ def merge(
     return 2 if merged.refused else 0
 
 
-def _chosen(store: Store, asked_for: list[str]) -> list[str]:
+def chosen(store: Store, asked_for: list[str]) -> list[str]:
     """The steps that the beginnings of their ids stand for; all without any.
 
     Raises:

@@ -47,6 +47,7 @@ class Bench:
         threads: of the CPU; 0: as PyTorch chooses.
         token_budget: tokens in a micro-batch.
         checkpoint_seconds: how often training keeps a resume point.
+        track: a tracker of Accelerate's that is told of every training step; "": none.
     """
 
     store: Store
@@ -56,6 +57,7 @@ class Bench:
     threads: int = 0
     token_budget: int = 4096
     checkpoint_seconds: float = 60.0
+    track: str = ""
 
 
 @dataclass

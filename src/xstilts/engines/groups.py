@@ -49,7 +49,8 @@ def grouped(steps: list[Step]) -> list[list[Step]]:
             case "train":
                 key = step.id
             case "predict":
-                alike = {k: v for k, v in step.inputs.items() if k not in ("language", "data")}
+                own = ("language", "data", "pool", "tune")
+                alike = {k: v for k, v in step.inputs.items() if k not in own}
                 key = canonical_json(alike)
             case "score":
                 key = "score " + group_of.get(step.parent, "")

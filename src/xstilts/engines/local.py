@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
+from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from xstilts.engines.desk import settle
 from xstilts.engines.groups import grouped, is_intermediate, is_there, remaining, title
 from xstilts.engines.reported import reported
 from xstilts.errors import UserError
+from xstilts.steps.tracking import Tracking
 from xstilts.store_step import Corrupt, Evicted
 
 if TYPE_CHECKING:
@@ -182,9 +184,15 @@ class _Worker:
         area = store.work(step.id)
         with store.writing(step.id) as folder:
             weights = self._weights(step, step.inputs["parent"])
-            result = train.train(step.inputs, weights, folder, area, self.desk)
+            desk = replace(self.desk, tracking=self._tracking(step))
+            result = train.train(step.inputs, weights, folder, area, desk)
             self._finish(step, folder, result, started, evictable=checkpoint.EVICTABLE)
         area.clear()
+
+    def _tracking(self, step: Step) -> Tracking | None:
+        if not self.bench.track:
+            return None
+        return Tracking(self.bench.track, self.bench.store.root / "track" / step.id, step.label)
 
     def _predict(self, group: list[Step]) -> None:
         from xstilts.steps import predict

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from xstilts.formats.examples import Bitext, Choice, Line, Pair, Question, Tagged
+from xstilts.formats.examples import (
+    Bitext,
+    Candidate,
+    Choice,
+    Line,
+    Pair,
+    Query,
+    Question,
+    Tagged,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,8 +59,10 @@ def _relabelled(one: Example, other: Example, stream: np.random.Generator) -> Ex
             return replace(one, label=other.label % len(one.choices))
         case Question(), _:
             return _moved(one, stream)
+        case Query(), Query():
+            return replace(one, answer=other.answer)
         case _:
-            return one  # raw text and retrieval have no labels
+            return one  # raw text and translations have no labels
 
 
 def _moved(one: Question, stream: np.random.Generator) -> Question:
@@ -76,7 +87,7 @@ def lines(examples: Sequence[Example]) -> list[Line]:
     return list(seen.values())
 
 
-def _texts(one: Example) -> tuple[str, ...]:
+def _texts(one: Example) -> tuple[str, ...]:  # noqa: PLR0911 (one a kind of example)
     match one:
         case Pair():
             return (one.text_a, one.text_b) if one.text_b is not None else (one.text_a,)
@@ -88,5 +99,9 @@ def _texts(one: Example) -> tuple[str, ...]:
             return (one.context, one.question)
         case Bitext():
             return (one.text, one.english)
+        case Query():
+            return (one.text, *one.answer)
+        case Candidate():
+            return one.texts
         case Line():
             return (one.text,)

@@ -75,6 +75,36 @@ class Bitext:
 
 
 @dataclass(frozen=True, slots=True)
+class Query:
+    """A text that is asked with, and what answers it.
+
+    Attributes:
+        answer: a right candidate's texts, of training rows; () where there is a pool.
+        right: the ids of the right candidates; () where the candidates say whom they answer.
+    """
+
+    id: str
+    group: str
+    text: str
+    answer: tuple[str, ...]
+    right: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What a query may be answered with: a text, or a sentence and the paragraph around it.
+
+    Attributes:
+        answers: the ids of the queries that it answers; () where the queries say so.
+    """
+
+    id: str
+    group: str
+    texts: tuple[str, ...]
+    answers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """Raw text."""
 
@@ -83,7 +113,7 @@ class Line:
     text: str
 
 
-Example: TypeAlias = Pair | Choice | Tagged | Question | Bitext | Line
+Example: TypeAlias = Pair | Choice | Tagged | Question | Bitext | Query | Candidate | Line
 
 
 def example(task: Task, fields: Mapping[str, Any], name: str) -> Example:
@@ -159,7 +189,18 @@ def _question(_task: Task, fields: Mapping[str, Any], name: str, group: str) -> 
     return Question(name, group, context, _text(fields, "question"), texts, starts)
 
 
-def _bitext(_task: Task, fields: Mapping[str, Any], name: str, group: str) -> Bitext:
+def _retrieval(
+    _task: Task, fields: Mapping[str, Any], name: str, group: str
+) -> Bitext | Query | Candidate:
+    """Two translations; or one to ask with (``query``), or one to answer with (``answers``)."""
+    around = (_text(fields, "context"),) if "context" in fields else ()
+    if "query" in fields:
+        answer = (_text(fields, "answer"), *around) if "answer" in fields else ()
+        right = tuple(map(str, fields.get("right", ())))
+        return Query(name, group, _text(fields, "query"), answer, right)
+    if "answers" in fields:
+        texts = (_text(fields, "text"), *around)
+        return Candidate(name, group, texts, tuple(map(str, fields.get("answers", ()))))
     return Bitext(name, group, _text(fields, "text"), _text(fields, "english"))
 
 
@@ -172,6 +213,6 @@ _BUILDERS: dict[str, Callable[[Task, Mapping[str, Any], str, str], Example]] = {
     "multiple_choice": _choice,
     "tagging": _tagged,
     "span": _question,
-    "retrieval": _bitext,
+    "retrieval": _retrieval,
     "mlm": _line,
 }

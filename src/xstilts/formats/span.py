@@ -81,7 +81,7 @@ def decode(
     """Prediction rows from start and end logits ``[T, 2]``.
 
     ``null_odds`` is the best no-answer score minus the best answer's; with ``task.unanswerable``
-    the prediction is empty where it is above 0.
+    the prediction is empty where it is above 0, and ``answer`` is the best answer all the same.
     """
     answers = [("", -np.inf)] * len(examples)
     nulls = np.full(len(examples), np.inf)
@@ -96,13 +96,16 @@ def decode(
             answers[owner] = (text.strip(), found[2])
     for example, (text, score), null in zip(examples, answers, nulls, strict=True):
         odds = float(null - score)
-        yield {
+        row = {
             "id": example.id,
             "group": example.group,
             "gold": list(example.answers),
-            "prediction": "" if task.unanswerable and odds > 0 else text,
+            "prediction": text,
             "null_odds": odds,
         }
+        if task.unanswerable:
+            row |= {"prediction": "" if odds > 0 else text, "answer": text}
+        yield row
 
 
 def _windows(tokens: int, room: int, stride: int) -> Iterator[tuple[int, int]]:

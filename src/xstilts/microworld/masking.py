@@ -14,7 +14,16 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from xstilts import languages
-from xstilts.formats.examples import Bitext, Choice, Line, Pair, Question, Tagged
+from xstilts.formats.examples import (
+    Bitext,
+    Candidate,
+    Choice,
+    Line,
+    Pair,
+    Query,
+    Question,
+    Tagged,
+)
 from xstilts.identity import stream_seed
 from xstilts.microworld import concepts
 from xstilts.microworld.meaning import Event, Thing
@@ -53,8 +62,10 @@ def masked(example: Example, language: str) -> Example:
             return replace(example, words=tuple(map(mask.text, example.words)))
         case Question():
             return mask.question(example)
-        case Bitext() | Line():
+        case Bitext() | Query() | Line():
             return replace(example, text=mask.text(example.text))
+        case Candidate():
+            return replace(example, texts=tuple(map(mask.text, example.texts)))
 
 
 class _Mask:

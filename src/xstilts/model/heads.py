@@ -2,7 +2,9 @@
 
 Shapes follow the authors' toolkit (jiant @ daa5a258, modeling/heads.py): classification and
 multiple choice have dropout, a square layer with tanh, dropout, and the output layer, on the pooled
-first token; tagging has dropout and one layer; span has one layer and no dropout.
+first token; tagging has dropout and one layer; span has one layer and no dropout. Retrieval is
+XTREME-R's dual encoder (third_party/bert.py): one encoder for both sides, the pooled first token at
+unit length, cosines times a learned scale from 100 on, a softmax over the batch's answers.
 Legend: T tokens, n sequences, U units, H hidden.
 """
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from xstilts.tasks.base import Format
 
 FIRST_SITE = 500_000  # dropout sites of heads come after the encoder's
+FIRST_SCALE = 100.0  # of the cosines of a dual encoder
 
 
 class Pooled(nn.Module):
@@ -59,6 +62,22 @@ class Tokenwise(nn.Module):
         return self.out(self.dropout(states))
 
 
+class Embedding(nn.Module):
+    """A vector for each sequence, whose inner products are scaled cosines: ``[T, H] -> [n, H]``.
+
+    Both sides carry the square root of the scale, so that a product has all of it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.root_scale = nn.Parameter(torch.tensor([FIRST_SCALE**0.5]))
+
+    def forward(self, encoder: Encoder, states: torch.Tensor, batch: Batch) -> torch.Tensor:
+        """Vectors ``[n, H]``."""
+        pooled = encoder.pooled(states[batch.starts]).float()
+        return functional.normalize(pooled, dim=-1) * self.root_scale
+
+
 def build(format_: Format, labels: int, encoder: Encoder) -> nn.Module | None:
     """A new head with random weights from torch's generator; None for formats without one.
 
@@ -81,6 +100,8 @@ def build(format_: Format, labels: int, encoder: Encoder) -> nn.Module | None:
             head = Tokenwise(hidden, labels, dropout, holder)
         case "span":
             head = Tokenwise(hidden, 2, 0.0, holder)
+        case "retrieval":
+            return Embedding()
         case _:
             return None
     for parameter in head.parameters():
@@ -99,10 +120,11 @@ def loss_sum(
     Args:
         format_: the task's format.
         logits: ``[n, labels]``, ``[n, 1]``, ``[T, labels]`` or ``[T, 2]`` by format; for mlm
-            ``[masked tokens, V]``.
+            ``[masked tokens, V]``; for retrieval the vectors ``[n, H]``, of all units of the step.
         batch: the packed sequences.
         targets: ``label`` ``[U]``; ``unit`` and ``choice`` ``[n]`` (which choice of which unit a
-            sequence is); ``tags`` ``[T]``; ``span`` ``[n, 2]``; ``hidden_ids`` ``[masked tokens]``.
+            sequence is; in retrieval 0 is the query, 1 its answer); ``tags`` ``[T]``; ``span``
+            ``[n, 2]``; ``hidden_ids`` ``[masked tokens]``.
     """
     logits = logits.float()
     match format_:
@@ -123,6 +145,12 @@ def loss_sum(
                 for side in (0, 1)
             ]
             return (both[0] + both[1]) / 2
+        case "retrieval":
+            order = torch.argsort(2 * targets["unit"] + targets["choice"])
+            queries, answers = logits[order].unflatten(0, (-1, 2)).unbind(1)
+            # Not a matrix product, which would be of 8 significant bits under bf16.
+            scaled = (queries[:, None] * answers).sum(-1)
+            return functional.cross_entropy(scaled, targets["label"], reduction="sum")
         case "mlm":
             return functional.cross_entropy(logits, targets["hidden_ids"], reduction="sum")
         case _:

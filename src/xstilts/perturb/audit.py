@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xstilts.errors import UserError
-from xstilts.formats.examples import Bitext, Choice, Pair, Question, Tagged
+from xstilts.formats.examples import Bitext, Candidate, Choice, Pair, Question, Tagged
 from xstilts.identity import stream_seed
 
 if TYPE_CHECKING:
@@ -142,6 +142,8 @@ def shown(one: Example) -> tuple[str, ...]:
             return (" ".join(one.words),)
         case Question():
             return (one.context, one.question)
+        case Candidate():
+            return one.texts
         case _:
             return (one.text,)
 

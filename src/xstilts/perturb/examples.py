@@ -10,7 +10,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xstilts import perturb
-from xstilts.formats.examples import Bitext, Choice, Line, Pair, Question, Tagged
+from xstilts.formats.examples import (
+    Bitext,
+    Candidate,
+    Choice,
+    Line,
+    Pair,
+    Query,
+    Question,
+    Tagged,
+)
 from xstilts.perturb import distractor, validity
 from xstilts.perturb.edits import apply, draw, moved
 
@@ -78,8 +87,10 @@ class _Editor:
                 return replace(one, words=self._words(one.words))
             case Question():
                 return self._question(one)
-            case Bitext() | Line():
+            case Bitext() | Query() | Line():
                 return replace(one, text=self._text(one.text))
+            case Candidate():
+                return one  # what is asked is perturbed, not what is found
 
     def _text(self, text: str) -> str:
         return self._kept(text, ())[0]

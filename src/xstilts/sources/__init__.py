@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from xstilts.microworld.meaning import Pool
     from xstilts.tasks.base import Data, Task
 
-Split = Literal["train", "select", "evaluate"]
+# The last three of retrieval: candidates, and what thresholds and layers are chosen on.
+Split = Literal["train", "select", "evaluate", "pool", "tune", "tune_pool"]
+# Folders of files that are on no hub: people bring their own, whatever the source.
+BROUGHT = ("ccg", "bucc2018", "lareqa", "mewslix")
 
 
 @dataclass
@@ -125,6 +128,10 @@ class Sources:
             "labels": dict(rows.labels),
             "adapt": rows.adapt.__name__ if rows.adapt else None,
         }
+        if rows.expand:
+            columns["expand"] = rows.expand.__name__
+        if isinstance(rows, Files) and rows.language_column:
+            columns["language"] = [rows.language_column, language]
         return content, columns
 
     def _examples(self, task: Task, rows: Rows, language: str, part: int = 0) -> Iterator[Example]:
@@ -150,20 +157,27 @@ class Sources:
         return str(self._paths(rows, language)[0])
 
     def _raw(self, rows: Rows, language: str) -> Iterator[dict[str, Any]]:
+        found: Iterator[dict[str, Any]]
         if isinstance(rows, Hub):
             from xstilts.sources import hub
 
-            return hub.rows(rows, language)
-        if isinstance(rows, Generated):
-            return iter(microworld.rows(*_drawn(rows), language))
-        return readers.read(rows, self._paths(rows, language)[0])
+            found = hub.rows(rows, language)
+        elif isinstance(rows, Generated):
+            found = iter(microworld.rows(*_drawn(rows), language))
+        else:
+            found = readers.read(rows, self._paths(rows, language)[0])
+        if rows.expand is not None:
+            found = _expanded(rows, found)
+        if isinstance(rows, Files) and rows.language_column:
+            found = (row for row in found if row[rows.language_column] == language)
+        return found
 
     def _paths(self, rows: Files, language: str) -> list[Path]:
         """The files of one split in one language, which are there; the English side comes last."""
         name = rows.path.format(lang=language, tatoeba=languages.get(language).tatoeba)
         folder = self.mirror if rows.folder is None else Path(rows.folder)
         if folder is None and not Path(name).is_absolute():
-            if rows.reader == "supertags":  # on no hub
+            if name.partition("/")[0] in BROUGHT:
                 raise AbsentError(f"{name} lies in the folder XSTILTS_MIRROR, which is not set")
             raise UserError(
                 "source mirror needs XSTILTS_MIRROR, the folder of the datasets' original files: "
@@ -178,7 +192,8 @@ class Sources:
         for one in paths:
             if not one.is_file():
                 raise AbsentError(f"no file {one}: check the source's folder")
-        return paths
+        gold = readers.gold_pairs(path)
+        return [*paths, gold] if rows.reader == "bucc" and gold.is_file() else paths
 
     def _sha256(self, path: Path) -> str:
         status = path.stat()
@@ -186,6 +201,18 @@ class Sources:
         if key not in self._hashes:
             self._hashes[key] = file_sha256(path)
         return self._hashes[key]
+
+
+def _expanded(rows: Rows, found: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The several rows that each raw row holds."""
+    assert rows.expand is not None
+    for raw in found:
+        try:
+            yield from map(dict, rows.expand(raw))
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise UserError(
+                f"{rows.place}: unexpected columns, {error!r:.80}: {', '.join(raw)}"
+            ) from None
 
 
 def _drawn(rows: Generated) -> tuple[str, str, Pool, int]:
@@ -200,7 +227,7 @@ def locate(
     Raises:
         UserError: if the task has no such split in this source.
     """
-    rows = {"train": data.train, "select": data.select, "evaluate": data.evaluate}[split]
+    rows = getattr(data, split)
     if isinstance(rows, HoldOut):
         rows = data.train
     if split == "train" and language != "en" and data.translated is not None:
@@ -209,8 +236,8 @@ def locate(
         raise AbsentError(
             f'task "{task.name}" has no {split} rows in this source{_hint(task, split)}'
         )
-    hold_out = data.select if isinstance(data.select, HoldOut) and split != "evaluate" else None
-    return rows, hold_out
+    hold_out = data.select if isinstance(data.select, HoldOut) else None
+    return rows, hold_out if split in ("train", "select") else None
 
 
 def _hint(task: Task, split: Split) -> str:

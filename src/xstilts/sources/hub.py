@@ -31,6 +31,10 @@ COMMIT = re.compile("[0-9a-f]{40}")
 HUB_TIMEOUT_SECONDS = 10.0
 
 
+class UnreachableError(UserError):
+    """The hub does not answer."""
+
+
 def resolve(location: Hub, language: str) -> dict[str, str]:
     """The identity of one split's rows, without reading them.
 
@@ -75,6 +79,21 @@ def rows(location: Hub, language: str) -> Iterator[dict[str, Any]]:
         ids = enumerate(dataset["id"])
         dataset = dataset.select([row for row, name in ids if name.startswith(place.id_prefix)])
     return iter(dataset)
+
+
+def published_rows(location: Hub, language: str) -> int | None:
+    """How many rows the hub says that a split has, without reading them; None: it does not say.
+
+    Raises:
+        UserError: as ``rows``.
+    """
+    place = _at_commit(_filled(location, language))
+    builder, splits = _open(place)
+    if place.split not in splits:
+        near = suggest(place.split, splits)
+        raise UserError(f'{_named(place)} has no split "{place.split}":{near}')
+    told = (builder.info.splits or {}).get(place.split)
+    return None if told is None or place.id_prefix else told.num_examples or None
 
 
 def infer(repo: str) -> dict[str, Any]:
@@ -250,7 +269,7 @@ def _ask_hub(place: Hub) -> None:
         _commit(place.repo, place.revision)
 
 
-def _unreachable(place: Hub, error: Exception) -> UserError:
+def _unreachable(place: Hub, error: Exception) -> UnreachableError:
     from huggingface_hub import constants, is_offline_mode
 
     address = urlsplit(constants.ENDPOINT)
@@ -260,11 +279,11 @@ def _unreachable(place: Hub, error: Exception) -> UserError:
     mirror = ", or use --source mirror" if os.environ.get("XSTILTS_MIRROR") else ""
     if COMMIT.fullmatch(place.revision) and is_offline_mode():
         wrong = f"{_named(place)} is not in the cache and {host} {why}"
-        return UserError(f"{wrong}: get online once{mirror}")
+        return UnreachableError(f"{wrong}: get online once{mirror}")
     if COMMIT.fullmatch(place.revision):
         cached = ", or set HF_HUB_OFFLINE=1 if it was read before"
-        return UserError(f"{_named(place)}: {host} {why}: get online{mirror}{cached}")
-    return UserError(
+        return UnreachableError(f"{_named(place)}: {host} {why}: get online{mirror}{cached}")
+    return UnreachableError(
         f'the newest commit of "{place.repo}" is unknown because {host} {why}: '
         "get online, or pin its revision to a commit"
     )

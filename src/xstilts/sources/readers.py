@@ -185,6 +185,82 @@ def _sentences(path: Path) -> list[str]:
         return [line.rstrip("\n") for line in file]
 
 
+def _bucc(_location: Files, path: Path) -> Iterator[dict[str, Any]]:
+    """Sentences with their ids (BUCC 2018): what is mined for; the gold pairs lie beside them.
+
+    A file whose second ending is the English side's has the candidates. The test sets of XTREME's
+    download have no gold pairs; they can be mined and not scored.
+    """
+    gold, partners = gold_pairs(path), dict[str, list[str]]()
+    for number, cells in _two_columns(gold) if gold.is_file() else ():
+        if not all(cells):
+            raise UserError(f"{gold} line {number}: expected two ids with a tab between them")
+        partners.setdefault(cells[0], []).append(cells[1])
+    for _, (name, text) in _two_columns(path):
+        if path.suffix == ".en":
+            yield {"id": name, "text": text, "answers": []}
+        else:
+            yield {"id": name, "query": text, "right": partners.get(name, [])}
+
+
+def gold_pairs(path: Path) -> Path:
+    """Where the gold pairs of a BUCC file lie: ``de-en.dev.de`` and ``de-en.dev.gold``."""
+    return path.with_name(f"{path.stem}.gold")
+
+
+def _two_columns(path: Path) -> Iterator[tuple[int, tuple[str, str]]]:
+    with _text(path) as file:
+        for number, line in enumerate(file, start=1):
+            first, tab, second = line.rstrip("\r\n").partition("\t")
+            if not tab:
+                raise UserError(f"{path} line {number}: no tab after the id")
+            yield number, (first, second)
+
+
+def _xquad_r(_location: Files, path: Path) -> Iterator[dict[str, Any]]:
+    """The questions of LAReQA; who answers them, the sentences say."""
+    for title, _, paragraph in _paragraphs(path):
+        for question in paragraph["qas"]:
+            yield {"id": question["id"], "group": title, "query": question["question"]}
+
+
+def _xquad_r_sentences(_location: Files, path: Path) -> Iterator[dict[str, Any]]:
+    """The candidates of LAReQA: every sentence, with its paragraph and whom it answers.
+
+    An answer is in the sentence that it begins in. Sentences of a paragraph that read the same
+    answer the same (XTREME-R, utils_lareqa.py).
+    """
+    for _, number, paragraph in _paragraphs(path):
+        context = paragraph["context"]
+        sentences = [context[start:end] for start, end in paragraph["sentence_breaks"]]
+        asked: dict[str, list[str]] = {sentence: [] for sentence in sentences}
+        for question in paragraph["qas"]:
+            begins = question["answers"][0]["answer_start"]
+            breaks = zip(paragraph["sentence_breaks"], sentences, strict=True)
+            for (start, end), sentence in breaks:
+                if start <= begins < end:
+                    asked[sentence].append(question["id"])
+                    break
+        for place, sentence in enumerate(sentences):
+            name = f"{number}_{place}"
+            answers = asked[sentence]
+            yield {"id": name, "text": sentence, "context": context, "answers": answers}
+
+
+def _paragraphs(path: Path) -> Iterator[tuple[str, int, dict[str, Any]]]:
+    """The title of the article, the number of the paragraph in the file from 1, the paragraph."""
+    number = 0
+    try:
+        with _text(path) as file:
+            articles = json.load(file)["data"]
+        for article in articles:
+            for paragraph in article["paragraphs"]:
+                number += 1
+                yield article["title"], number, paragraph
+    except (json.JSONDecodeError, KeyError, TypeError, IndexError, ValueError) as error:
+        raise UserError(f"{path}, paragraph {number}: not XQuAD-R's JSON ({error!r:.80})") from None
+
+
 def _lines(_location: Files, path: Path) -> Iterator[dict[str, Any]]:
     with _text(path) as file:
         for line in file:
@@ -201,4 +277,7 @@ _READERS: dict[Reader, Callable[[Files, Path], Iterator[dict[str, Any]]]] = {
     "squad": _squad,
     "parallel": _parallel,
     "lines": _lines,
+    "bucc": _bucc,
+    "xquad_r": _xquad_r,
+    "xquad_r_sentences": _xquad_r_sentences,
 }

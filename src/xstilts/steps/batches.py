@@ -131,6 +131,9 @@ def collate(
         case "multiple_choice":
             arrays["label"] = encoded.targets["label"][units]
             arrays["unit"], arrays["choice"] = row, choice
+        case "retrieval":  # the answer of each query is the one of its own unit
+            arrays["label"] = np.arange(len(units))
+            arrays["unit"], arrays["choice"] = row, choice
         case "tagging":
             arrays["tags"] = np.concatenate([encoded.targets["tags"][one] for one in slices])
         case "span":

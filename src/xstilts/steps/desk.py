@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import torch
 
     from xstilts.sources import Sources
+    from xstilts.steps.tracking import Tracking
     from xstilts.tasks import Catalogue
 
 
@@ -53,6 +54,7 @@ class Desk:
         checkpoint_seconds: how often training keeps a resume point.
         progress: told how far the work is.
         note: told what there is to know of it, such as where it was resumed.
+        tracking: where a stage's curves go besides; None: nowhere.
     """
 
     catalogue: Catalogue
@@ -62,3 +64,4 @@ class Desk:
     checkpoint_seconds: float = 60.0
     progress: Progress = field(default=no_progress)
     note: Callable[[str], None] = field(default=no_note)
+    tracking: Tracking | None = None

@@ -38,7 +38,7 @@ def load(folder: Path, encoder: Encoder, task: Task, labels: Sequence[str]) -> n
         UserError: if there is no head, it is another format's, or its labels are not the task's.
     """
     head = heads.build(task.format, len(task.labels), encoder)
-    if head is None:
+    if head is None or not hasattr(head, "out"):  # a dual encoder's has a scale alone
         raise UserError(f"{task.name} ({task.format}) needs no head: import the encoder alone")
     tensors = _tensors(folder)
     names = {"out": _OUTPUT, "dense": _SQUARE} if hasattr(head, "dense") else {"out": _OUTPUT}

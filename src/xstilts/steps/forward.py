@@ -11,7 +11,7 @@ from torch.nn import functional
 from xstilts.steps.batches import evaluation_batches
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
     from torch import nn
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 Output = "NDArray"
 RANKED = 20  # neighbours kept of each query
+SORTED_WHOLE = 50_000  # candidates
+BLOCK_BYTES = 256 * 2**20  # of similarities at a time, in each layer
 
 
 @torch.inference_mode()
@@ -33,8 +35,12 @@ def head_outputs(
 
     Returns:
         classification: float32 ``[S, labels]``; multiple_choice: float32 ``[S]``; tagging: int64
-        ``[T]``, the best tag at every token; span: float32 ``[T, 2]``.
+        ``[T]``, the best tag at every token; span: float32 ``[T, 2]``; retrieval: int64
+        ``[1, U, 20]``, the units whose answers are nearest to each query.
     """
+    if format_ == "retrieval":
+        found = vectors(encoder, head, encoded, desk)
+        return nearest(found[:, ::2], found[:, 1::2])
     sequences, tokens = len(encoded.lengths), len(encoded.ids)
     outputs: NDArray | None = None
 
@@ -60,34 +66,85 @@ def head_outputs(
 
 
 @torch.inference_mode()
-def neighbours(encoder: Encoder, encoded: Encoded, desk: Desk) -> NDArray[np.int64]:
-    """The nearest foreign sentences of every English one, by cosine, at every layer.
+def vectors(
+    encoder: Encoder,
+    head: nn.Module | None,
+    encoded: Encoded,
+    desk: Desk,
+    layers: Sequence[int] | None = None,
+) -> torch.Tensor:
+    """A vector for each sequence, float32 on the CPU.
 
-    Embeddings are means over all tokens, special ones included; the index is the first half of
-    the sequences, the queries the second. Equal similarities go to the lower number. Source:
-    XTREME's evaluate_retrieval.py.
+    Args:
+        encoder: of the model.
+        head: a dual encoder's; None: the mean of all tokens, special ones included, at unit
+            length, from one pass for all layers (XTREME's evaluate_retrieval.py).
+        encoded: the sequences.
+        desk: where to compute.
+        layers: those to keep, 0 the embeddings; None: all of them.
 
     Returns:
-        int64 ``[layers + 1, queries, 20]`` (fewer where there are fewer sentences).
+        ``[layers, S, H]``, with a head ``[1, S, H]``.
     """
     table: torch.Tensor | None = None
 
     def take(numbers: NDArray[np.int64], states: torch.Tensor, batch: object) -> None:
         nonlocal table
-        lengths = torch.tensor(batch.lengths, device=states.device)  # type: ignore[attr-defined]
-        owner = torch.repeat_interleave(lengths)
-        sums = states.new_zeros(states.shape[0], len(lengths), states.shape[2])
-        means = sums.index_add_(1, owner, states) / lengths[:, None]
+        if head is not None:
+            found = head(encoder, states, batch)[None]
+        else:
+            kept = states if layers is None else states[list(layers)]
+            lengths = torch.tensor(batch.lengths, device=states.device)  # type: ignore[attr-defined]
+            owner = torch.repeat_interleave(lengths)
+            sums = kept.new_zeros(kept.shape[0], len(lengths), kept.shape[2])
+            means = sums.index_add_(1, owner, kept) / lengths[:, None]
+            found = functional.normalize(means.float(), dim=-1)
         if table is None:
-            table = torch.zeros(states.shape[0], len(encoded.lengths), states.shape[2])
-        table[:, torch.from_numpy(numbers)] = functional.normalize(means.float(), dim=-1).cpu()
+            table = torch.zeros(found.shape[0], len(encoded.lengths), found.shape[2])
+        table[:, torch.from_numpy(numbers)] = found.float().cpu()
 
-    _stream(encoder, None, encoded, desk, take)
+    _stream(encoder, head, encoded, desk, take)
     assert table is not None
+    return table
+
+
+def neighbours(encoder: Encoder, encoded: Encoded, desk: Desk) -> NDArray[np.int64]:
+    """The nearest foreign sentences of every English one, by cosine, at every layer.
+
+    The index is the first half of the sequences, the queries the second. Source: XTREME's
+    evaluate_retrieval.py.
+
+    Returns:
+        int64 ``[layers + 1, queries, 20]`` (fewer where there are fewer sentences).
+    """
+    table = vectors(encoder, None, encoded, desk)
     half = table.shape[1] // 2
-    similarity = table[:, half:] @ table[:, :half].transpose(1, 2)
-    order = similarity.sort(dim=-1, descending=True, stable=True).indices
-    return order[..., :RANKED].numpy()
+    return nearest(table[:, half:], table[:, :half])
+
+
+def nearest(queries: torch.Tensor, index: torch.Tensor) -> NDArray[np.int64]:
+    """The vectors with the greatest inner products; of equal ones the lower number comes first.
+
+    Args:
+        queries: ``[..., n, H]``.
+        index: ``[..., m, H]``. Where ``m`` is large, equals at the very end may be any of them.
+
+    Returns:
+        int64 ``[..., n, 20]`` (fewer where the index has fewer).
+    """
+    size = max(1, BLOCK_BYTES // (4 * index.shape[-2]))
+    found = [_nearest(block, index) for block in queries.split(size, dim=-2)]
+    return torch.cat(found, dim=-2).numpy()
+
+
+def _nearest(queries: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    similarity = queries @ index.transpose(-1, -2)
+    places = torch.arange(index.shape[-2]).expand(similarity.shape)
+    if index.shape[-2] > SORTED_WHOLE:
+        places = similarity.topk(2 * RANKED).indices.sort().values
+        similarity = similarity.gather(-1, places)
+    order = similarity.sort(dim=-1, descending=True, stable=True).indices[..., :RANKED]
+    return places.gather(-1, order)
 
 
 def _stream(

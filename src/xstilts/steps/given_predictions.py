@@ -19,7 +19,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from xstilts.errors import UserError
-from xstilts.formats.examples import Bitext, Choice, Pair, Question, Tagged
+from xstilts.formats.examples import Bitext, Choice, Pair, Query, Question, Tagged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,7 +88,10 @@ def _pair(example: Example, given: Any) -> tuple[Any, Any]:
             return list(answers), given
         case Bitext(id=right) if isinstance(given, str) or _texts(given):
             return right, [given] if isinstance(given, str) else given
-    wanted = "a list of texts" if isinstance(example, Tagged | Bitext) else "a text"
+        case Query(right=ids) if _texts(given):
+            return list(ids), given
+    ranked = isinstance(example, Tagged | Bitext | Query)
+    wanted = "a list of texts" if ranked else "a text"
     raise ValueError(f"the prediction is {given!r:.40}, it should be {wanted}")
 
 

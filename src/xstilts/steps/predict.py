@@ -16,6 +16,8 @@ from xstilts.errors import UserError
 from xstilts.formats import Limits
 from xstilts.formats.encoded import Encoded
 from xstilts.steps import checkpoint, forward
+from xstilts.steps.pools import Pools
+from xstilts.steps.tuning import Tuning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -44,7 +46,8 @@ def predict(
 
     Yields:
         The number of a job and its rows: ``id``, ``group``, ``gold``, ``prediction`` and what the
-        format adds.
+        format adds. Where a threshold or a layer is chosen, ``part`` tells the rows that it is
+        chosen on (``tune``) from those that are scored (``evaluate``).
 
     Raises:
         UserError: if the model's head does not fit the task; or, when all other languages have been
@@ -55,10 +58,26 @@ def predict(
     encoder, tokenizer = checkpoint.load(*weights)
     head = None if first["head"] is None else _head(weights[0], first["head"], task, encoder)
     data = desk.catalogue.data(task.name, first["source"])
+    pooled = None
+    if data.pool is not None:
+        pooled = Pools(task, data, encoder, tokenizer, head, desk)
+
+    def beside(rows: list[Example], job: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The predictions of rows by themselves."""
+        one = formats.encode(task, rows, tokenizer.backend, Limits(**job["limits"]))
+        ((_, found),) = _portion([(0, rows, one)], encoder, head, task, desk)
+        return found
+
+    tuning = Tuning(task, data, beside, desk)
     portion: list[tuple[int, list[Example], Encoded]] = []
     wrong: dict[str, list[str]] = {}  # what is wrong -> in which languages
     for number, job in enumerate(jobs):
         try:
+            if pooled is not None:
+                with _precision(first["precision"], desk):
+                    made = pooled.rows(job)
+                yield number, made
+                continue
             rows = desk.sources.examples(task, data, "evaluate", job["language"])[: job["max_rows"]]
             encoded = formats.encode(task, rows, tokenizer.backend, Limits(**job["limits"]))
             portion.append((number, rows, encoded))
@@ -68,7 +87,10 @@ def predict(
         alone = task.format == "retrieval"  # every layer of every sentence is kept until ranked
         if portion and (alone or tokens >= PORTION_TOKENS or number == len(jobs) - 1):
             with _precision(first["precision"], desk):
-                done = list(_portion(portion, encoder, head, task, desk))
+                done = [
+                    (place, tuning.added(found, jobs[place]))
+                    for place, found in _portion(portion, encoder, head, task, desk)
+                ]
             yield from done
             portion = []
     if wrong:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from xstilts import metrics
 from xstilts.identity import stream_seed
+from xstilts.steps import variants
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,21 +20,12 @@ if TYPE_CHECKING:
 SCORES = "scores.parquet"
 COUNTS = "counts.parquet"
 
-# The layers whose states XTREME's scripts compare, by depth (run_tatoeba.sh): the 8th block of
-# mBERT, the 14th of XLM-R Large. Other depths take two thirds, as mBERT does.
-_OFFICIAL_LAYERS = {12: 8, 24: 14}
-
-
-def retrieval_layer(depth: int) -> int:
-    """The layer whose retrieval score counts: 0 is the embeddings, ``depth`` the last block."""
-    return _OFFICIAL_LAYERS.get(depth, round(depth * 2 / 3))
-
 
 def score(inputs: Mapping[str, Any], predictions: Path, out: Path) -> list[dict[str, Any]]:
     """Score one file of predictions; write ``scores.parquet`` and ``counts.parquet``.
 
-    The counts have a row for every group and metric (in retrieval, of the layer that counts):
-    ``metric``, ``group`` (a 63-bit hash of its name), ``units``, ``counts`` (their sums).
+    The counts have a row for every group and metric (of the variant that counts): ``metric``,
+    ``group`` (a 63-bit hash of its name), ``units``, ``counts`` (their sums).
 
     Args:
         inputs: the step's identity: ``language`` and ``metrics`` (name -> version).
@@ -41,34 +33,35 @@ def score(inputs: Mapping[str, Any], predictions: Path, out: Path) -> list[dict[
         out: an empty folder.
 
     Returns:
-        One row a metric (and layer, in retrieval): ``metric``, ``value`` in [0, 1], ``n`` units,
-        ``layer`` (None but in retrieval), ``main`` (False for layers that do not count).
+        One row a metric and variant (see ``variants``): ``metric``, ``value`` in [0, 1], ``n``
+        units, ``main`` (one variant of each metric counts), ``layer`` (None but in retrieval
+        without training), ``part`` (``evaluate``, or ``tune``: the rows that were tuned on),
+        ``threshold`` and what it was ``tuned_on``, ``selected`` (whether tuning rows chose the
+        layer).
     """
     import pyarrow as pa
     from pyarrow import parquet
 
-    units = parquet.read_table(predictions).to_pylist()
-    layers: list[int | None] = [None]
-    counted = None
-    if "layer" in units[0]:
-        depth = max(unit["layer"] for unit in units)
-        layers, counted = [*range(depth + 1)], retrieval_layer(depth)
+    predicted = parquet.read_table(predictions).to_pylist()
     rows, counted_rows = [], []
     for name in inputs["metrics"]:
         metric = metrics.get(name)
-        for layer in layers:
-            mine = [unit for unit in units if unit.get("layer") == layer]
-            counts = metrics.counts(metric, mine, inputs["language"])
-            if layer == counted:
-                counted_rows += _by_group(name, mine, counts)
+        for one in variants.of(predicted, metric, inputs["language"]):
+            counts = metrics.counts(metric, one.units, inputs["language"])
+            if one.main:
+                counted_rows += _by_group(name, one.units, counts)
             rows.append(
                 {
                     "metric": name,
                     "metric_version": metric.version,
                     "value": metric.value(counts.sum(axis=0).tolist()),
-                    "n": len(mine),
-                    "layer": layer,
-                    "main": layer == counted,
+                    "n": len(one.units),
+                    "layer": one.layer,
+                    "main": one.main,
+                    "part": one.part,
+                    "threshold": one.threshold,
+                    "tuned_on": one.tuned_on,
+                    "selected": one.selected,
                 }
             )
     schema = pa.schema(
@@ -79,6 +72,10 @@ def score(inputs: Mapping[str, Any], predictions: Path, out: Path) -> list[dict[
             ("n", pa.int64()),
             ("layer", pa.int32()),
             ("main", pa.bool_()),
+            ("part", pa.string()),
+            ("threshold", pa.float64()),
+            ("tuned_on", pa.string()),
+            ("selected", pa.bool_()),
         ]
     )
     parquet.write_table(pa.Table.from_pylist(rows, schema=schema), out / SCORES)

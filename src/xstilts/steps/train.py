@@ -18,7 +18,7 @@ from torch import nn
 from xstilts.errors import UserError
 from xstilts.identity import fingerprint, stream_seed
 from xstilts.model import heads
-from xstilts.steps import checkpoint, stage, state
+from xstilts.steps import checkpoint, stage, state, tracking
 from xstilts.steps.batches import collate, group_by_budget, step_units
 from xstilts.steps.selection import Selection
 
@@ -96,7 +96,7 @@ class _Run:
             self.tasks, self.options, inputs["max_steps"], stream_seed(self.seed, "schedule")
         )
         self.model = StageModel(encoder, self._new_heads(encoder)).to(self.device)
-        self.accelerator = _accelerator(self.device, self.options["precision"])
+        self.accelerator = _accelerator(self.device, self.options["precision"], desk.tracking)
         self.wrapped = self.accelerator.prepare(self.model)
         self.optimizer = _optimizer(self.model, self.options)
         self.selection = (
@@ -112,6 +112,8 @@ class _Run:
     def complete(self, out: Path) -> dict[str, Any]:
         """Train what is left, then write the folder."""
         self.model.train()
+        if self.desk.tracking:
+            tracking.begin(self.accelerator, self.desk.tracking, self.inputs)
         started = kept = time.monotonic()
         try:
             while self.step < len(self.schedule) and not self._selected_early():
@@ -128,6 +130,8 @@ class _Run:
                 self._keep(self.seconds + time.monotonic() - started)
             raise
         self.seconds += time.monotonic() - started
+        if self.desk.tracking:
+            self.accelerator.end_training()
         if self.selection and self.selection.best:
             self.model.load_state_dict(self.selection.best, strict=False)
         self._write(out)
@@ -151,6 +155,8 @@ class _Run:
         seed = stream_seed(self.seed, "step", self.step)
         torch.manual_seed(seed)  # for whatever an unpacked architecture draws by itself
         groups = group_by_budget(task.encoded.unit_tokens[units], self.desk.token_budget)
+        if task.format == "retrieval":  # every answer of the step is a candidate of every query
+            groups = [np.arange(len(units))]
         micros = [
             collate(task.format, task.encoded, units[g], seed=seed, tokenizer=self.tokenizer)
             for g in groups
@@ -175,6 +181,9 @@ class _Run:
         self.optimizer.zero_grad(set_to_none=True)
         self.losses[self.step] = total
         self.tokens += tokens
+        rate = self.optimizer.param_groups[0]["lr"]
+        told = {f"loss/{task.task.name}": total, "learning_rate": rate, "tokens": self.tokens}
+        self.accelerator.log(told, step=self.step)  # to whoever tracks
 
     def _refuse(self, name: str, value: float, task: stage.StageTask) -> None:
         """Stop where a value is no number: later steps would hide where it began."""
@@ -249,13 +258,18 @@ class _Run:
         parquet.write_table(curve, out / "curve.parquet")
 
 
-def _accelerator(device: torch.device, precision: str) -> Any:
+def _accelerator(device: torch.device, precision: str, to: tracking.Tracking | None = None) -> Any:
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState
 
     AcceleratorState._reset_state(reset_partial_state=True)  # noqa: SLF001 (one a stage)
     mixed = "bf16" if precision == "bf16" else "no"
-    return Accelerator(cpu=device.type == "cpu", mixed_precision=mixed)
+    if to is None:
+        return Accelerator(cpu=device.type == "cpu", mixed_precision=mixed)
+    to.folder.mkdir(parents=True, exist_ok=True)
+    return Accelerator(
+        cpu=device.type == "cpu", mixed_precision=mixed, log_with=to.name, project_dir=to.folder
+    )
 
 
 def _optimizer(model: nn.Module, options: Mapping[str, Any]) -> torch.optim.AdamW:

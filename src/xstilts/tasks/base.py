@@ -11,14 +11,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 Format: TypeAlias = Literal[
     "classification", "multiple_choice", "tagging", "span", "retrieval", "mlm"
 ]
 Source: TypeAlias = Literal["hub", "mirror", "microworld", "files"]
 Reader: TypeAlias = Literal[
-    "csv", "tsv", "jsonl", "conll", "supertags", "squad", "parallel", "lines"
+    "csv",
+    "tsv",
+    "jsonl",
+    "conll",
+    "supertags",
+    "squad",
+    "parallel",
+    "lines",
+    "bucc",
+    "xquad_r",
+    "xquad_r_sentences",
 ]
 Row: TypeAlias = "Mapping[str, Any]"
 
@@ -34,11 +44,13 @@ class Columns:
             A field that is not named here is taken from the raw column of the same name.
         labels: raw label, as text -> the task's label; None drops the row. Empty: as it stands.
         adapt: for odd datasets only: raw row -> row with the format's fields, or None to drop it.
+        expand: for files that hold several rows in one: raw row -> raw rows, before ``adapt``.
     """
 
     fields: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str | None] = field(default_factory=dict)
     adapt: Callable[[Row], Row | None] | None = None
+    expand: Callable[[Row], Iterable[Row]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,12 +63,15 @@ class Files(Columns):
         reader: how the file is parsed.
         header: whether the first line of a csv or tsv file names the columns.
         folder: of a user's own files, as the user wrote it; None: the source's.
+        language_column: where a file holds several languages, the column of the language code;
+            rows in other languages than the one asked for are left out.
     """
 
     path: str
     reader: Reader
     header: bool = True
     folder: str | None = None
+    language_column: str = ""
 
     @property
     def place(self) -> str:
@@ -157,6 +172,14 @@ class Data:
         train_languages: the languages ``train`` has here, those of ``translated`` included; a path
             takes the first of them unless it names others (``mnli:de/ru``); raw text takes all.
         train_on: another task whose training (and selection) rows serve this one.
+        pool: retrieval only, the candidates that queries are ranked against; None: the other side
+            of the evaluation rows.
+        pool_languages: candidates of these languages make one pool for all queries; empty: the
+            pool is that of the language evaluated.
+        tune: rows that a threshold or a layer is chosen on, none of them an evaluation row. Where
+            the files are not there, nothing is chosen beforehand.
+        tune_pool: the candidates of ``tune``.
+        tune_languages: the languages of ``tune``; empty: the language evaluated.
         note: what differs from the official set-up, shown by ``xstilts tasks NAME``.
     """
 
@@ -168,6 +191,11 @@ class Data:
     languages: tuple[str, ...] = ()
     train_languages: tuple[str, ...] = ("en",)
     train_on: str = ""
+    pool: Rows | None = None
+    pool_languages: tuple[str, ...] = ()
+    tune: Rows | None = None
+    tune_pool: Rows | None = None
+    tune_languages: tuple[str, ...] = ()
     note: str = ""
 
 
@@ -192,6 +220,7 @@ class Task:
         tied_by: fields of the examples; rows with an equal text in any two of them are one group,
             whatever their columns say.
         unanswerable: span only: some questions have no answer (SQuAD v2.0).
+        lengths: retrieval by a trained encoder: the most tokens of a query and of a candidate.
         contains: tasks whose training rows stand among this one's.
         protocol: how the benchmark that made the target runs it, in one line.
         license: of the data.
@@ -211,6 +240,7 @@ class Task:
     grouped_by: str = "nothing: every row is a group"
     tied_by: tuple[str, ...] = ()
     unanswerable: bool = False
+    lengths: tuple[int, int] | None = None
     contains: tuple[str, ...] = ()
     protocol: str = ""
     license: str = ""

@@ -120,9 +120,12 @@ SQUAD_V2_TASK = Task(
         "hub": Data(
             train=_SQUAD_V2_TASK_HUB(split="train"),
             select=_SQUAD_V2_TASK_HUB(split="validation", adapt=without_xquad),
+            tune=_SQUAD_V2_TASK_HUB(split="validation", adapt=without_xquad),
+            tune_languages=("en",),
             evaluate=_SQUAD_V2_TASK_HUB(split="validation"),
             split="dev",
-            note="selection leaves out the 173 of XQuAD's paragraphs in this development set",
+            note="selection, of the no-answer threshold too, leaves out the 173 of XQuAD's "
+            "paragraphs in this development set; the other rows are those it is scored on",
         ),
         "mirror": Data(
             train=Files(path="squad/dev-v2.0.reconstructed.json", reader="squad"),

@@ -1,13 +1,30 @@
 """Retrieval: find a translation, an answer or an entity among many candidates.
 
-BUCC, LAReQA and Mewsli-X have metrics and a file format here, so that predictions can be scored;
-no source has their rows yet.
+Tatoeba and BUCC take the encoder as it is; LAReQA and Mewsli-X train it as a dual encoder. The
+files of the last three are on no hub in their published form: bring your own (docs/tasks.md).
 """
 
 from __future__ import annotations
 
-from xstilts.tasks.base import Data, Files, Hub, Task
+from functools import partial
 
+from xstilts.tasks.base import Data, Files, HoldOut, Hub, Task
+from xstilts.tasks.candidates import answer_sentence, entity, mentions, paired
+
+# Outside both suites, in five scripts, all with at least 722 pairs: layers may be chosen on them.
+OTHER_LANGUAGES = ("be", "cs", "da", "hy", "km", "mk", "sq", "sv")
+_TATOEBA_HUB = Hub(
+    repo="mteb/tatoeba-bitext-mining",
+    revision="69e8f12da6e31d59addadda9a9c8a2e601a0e282",
+    config="{tatoeba}-eng",
+    split="test",
+    fields={"group": "sentence2", "text": "sentence1", "english": "sentence2"},
+)
+_TATOEBA_MIRROR = Files(
+    path="tatoeba/tatoeba.{tatoeba}-eng.{tatoeba}",
+    reader="parallel",
+    fields={"group": "english", "text": "text", "english": "english"},
+)
 TATOEBA = Task(
     name="tatoeba",
     about="up to 1,000 sentence pairs with English a language; queries English, nearest neighbour",
@@ -26,26 +43,21 @@ TATOEBA = Task(
     source_url="https://aclanthology.org/Q19-1038",
     sources={
         "hub": Data(
-            evaluate=Hub(
-                repo="mteb/tatoeba-bitext-mining",
-                revision="69e8f12da6e31d59addadda9a9c8a2e601a0e282",
-                config="{tatoeba}-eng",
-                split="test",
-                fields={"group": "sentence2", "text": "sentence1", "english": "sentence2"},
-            ),
+            evaluate=_TATOEBA_HUB,
+            tune=_TATOEBA_HUB,
+            tune_languages=OTHER_LANGUAGES,
             split="test",
         ),
         "mirror": Data(
-            evaluate=Files(
-                path="tatoeba/tatoeba.{tatoeba}-eng.{tatoeba}",
-                reader="parallel",
-                fields={"group": "english", "text": "text", "english": "english"},
-            ),
+            evaluate=_TATOEBA_MIRROR,
+            tune=_TATOEBA_MIRROR,
+            tune_languages=OTHER_LANGUAGES,
             split="test",
         ),
     },
 )
 
+_BUCC = partial(Files, reader="bucc")
 BUCC2018 = Task(
     name="bucc2018",
     about="BUCC 2018: mine the sentence pairs of two comparable corpora, English on one side",
@@ -57,35 +69,94 @@ BUCC2018 = Task(
     "and carried to the test set, which is the shared task's training set",
     license="not stated",
     source_url="https://comparable.limsi.fr/bucc2018/bucc2018-task.html",
-    sources={},
+    sources=dict.fromkeys(
+        ("hub", "mirror"),
+        Data(
+            evaluate=_BUCC(path="bucc2018/{lang}-en.test.{lang}"),
+            pool=_BUCC(path="bucc2018/{lang}-en.test.en"),
+            tune=_BUCC(path="bucc2018/{lang}-en.dev.{lang}"),
+            tune_pool=_BUCC(path="bucc2018/{lang}-en.dev.en"),
+            split="test",
+            note="the shared task's files under XTREME's names, in the folder XSTILTS_MIRROR; "
+            "XTREME's download deletes the gold pairs of the test sets: keep them to score",
+        ),
+    ),
 )
 
+_LAREQA = partial(
+    Data,
+    evaluate=Files(path="lareqa/xquad-r/{lang}.json", reader="xquad_r"),
+    pool=Files(path="lareqa/xquad-r/{lang}.json", reader="xquad_r_sentences"),
+    pool_languages=("en", "ar", "de", "el", "es", "hi", "ru", "th", "tr", "vi", "zh"),
+    split="test",
+)
 LAREQA = Task(
     name="lareqa",
     about="LAReQA (XQuAD-R): all answers to a question among 13,014 sentences of 11 languages",
     format="retrieval",
     metrics=("average_precision_at_20",),
     languages=("en", "ar", "de", "el", "es", "hi", "ru", "th", "tr", "vi", "zh"),
-    grouped_by="question, across languages",
+    parallel=True,
+    grouped_by="article of the English paragraph",
+    lengths=(96, 256),
     protocol="XTREME-R: a dual encoder trained on SQuAD v1.1 by in-batch softmax, one pool of "
     "candidates; mAP@20",
     license="CC BY-SA 4.0",
     source_url="https://aclanthology.org/2020.emnlp-main.477",
-    sources={},
+    sources={
+        "hub": _LAREQA(
+            train=Hub(
+                repo="rajpurkar/squad",
+                revision="7b6d24c440a36b6815f21b70d25016731768db1f",
+                fields={"group": "title"},
+                split="train",
+                adapt=answer_sentence,
+            ),
+            select=HoldOut(share=0.05),
+            note="XQuAD-R's files in the folder XSTILTS_MIRROR; training sentences end at . ! ?",
+        ),
+        "mirror": _LAREQA(
+            train=Files(
+                path="squad/dev-v1.1.minus_xquad_paragraphs.json",
+                reader="squad",
+                adapt=answer_sentence,
+            ),
+            select=HoldOut(share=0.08),
+            note="trained on squad_dev, which has none of these paragraphs; training sentences "
+            "end at . ! ?",
+        ),
+    },
 )
 
+_PAIRS = partial(Files, reader="jsonl", adapt=paired)
 MEWSLIX = Task(
     name="mewslix",
     about="Mewsli-X: link a mention in the news to one of 1,003,893 entities in 50 languages",
     format="retrieval",
     metrics=("reciprocal_rank_at_20",),
     languages=("en", "ar", "de", "es", "fa", "ja", "pl", "ro", "ta", "tr", "uk"),
-    grouped_by="mention",
+    grouped_by="news article",
+    lengths=(64, 64),
     protocol="XTREME-R: a dual encoder trained on English Wikipedia by in-batch softmax, MRR@20 "
     "(the scripts call it mAP@20); the released data differ from the paper's",
     license="not stated",
     source_url="https://aclanthology.org/2021.emnlp-main.802",
-    sources={},
+    sources=dict.fromkeys(
+        ("hub", "mirror"),
+        Data(
+            train=_PAIRS(path="mewslix/wikipedia_pairs-train.jsonl"),
+            select=_PAIRS(path="mewslix/wikipedia_pairs-dev.jsonl"),
+            evaluate=Files(
+                path="mewslix/wikinews_mentions-test.jsonl",
+                reader="jsonl",
+                expand=mentions,
+                language_column="language",
+            ),
+            pool=Files(path="mewslix/candidate_set_entities.jsonl", reader="jsonl", adapt=entity),
+            split="test",
+            note="the published files, in the folder XSTILTS_MIRROR",
+        ),
+    ),
 )
 
 TASKS = (TATOEBA, BUCC2018, LAREQA, MEWSLIX)

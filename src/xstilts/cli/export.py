@@ -1,0 +1,49 @@
+"""``xstilts export``: take what was trained elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from xstilts.cli import asked
+from xstilts.cli.options import STORE, Debug, StoreFolder, TaskFiles
+from xstilts.cli.store import chosen, opened
+
+app = typer.Typer(help="Take a trained stage elsewhere.", no_args_is_help=True)
+
+
+@app.callback()
+def _root() -> None:
+    """Take a trained stage elsewhere."""
+
+
+@app.command("hub")
+def hub(
+    step: Annotated[str, typer.Argument(metavar="STEP", help="Its id, or how it begins.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FOLDER", help="A new folder. Default: path and seed."),
+    ] = None,
+    push: Annotated[
+        str,
+        typer.Option("--push", metavar="ORG/NAME", help="Upload it; a new repository is private."),
+    ] = "",
+    task: TaskFiles = None,
+    store: StoreFolder = STORE,
+    debug: Debug = False,  # noqa: ARG001 (read by main)
+) -> int:
+    """Write a stage as a Hugging Face folder with a model card, and upload it if asked to."""
+    from xstilts.report import card
+
+    found = opened(store)
+    (step_id,) = chosen(found, [step])
+    folder = out or Path(card.stage(found, step_id).name)
+    files = card.export(found, step_id, folder, asked.catalogue(task))
+    sys.stderr.write(f"{len(files)} files of step {step_id}\n")
+    if push:
+        sys.stderr.write(f"pushed to {card.push(folder, push)}\n")
+    sys.stdout.write(f"{folder}\n")
+    return 0

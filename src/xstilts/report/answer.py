@@ -1,0 +1,139 @@
+"""The answer in two sentences, made from the numbers, and what to bear in mind when reading it.
+
+A gain counts as found where its test says so: two-sided at 5 %, by Holm over all intermediates of
+the model, whether the study declared that family or not. The second sentence describes, and tests
+nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xstilts import languages
+from xstilts.analysis.estimate import holm, may_test, p_value
+from xstilts.report.sheets import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from xstilts.analysis.estimate import Estimate
+    from xstilts.analysis.gains import Gain
+    from xstilts.report.findings import Findings
+
+ALPHA = 0.05
+
+
+def sentences(findings: Findings) -> tuple[str, str]:
+    """The answer for the model whose best intermediate gains most."""
+    means = {model: findings.means(model) for model in findings.outcomes.models}
+    with_gains = [model for model, mine in means.items() if mine]
+    if not with_gains:
+        return _without_gains(findings)
+    model = max(with_gains, key=lambda name: means[name][0].estimate.value)
+    several = len(findings.outcomes.models) > 1
+    return _first(means[model], model if several else ""), _second(findings, means[model][0])
+
+
+def _first(gains: Sequence[Gain], model: str) -> str:
+    top, targets = gains[0], len(gains[0].targets)
+    over = f"the mean over {targets} targets" if targets > 1 else f"{top.targets[0]}"
+    start = f"For {model}, training" if model else "Training"
+    tested = {g.intermediate: p_value(g.estimate) for g in gains if may_test(g.estimate)}
+    p = holm(tested)
+    value = {g.intermediate: g.estimate.tested.value for g in gains}
+    up = [name for name, level in p.items() if level < ALPHA and value[name] > 0]
+    down = [name for name, level in p.items() if level < ALPHA and value[name] < 0]
+    number = f"{shown(100 * top.estimate.value)} points {_interval(top.estimate)}"
+    if not tested:
+        return (
+            f"{start} on {top.intermediate} first changes {over} most, by {number}; with one seed "
+            "that interval is about the test items alone, and another training run may differ."
+        )
+    losing = f", and {_counted(len(down), 'loses', 'lose')}" if down else ""
+    of = f"{len(up)} of {_counted(len(gains), 'intermediate', 'intermediates')}"
+    if top.intermediate in up:
+        rest = f"; {of} gain for sure{losing}" if len(gains) > 1 else ""
+        return f"{start} on {top.intermediate} first lifts {over} by {number}{rest}."
+    if len(gains) == 1 and down:
+        return f"{start} on {top.intermediate} first lowers {over}: {number}."
+    who = "The intermediate task does not lift"
+    if len(gains) > 1:
+        who = (
+            f"{f'For {model}, none' if model else 'None'} of {len(gains)} intermediate tasks lifts"
+        )
+    return f"{who} {over} for sure{losing}: {top.intermediate}, the best, gives {number}."
+
+
+def _second(findings: Findings, top: Gain) -> str:
+    mine = [g for g in findings.all if (g.model, g.intermediate) == (top.model, top.intermediate)]
+    parts = []
+    for over in ("target", "language"):
+        gains = [g for g in mine if g.over == over and g.versus == "baseline" and not g.flag]
+        gains.sort(key=lambda gain: -gain.estimate.value)
+        if len(gains) > 1:
+            best, least = (
+                f"{_name(g)} ({shown(100 * g.estimate.value)})" for g in gains[:: len(gains) - 1]
+            )
+            across = f"{over}s"
+            parts.append(f"from {best} to {least} over {across}")
+    control = next((g for g in mine if (g.over, g.versus) == ("mean", "same_steps")), None)
+    if control is None:
+        last = "no control with as many steps on the target's own data was run"
+    else:
+        number = f"{shown(100 * control.estimate.value)} {_interval(control.estimate)}"
+        last = f"against as many steps on the target's own data it is {number}"
+    said = f"The gain runs {' and '.join(parts)}; {last}." if parts else f"{last}."
+    return said[0].upper() + said[1:]
+
+
+def _without_gains(findings: Findings) -> tuple[str, str]:
+    one = findings.outcomes.all[0]
+    others = [code for code in one.languages if code != "en"]
+    score = 100 * float(one.over(others or one.languages).values[:, 0].mean())
+    first = (
+        f"{one.model} scores {score:.1f} on {one.target}, the mean over "
+        f"{_counted(len(others or one.languages), 'language', 'languages')}"
+        f"{' other than English' if 'en' in one.languages and others else ''}."
+    )
+    return (
+        first,
+        "No intermediate task was run beside its baseline, so that there is no gain to tell of.",
+    )
+
+
+def _name(gain: Gain) -> str:
+    return languages.get(gain.name).name if gain.over == "language" else gain.name
+
+
+def _interval(found: Estimate) -> str:
+    return f"[{shown(100 * found.low)}, {shown(100 * found.high)}]"
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
+
+
+def cautions(findings: Findings) -> Iterator[str]:
+    """What limits what may be concluded, in the order of how much it does."""
+    outcomes = findings.outcomes
+    if any(row["source"] == "microworld" for row in findings.rows):
+        yield (
+            "The data are the microworld: generated sentences, which say nothing of how hard the "
+            "real tasks or languages are."
+        )
+    caps = {
+        "optimiser steps a stage": outcomes.max_steps,
+        "rows a language": outcomes.max_eval_rows,
+    }
+    capped = [f"{cap:,} {what}" for what, cap in caps.items() if cap]
+    if capped:
+        yield f"A quick look: at most {' and '.join(capped)}."
+    if any(g.estimate.seeds == 1 for g in findings.all):
+        yield "One seed: intervals are about the test items and do not cover another training run."
+    if outcomes.unfinished:
+        yield f"Unfinished: {outcomes.unfinished:,} scores are still to come."
+    if outcomes.absent:
+        number = _counted(len(outcomes.absent), "path was", "paths were")
+        yield f"{number} not run; the reasons stand under Protocol."
+    if any(g.estimate.collapsed for g in findings.all):
+        yield "Some runs did not learn: they are in the numbers, marked !, and out of the tests."

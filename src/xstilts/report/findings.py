@@ -1,0 +1,205 @@
+"""What a report shows, gathered once: differences, verdicts, curves, costs, and where they lie."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from xstilts.analysis import best, claims, outcomes, scaling, verdicts
+from xstilts.analysis.gains import Gains
+from xstilts.path import parse
+from xstilts.report.rows import score_rows
+from xstilts.suites import MIXTURES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from xstilts.analysis.best import Best
+    from xstilts.analysis.claims import Claim
+    from xstilts.analysis.gains import Gain
+    from xstilts.analysis.outcomes import Outcomes
+    from xstilts.analysis.scaling import Curve, Exchange
+    from xstilts.analysis.verdicts import Verdict
+    from xstilts.plan import Plan
+    from xstilts.store import Store
+    from xstilts.tasks import Catalogue
+    from xstilts.tasks.base import Task
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one kind of step took, and will take.
+
+    Attributes:
+        kind: of step.
+        finished, left: how many there are.
+        seconds: of all that is finished; all languages of a task that ran in one go count once.
+        seconds_left: what is left, if it takes as long as the finished do on average; None where
+            nothing of the kind was timed.
+    """
+
+    kind: str
+    finished: int
+    left: int
+    seconds: float
+    seconds_left: float | None
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that is known of a study.
+
+    Attributes:
+        name, about: of the study; what it asks.
+        outcomes, gains: its scores and what is compared with what.
+        all: every difference.
+        best: per model and protocol.
+        verdicts: on published claims.
+        curves, exchanges: over sizes of intermediate data.
+        rows: of `score_rows`; empty for outcomes that come from no store.
+        costs: by kind of step.
+        tasks: those that were trained on or evaluated, by name.
+        notes: path -> what to know of its meaning in the source.
+        setting: what all runs share, as (name, value) for people.
+    """
+
+    name: str
+    outcomes: Outcomes
+    gains: Gains
+    all: tuple[Gain, ...]
+    best: tuple[Best, ...]
+    verdicts: tuple[Verdict, ...]
+    curves: tuple[Curve, ...]
+    exchanges: tuple[Exchange, ...]
+    tasks: Mapping[str, Task]
+    about: str = ""
+    rows: Sequence[dict[str, Any]] = ()
+    costs: tuple[Cost, ...] = ()
+    notes: Mapping[str, str] = field(default_factory=dict)
+    setting: tuple[tuple[str, str], ...] = ()
+
+    def means(self, model: str, versus: str = "baseline") -> list[Gain]:
+        """The mean gains of a model, the largest first."""
+        mine = [g for g in self.all if (g.model, g.over, g.versus) == (model, "mean", versus)]
+        return sorted(mine, key=lambda gain: -gain.estimate.value)
+
+
+def of(
+    name: str, found: Outcomes, catalogue: Catalogue, own: Iterable[Claim] = (), **more: Any
+) -> Findings:
+    """What follows from outcomes alone.
+
+    Args:
+        name: of the study.
+        found: its outcomes.
+        catalogue: the tasks.
+        own: claims of the user's, judged beside the built-in ones.
+        **more: what only a plan and a store know: fields of `Findings`.
+    """
+    gains = Gains(found)
+    judged = verdicts.judge([*claims.built_in(), *own], Gains(found, same_data=True), catalogue)
+    chosen = [best.best(gains, m, p) for m in found.models for p in best.PROTOCOLS]
+    return Findings(
+        name=name,
+        outcomes=found,
+        gains=gains,
+        all=tuple(gains.all()),
+        best=tuple(one for one in chosen if one is not None),
+        verdicts=tuple(judged),
+        curves=tuple(scaling.curves(gains)),
+        exchanges=tuple(scaling.exchanges(gains)),
+        tasks=_tasks(found, catalogue),
+        **more,
+    )
+
+
+def collect(
+    name: str,
+    plan: Plan,
+    store: Store,
+    catalogue: Catalogue,
+    own: Iterable[Claim] = (),
+    *,
+    about: str = "",
+) -> Findings:
+    """All that is finished of a plan.
+
+    Args:
+        name, about: of the study.
+        plan, store, catalogue: where its scores are.
+        own: claims of the user's.
+
+    Raises:
+        UserError: if nothing is, or the store is damaged.
+    """
+    rows = score_rows(plan, store)
+    return of(
+        name,
+        outcomes.load(plan, store, catalogue),
+        catalogue,
+        own,
+        about=about,
+        rows=rows,
+        costs=tuple(costs(plan, store)),
+        notes=plan.notes,
+        setting=tuple(_setting(plan, rows)),
+    )
+
+
+def costs(plan: Plan, store: Store) -> list[Cost]:
+    """What every kind of step took, from the steps that were timed."""
+    jobs: dict[str, dict[object, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for step in plan.steps.values():
+        together = (
+            (step.inputs["weights"], step.inputs["task"]) if _at_once(step.inputs) else step.id
+        )
+        jobs[step.kind][together].append(step.id)
+    found = []
+    for kind, mine in jobs.items():
+        timed, finished = [], 0
+        for steps in mine.values():
+            done = [store.record(one)["provenance"] for one in steps if store.has(one)]
+            finished += len(done)
+            # A clock runs from the start of a group: its last language says what all took.
+            seconds = [float(one["seconds"]) for one in done if one.get("seconds") is not None]
+            timed += [max(seconds)] if seconds else []
+        left = sum(map(len, mine.values())) - finished
+        waiting = sum(not any(map(store.has, steps)) for steps in mine.values())
+        usual = sum(timed) / len(timed) if timed else None
+        later = 0.0 if not left else None if usual is None else usual * waiting
+        found.append(Cost(kind, finished, left, sum(timed), later))
+    return found
+
+
+def _at_once(inputs: Mapping[str, Any]) -> bool:
+    return "weights" in inputs and "task" in inputs
+
+
+def _tasks(found: Outcomes, catalogue: Catalogue) -> dict[str, Task]:
+    """The tasks of a study: evaluated, trained on, and in any stage."""
+    names: dict[str, None] = {}
+    for one in found:
+        stages = [item.task for stage in parse(one.path).stages for item in stage.items]
+        members = [task for name in stages for task in MIXTURES.get(name, (name,))]
+        names |= dict.fromkeys([one.target, one.trained_on or one.target, *members])
+    known = {task.name: task for task in catalogue}
+    return {name: known[name] for name in names if name in known}
+
+
+def _setting(plan: Plan, rows: Sequence[dict[str, Any]]) -> Iterable[tuple[str, str]]:
+    """What all runs share, and what of it differs between them."""
+    for fingerprint, model in plan.models.items():
+        revision = f", revision {model.revision}" if model.revision else ""
+        yield "model", f"{model.name}, fingerprint {fingerprint}{revision}"
+    yield "data", ", ".join(dict.fromkeys(row["source"] for row in rows))
+    seeds = dict.fromkeys(row["seed"] for row in rows if row["seed"] is not None)
+    yield "seeds", ", ".join(map(str, seeds)) or "none: nothing is trained"
+    trained = [step.inputs for step in plan.steps.values() if step.kind == "train"]
+    options: Mapping[str, Any] = next((one["options"] for one in trained if "options" in one), {})
+    for name, value in options.items():
+        yield name.replace("_", " "), f"{value:g}" if isinstance(value, float) else str(value)
+    machines = Counter((row["device"], row["threads"]) for row in rows)
+    yield "devices", ", ".join(f"{device} ({n} threads)" for device, n in machines)
+    versions = dict.fromkeys(f"{k} {v}" for row in rows for k, v in row["versions"].items())
+    yield "versions", ", ".join(versions)

@@ -1,0 +1,167 @@
+"""A study's tables for papers and for other programs: LaTeX, Markdown, CSV, Parquet."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from xstilts.report.runs import runs
+from xstilts.report.sheets import sheets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from xstilts.report.findings import Findings
+    from xstilts.report.sheets import Cell, Sheet
+
+
+def latex(findings: Findings) -> str:
+    r"""Every table as one ``table`` of the package booktabs, ready for ``\input``."""
+    return "\n".join(map(_latex, _all(findings)))
+
+
+def markdown(findings: Findings) -> str:
+    """Every table under its title."""
+    return f"# {_line(findings.name)}\n\n" + "\n".join(map(_markdown, _all(findings)))
+
+
+def csv(findings: Findings, folder: Path) -> list[Path]:
+    """Write ``gains.csv``, ``claims.csv`` and ``scores.csv``: one row a number, UTF-8.
+
+    Lists and mappings are JSON. Returns the files written.
+    """
+    from pyarrow import csv as writer
+
+    return _write(findings, folder, "csv", writer.write_csv)
+
+
+def parquet(findings: Findings, folder: Path) -> list[Path]:
+    """The same as Parquet."""
+    from pyarrow import parquet as writer
+
+    return _write(findings, folder, "parquet", writer.write_table)
+
+
+def _all(findings: Findings) -> list[Sheet]:
+    return list(sheets(findings, runs(findings)))
+
+
+# --- one row a number ---------------------------------------------------------------------------
+
+
+def _write(
+    findings: Findings, folder: Path, suffix: str, write: Callable[[Any, str], object]
+) -> list[Path]:
+    import pyarrow as pa
+
+    tables: dict[str, Sequence[dict[str, Any]]] = {
+        "gains": [gain.row() for gain in findings.all],
+        "claims": [verdict.row() for verdict in findings.verdicts],
+        "scores": findings.rows,
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, rows in tables.items():
+        if rows:
+            path = folder / f"{name}.{suffix}"
+            write(pa.Table.from_pylist([_flat(row) for row in rows]), str(path))
+            written.append(path)
+    return written
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    """A row whose lists and mappings are JSON text."""
+    return {
+        name: json.dumps(value, ensure_ascii=False)
+        if isinstance(value, list | tuple | dict)
+        else value
+        for name, value in row.items()
+    }
+
+
+# --- LaTeX --------------------------------------------------------------------------------------
+
+_SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "±": r"$\pm$",
+    **{mark: f"\\{mark}" for mark in "&%$#_{}"},
+}
+
+
+def _tex(text: str) -> str:
+    """Text with nothing left in it that TeX would obey."""
+    return "".join(_SPECIAL.get(char, char) for char in _line(text))
+
+
+def _latex(sheet: Sheet) -> str:
+    words = set(sheet.words)
+    # Long text would run off the page: its columns have a width.
+    columns = "".join(
+        "l" if place == 0 and len(words) == 1 else "p{3cm}" if place in words else "r"
+        for place in range(len(sheet.header))
+    )
+    rows = [
+        " & ".join(_latex_cell(cell, n in words) for n, cell in enumerate(row))
+        for row in sheet.rows
+    ]
+    notes = " ".join(f"{_tex(note)}." for note in sheet.notes if note)
+    lines = [
+        r"\begin{table}",
+        r"\centering\small",
+        rf"\caption{{{_tex(sheet.title)}. {notes}}}",
+        rf"\label{{tab:{sheet.name}}}",
+        rf"\begin{{tabular}}{{{columns}}}",
+        r"\toprule",
+        " & ".join(map(_tex, sheet.header)) + r" \\",
+        r"\midrule",
+        *(rf"{row} \\" for row in rows),
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _latex_cell(cell: Cell, word: bool) -> str:
+    text = _tex(cell.text)
+    if word or cell.value is None:
+        return text
+    number = re.sub(r"^-", "$-$", text)
+    number = rf"\textbf{{{number}}}" if cell.sure else number
+    mark = rf"\textsuperscript{{{_tex(cell.mark)}}}" if cell.mark else ""
+    return number + mark + ("" if cell.half is None else rf" {{\tiny$\pm${cell.half:.1f}}}")
+
+
+# --- Markdown -----------------------------------------------------------------------------------
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _md(text: str) -> str:
+    """Text that stays text in a cell of a table, wherever Markdown or HTML would read marks."""
+    return re.sub(r"([\\`*_\[\]|<>&~])", r"\\\1", _line(text))
+
+
+def _markdown(sheet: Sheet) -> str:
+    words = set(sheet.words)
+    rule = ["---" if place in words else "---:" for place in range(len(sheet.header))]
+    rows = [[_markdown_cell(cell) for cell in row] for row in sheet.rows]
+    lines = [" | ".join(row) for row in ([*map(_md, sheet.header)], rule, *rows)]
+    notes = "".join(f"\n{_md(note)}.\n" for note in sheet.notes if note)
+    return f"## {_md(sheet.title)}\n\n" + "".join(f"| {line} |\n" for line in lines) + notes
+
+
+def _markdown_cell(cell: Cell) -> str:
+    text = _md(cell.text)
+    text = f"**{text}**" if cell.sure else text
+    mark = f" ({cell.mark})" if cell.mark else ""
+    return text + ("" if cell.half is None else f" ±{cell.half:.1f}") + mark

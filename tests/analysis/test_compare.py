@@ -1,0 +1,65 @@
+"""Two studies, and two paths, side by side."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from analysis import simulator
+from xstilts.analysis import compare
+
+EXACT = {"seed_sd": 0, "item_sd": 0}
+
+
+def by_name(found, over):
+    return {one.name: one for one in found.differences if one.over == over}
+
+
+def test_studies_pair_by_path_target_and_seed():
+    one, two = simulator.study({"csqa": 1.0}, **EXACT), simulator.study({"csqa": 3.0}, **EXACT)
+    found = compare.studies(one, two)
+    targets = by_name(found, "target")
+    assert targets["csqa > xnli (xnli)"].estimate.value == pytest.approx(0.02)
+    assert targets["xnli (xnli)"].estimate.value == pytest.approx(0)
+    # Half of the runs are baselines, which are the same in both.
+    assert by_name(found, "mean")[""].estimate.value == pytest.approx(0.01)
+    assert by_name(found, "language")["sw"].estimate.value == pytest.approx(0.01)
+    assert (found.only_first, found.only_second) == ((), ())
+
+
+def test_studies_of_one_model_each_pair_whatever_the_models():
+    one = simulator.study({"csqa": 1.0}, **EXACT)
+    two = simulator.study({"csqa": 1.0, "qqp": 2.0}, model="mini", **EXACT)
+    found = compare.studies(one, two)
+    assert len(by_name(found, "target")) == 18
+    assert "qqp > xnli (xnli)" in found.only_second
+
+
+def test_paths_pair_by_target():
+    study = simulator.study({"csqa": 1.0, "qqp": {"xnli": 4.0}}, **EXACT)
+    one, two = (
+        replace(study, all=[o for o in study.all if o.path.startswith(name)])
+        for name in ("csqa", "qqp")
+    )
+    found = compare.paths(one, two)
+    targets = by_name(found, "target")
+    assert targets["xnli"].estimate.value == pytest.approx(0.03)
+    assert targets["xnli"].first == pytest.approx(0.49)  # levels 50, 48, 46 and one point
+    assert targets["panx"].estimate.value == pytest.approx(-0.01)
+    row = targets["xnli"].row()
+    assert row["low"] <= row["difference"] <= row["high"]
+
+
+def test_only_shared_languages_and_seeds_count():
+    one, two = simulator.study({"csqa": 1.0}, **EXACT), simulator.study({"csqa": 2.0}, **EXACT)
+    two.all = [
+        replace(o, languages=o.languages[1:], values=o.values[:, 1:]) if o.target == "xnli" else o
+        for o in two.all
+    ]
+    found = by_name(compare.studies(one, two), "target")["csqa > xnli (xnli)"]
+    assert found.estimate.value == pytest.approx(0.01)
+    assert found.first == pytest.approx(0.48)  # 49, 47 without English's 51
+    other = simulator.study({"csqa": 1.0}, seeds=(7, 8))
+    names = by_name(compare.studies(one, other), "target")
+    assert set(names) == {"tatoeba (tatoeba)", "bucc2018 (bucc2018)"}  # constants alone

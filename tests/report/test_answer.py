@@ -1,0 +1,78 @@
+"""The answer in two sentences, from studies whose numbers are known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from analysis import simulator
+from report import synthetic
+from xstilts.report import answer
+
+
+def said(gains, **more):
+    quiet = {"seed_sd": 0, "item_sd": 0} | more
+    return answer.sentences(synthetic.of(simulator.study(gains, **quiet)))
+
+
+def test_one_intermediate_that_gains():
+    first, second = said({"csqa": 2.0})
+    assert (
+        first == "Training on csqa first lifts the mean over 9 targets by +2.0 points [+2.0, +2.0]."
+    )
+    assert second.endswith("no control with as many steps on the target's own data was run.")
+
+
+def test_several_say_how_many_gain_and_lose():
+    first, second = said({"csqa": {"tatoeba": 9.0}, "qqp": -1.0, "same_steps(csqa)": 0.5})
+    assert first == (
+        "Training on csqa first lifts the mean over 9 targets by +1.0 points [+1.0, +1.0]; "
+        "1 of 2 intermediates gain for sure, and 1 loses."
+    )
+    assert "The gain runs from tatoeba (+9.0) to bucc2018 (0.0) over targets" in second
+    # Tatoeba has no training data: the control there is not one, but the mean holds all targets.
+    assert second.endswith(
+        "against as many steps on the target's own data it is +0.5 [+0.5, +0.5]."
+    )
+
+
+def test_what_chance_could_have_done_is_not_called_a_gain():
+    first, _ = said({"csqa": 0.1, "qqp": 0.05}, seed_sd=0.01, item_sd=0.01)
+    assert first.startswith("None of 2 intermediate tasks lifts the mean over 9 targets for sure")
+    only, _ = said({"csqa": 0.1}, seed_sd=0.01, item_sd=0.01)
+    assert only.startswith("The intermediate task does not lift the mean over 9 targets for sure")
+    worse, _ = said({"csqa": -2.0})
+    assert worse == (
+        "Training on csqa first lowers the mean over 9 targets: -2.0 points [-2.0, -2.0]."
+    )
+
+
+def test_one_seed_is_said_to_tell_nothing_of_training():
+    first, _ = said({"csqa": 5.0}, seeds=(1,))
+    assert "with one seed that interval is about the test items alone" in first
+
+
+def test_scores_without_anything_to_compare():
+    first, second = said({})
+    # German is 2 points below English, Swahili 4: the simulator's levels.
+    assert first == (
+        "xlm-roberta-large scores 47.0 on xnli, the mean over 2 languages other than English."
+    )
+    assert "no gain to tell of" in second
+
+
+def test_several_models_are_named():
+    one, two = simulator.study({"csqa": 1.0}), simulator.study({"csqa": 3.0}, model="mini")
+    one.all += two.all
+    assert answer.sentences(synthetic.of(one))[0].startswith("For mini, training on csqa first")
+
+
+def test_cautions_say_what_limits_conclusions():
+    study = simulator.study({"csqa": 5.0}, seeds=(1,))
+    study.max_steps, study.unfinished, study.absent = 40, 7, {"ccg > xnli": "data absent"}
+    found = synthetic.of(study)
+    found = replace(found, rows=[{**row, "source": "microworld"} for row in found.rows])
+    text = "\n".join(answer.cautions(found))
+    for part in ("microworld", "at most 40 optimiser steps a stage.", "One seed", "7 scores"):
+        assert part in text
+    assert "1 path was not run" in text
+    assert list(answer.cautions(synthetic.of(simulator.study({"csqa": 5.0})))) == []
