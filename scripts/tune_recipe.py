@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from xstilts import models, plan, recipes, study
+from xstilts.model.memory import keep_freed_memory
 from xstilts.sources import Sources
 from xstilts.steps import train
 from xstilts.steps.desk import Desk
@@ -35,6 +36,7 @@ class Forget:
 
 def main() -> None:
     """Train every stage once a rate and print a line each."""
+    keep_freed_memory()
     model = models.find(sys.argv[1])
     catalogue, sources = Catalogue(), Sources.from_environment()
     desk = Desk(catalogue=catalogue, sources=sources)
@@ -46,7 +48,7 @@ def main() -> None:
         options=study.Options(max_steps=STEPS),
     )
     for rate in map(float, sys.argv[2:]):
-        recipe = replace(recipes.MINI, learning_rate=rate, select_every=STEPS)
+        recipe = replace(recipes.MINI, learning_rate=rate, select_every=STEPS, precision="bf16")
         found = plan.build(declared, recipe, [model], catalogue, sources)
         folders = {model.fingerprint: model.location}
         for step in (s for s in found.steps.values() if s.kind == "train"):

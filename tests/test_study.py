@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from xstilts import recipes
 from xstilts.errors import UserError
 from xstilts.study import Options, Study, load
 
@@ -407,3 +409,11 @@ def test_any_file_is_a_study_or_is_refused_in_one_line(tmp_path, text):
         assert len(str(error).splitlines()) == 1  # noqa: PT017 (both outcomes are right)
     else:
         assert study.expand(("xnli",))
+
+
+def test_a_recipe_in_another_precision_is_the_same_but_for_that():
+    plain, bf16 = recipes.get("mini"), recipes.get("mini:bf16")
+    assert bf16 == replace(plain, name="mini:bf16", precision="bf16")
+    for name, named in (("mine:bf16", "mine"), ("mini:bf61", "bf16")):
+        with pytest.raises(UserError, match=named):
+            recipes.get(name)
