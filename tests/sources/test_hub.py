@@ -282,7 +282,7 @@ def test_without_a_network_only_rows_of_the_pinned_commit_come_from_the_cache(ro
         assert told["error"].startswith(start)
     assert newest["error"] == (
         f'the newest commit of "org/nli" is unknown because {offline}, '
-        "or pin its revision to a commit"
+        "or use --source microworld, generated rows, or pin its revision to a commit"
     )
 
 
@@ -291,7 +291,7 @@ def test_a_hub_that_does_not_answer(root, tmp_path):
         pass
     calls = json.dumps([["resolve", {"repo": "org/nli", "split": "test"}, "de"]])
     done = run_client(CLIENT, calls, endpoint=server.url, cache=tmp_path / "cache")
-    assert "cannot be reached (ConnectError): get online, or pin" in done.stdout
+    assert "cannot be reached (ConnectError): get online, or use --source microworld" in done.stdout
 
 
 @pytest.mark.parametrize("mirror", ["", "/data"])
@@ -306,7 +306,7 @@ def test_a_hub_that_is_away_is_asked_once(root, tmp_path, mirror):
     away = run_client(CLIENT, calls, endpoint=server.url, **clients)
     cached = run_client(CLIENT, calls, endpoint=server.url, HF_HUB_OFFLINE="1", **clients)
     host = server.url.removeprefix("http://")
-    use = ", or use --source mirror" if mirror else ""
+    use = ", or use --source " + ("mirror" if mirror else "microworld, generated rows")
     assert json.loads(away.stdout)["error"] == (
         f'dataset "org/nli" at {place["revision"][:7]}: {host} cannot be reached (ConnectError): '
         f"get online{use}, or set HF_HUB_OFFLINE=1 if it was read before"

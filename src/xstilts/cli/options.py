@@ -62,7 +62,12 @@ Seeds = Annotated[
 ]
 RecipeName = Annotated[
     str,
-    typer.Option("--recipe", metavar="NAME", help="authors, mini or demo; mini:bf16 in bfloat16.", rich_help_panel=_WHAT),
+    typer.Option(
+        "--recipe",
+        metavar="NAME",
+        help="authors, mini or demo; mini:bf16 in bfloat16.",
+        rich_help_panel=_WHAT,
+    ),
 ]
 TaskFiles = Annotated[
     list[str] | None,

@@ -276,16 +276,17 @@ def _unreachable(place: Hub, error: Exception) -> UnreachableError:
     host = f"{address.hostname}:{address.port}" if address.port else address.hostname
     status = getattr(getattr(error, "response", None), "status_code", None)
     why = f"answers {status}" if status else f"cannot be reached ({type(error).__name__})"
-    mirror = ", or use --source mirror" if os.environ.get("XSTILTS_MIRROR") else ""
+    there = "mirror" if os.environ.get("XSTILTS_MIRROR") else "microworld, generated rows"
+    instead = f", or use --source {there}"
     if COMMIT.fullmatch(place.revision) and is_offline_mode():
         wrong = f"{_named(place)} is not in the cache and {host} {why}"
-        return UnreachableError(f"{wrong}: get online once{mirror}")
+        return UnreachableError(f"{wrong}: get online once{instead}")
     if COMMIT.fullmatch(place.revision):
         cached = ", or set HF_HUB_OFFLINE=1 if it was read before"
-        return UnreachableError(f"{_named(place)}: {host} {why}: get online{mirror}{cached}")
+        return UnreachableError(f"{_named(place)}: {host} {why}: get online{instead}{cached}")
     return UnreachableError(
         f'the newest commit of "{place.repo}" is unknown because {host} {why}: '
-        "get online, or pin its revision to a commit"
+        f"get online{instead}, or pin its revision to a commit"
     )
 
 
