@@ -265,7 +265,8 @@ def run_client(
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("HF_", "HUGGING", "XSTILTS_MIRROR")) and not name.lower().endswith("_proxy")
+        if not name.startswith(("HF_", "HUGGING", "XSTILTS_MIRROR"))
+        and not name.lower().endswith("_proxy")
     }
     hub = {
         "HF_ENDPOINT": endpoint,
