@@ -14,17 +14,11 @@ import typer
 from xstilts.cli import asked
 from xstilts.cli.options import (
     STORE,
-    Debug,
     Json,
-    MaxRows,
-    MaxSteps,
-    ModelName,
     Paths,
-    RecipeName,
-    Seeds,
-    SourceName,
     StoreFolder,
     TaskFiles,
+    about_a_study,
 )
 
 if TYPE_CHECKING:
@@ -60,21 +54,15 @@ ClaimsFile = Annotated[
 ]
 
 
+@about_a_study
 def gains(
     context: typer.Context,
     paths: Paths = None,
     over: Over = [Kind.target],  # noqa: B006 (typer's way)
     same_data: SameData = False,
-    model: ModelName = "mini",  # noqa: ARG001 (this and others: read by asked.plan)
-    source: SourceName = "hub",  # noqa: ARG001
-    seeds: Seeds = "1",  # noqa: ARG001
-    recipe: RecipeName = "mini",  # noqa: ARG001
     task: TaskFiles = None,
     store: StoreFolder = STORE,
-    max_steps: MaxSteps = 0,  # noqa: ARG001
-    max_eval_rows: MaxRows = 0,  # noqa: ARG001
     json_: Json = False,
-    debug: Debug = False,  # noqa: ARG001 (read by main)
 ) -> int:
     """Print what every intermediate task gains over the baseline and over controls."""
     from xstilts.analysis.best import PROTOCOLS, best
@@ -115,19 +103,13 @@ def gains(
     return 0
 
 
+@about_a_study
 def scaling(
     context: typer.Context,
     paths: Paths = None,
-    model: ModelName = "mini",  # noqa: ARG001
-    source: SourceName = "hub",  # noqa: ARG001
-    seeds: Seeds = "1",  # noqa: ARG001
-    recipe: RecipeName = "mini",  # noqa: ARG001
     task: TaskFiles = None,
     store: StoreFolder = STORE,
-    max_steps: MaxSteps = 0,  # noqa: ARG001
-    max_eval_rows: MaxRows = 0,  # noqa: ARG001
     json_: Json = False,
-    debug: Debug = False,  # noqa: ARG001 (read by main)
 ) -> int:
     """Print how outcomes change with the rows of the intermediate task (mnli[1k], mnli[10k]).
 
@@ -165,20 +147,14 @@ def scaling(
     return 0
 
 
+@about_a_study
 def claims(
     context: typer.Context,
     paths: Paths = None,
     claims_file: ClaimsFile = None,
-    model: ModelName = "mini",  # noqa: ARG001
-    source: SourceName = "hub",  # noqa: ARG001
-    seeds: Seeds = "1",  # noqa: ARG001
-    recipe: RecipeName = "mini",  # noqa: ARG001
     task: TaskFiles = None,
     store: StoreFolder = STORE,
-    max_steps: MaxSteps = 0,  # noqa: ARG001
-    max_eval_rows: MaxRows = 0,  # noqa: ARG001
     json_: Json = False,
-    debug: Debug = False,  # noqa: ARG001 (read by main)
 ) -> int:
     """Print published claims and what this study says of them."""
     from xstilts.analysis import claims as data

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def _ready_made(begun: str) -> list[str]:
@@ -169,3 +174,36 @@ Debug = Annotated[
 ]
 
 STORE = Path(".xstilts")
+
+
+def _study(
+    model: ModelName = "mini",
+    source: SourceName = "hub",
+    seeds: Seeds = "1",
+    recipe: RecipeName = "mini",
+    task: TaskFiles = None,
+    store: StoreFolder = STORE,
+    max_steps: MaxSteps = 0,
+    max_eval_rows: MaxRows = 0,
+    debug: Debug = False,
+) -> None:
+    """The options that say which study is meant."""
+
+
+def about_a_study(command: Callable[..., int]) -> Callable[..., int]:
+    """Give a command the options that say which study is meant; `asked.plan` reads them.
+
+    The command declares those that it reads itself, and its own.
+    """
+    own = signature(command, eval_str=True).parameters
+    shared = signature(_study, eval_str=True).parameters
+    every = {**shared, **own}
+    order = sorted(every.values(), key=lambda one: one.default is not Parameter.empty)
+
+    @wraps(command)
+    def with_options(**given: Any) -> int:
+        return command(**{name: given[name] for name in own})
+
+    with_options.__signature__ = Signature(order)  # type: ignore[attr-defined]
+    with_options.__annotations__ = {one.name: one.annotation for one in order}
+    return with_options

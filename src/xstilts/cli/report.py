@@ -15,17 +15,11 @@ from xstilts.cli import asked
 from xstilts.cli.answers import ClaimsFile
 from xstilts.cli.options import (
     STORE,
-    Debug,
     Json,
-    MaxRows,
-    MaxSteps,
-    ModelName,
     Paths,
-    RecipeName,
-    Seeds,
-    SourceName,
     StoreFolder,
     TaskFiles,
+    about_a_study,
 )
 
 if TYPE_CHECKING:
@@ -54,21 +48,15 @@ ENDINGS = {
 }
 
 
+@about_a_study
 def report(
     context: typer.Context,
     paths: Paths = None,
     format_: Format = "html",
     out: Out = None,
     claims_file: ClaimsFile = None,
-    model: ModelName = "mini",  # noqa: ARG001 (this and others: read by asked.plan)
-    source: SourceName = "hub",  # noqa: ARG001
-    seeds: Seeds = "1",  # noqa: ARG001
-    recipe: RecipeName = "mini",  # noqa: ARG001
     task: TaskFiles = None,
     store: StoreFolder = STORE,
-    max_steps: MaxSteps = 0,  # noqa: ARG001
-    max_eval_rows: MaxRows = 0,  # noqa: ARG001
-    debug: Debug = False,  # noqa: ARG001 (read by main)
 ) -> int:
     """Write what is finished of a study as one HTML file, or as tables; prints its name."""
     from xstilts import study
@@ -127,20 +115,14 @@ First = Annotated[str, typer.Argument(metavar="A", help="A study or, in quotes, 
 Second = Annotated[str, typer.Argument(metavar="B", help="Another one.")]
 
 
+@about_a_study
 def compare(
     context: typer.Context,
     first: First,
     second: Second,
-    model: ModelName = "mini",  # noqa: ARG001
-    source: SourceName = "hub",  # noqa: ARG001
-    seeds: Seeds = "1",  # noqa: ARG001
-    recipe: RecipeName = "mini",  # noqa: ARG001
     task: TaskFiles = None,
     store: StoreFolder = STORE,
-    max_steps: MaxSteps = 0,  # noqa: ARG001
-    max_eval_rows: MaxRows = 0,  # noqa: ARG001
     json_: Json = False,
-    debug: Debug = False,  # noqa: ARG001
 ) -> int:
     """Print what differs between two studies, or two paths: B minus A, paired, with intervals."""
     from xstilts.analysis import compare as comparing

@@ -12,22 +12,16 @@ import typer  # noqa: TC002 (typer reads annotations at run time)
 from xstilts.cli import asked
 from xstilts.cli.options import (
     STORE,
-    Debug,
     Detect,
     Device,
     Json,
     Keep,
-    MaxRows,
-    MaxSteps,
-    ModelName,
     Paths,
-    RecipeName,
-    Seeds,
-    SourceName,
     StoreFolder,
     TaskFiles,
     Threads,
     Track,
+    about_a_study,
 )
 from xstilts.plain import plain
 
@@ -38,23 +32,17 @@ if TYPE_CHECKING:
     from xstilts.tasks import Catalogue
 
 
+@about_a_study
 def run(
     context: typer.Context,
     paths: Paths = None,
-    model: ModelName = "mini",  # noqa: ARG001 (this and others: read by asked.plan)
-    source: SourceName = "hub",  # noqa: ARG001
-    seeds: Seeds = "1",  # noqa: ARG001
-    recipe: RecipeName = "mini",  # noqa: ARG001
     task: TaskFiles = None,
     store: StoreFolder = STORE,
     keep: Keep = "all",  # noqa: ARG001
     device: Device = "auto",
     threads: Threads = 0,
-    max_steps: MaxSteps = 0,  # noqa: ARG001
-    max_eval_rows: MaxRows = 0,  # noqa: ARG001
     track: Track = "",
     json_: Json = False,
-    debug: Debug = False,  # noqa: ARG001 (read by main)
 ) -> int:
     """Train and evaluate; print zero-shot scores per language. What is finished is not redone.
 
@@ -86,21 +74,15 @@ def run(
     return _show(found, Store(store), catalogue, outcome, json_)
 
 
+@about_a_study
 def plan(
     context: typer.Context,
     paths: Paths = None,
-    model: ModelName = "mini",  # noqa: ARG001
-    source: SourceName = "hub",  # noqa: ARG001
-    seeds: Seeds = "1",  # noqa: ARG001
-    recipe: RecipeName = "mini",  # noqa: ARG001
     task: TaskFiles = None,
     store: StoreFolder = STORE,
     keep: Keep = "all",  # noqa: ARG001
-    max_steps: MaxSteps = 0,  # noqa: ARG001
-    max_eval_rows: MaxRows = 0,  # noqa: ARG001
     detect: Detect = None,
     json_: Json = False,
-    debug: Debug = False,  # noqa: ARG001 (read by main)
 ) -> int:
     """Print the graph of steps: what is finished, what is to do. Nothing is run or written."""
     from xstilts import leakage

@@ -11,34 +11,22 @@ import typer
 from xstilts.cli import asked
 from xstilts.cli.options import (
     STORE,
-    Debug,
-    MaxRows,
-    MaxSteps,
-    ModelName,
     Paths,
-    RecipeName,
-    Seeds,
-    SourceName,
     StoreFolder,
     TaskFiles,
+    about_a_study,
 )
 from xstilts.errors import UserError, suggest
 
 
+@about_a_study
 def submission(
     context: typer.Context,
     paths: Paths = None,
     suite: Annotated[str, typer.Option(help="xtreme or xtreme-r.")] = "xtreme",
     out: Annotated[Path | None, typer.Option(help="A new folder. Default: the suite.")] = None,
-    model: ModelName = "mini",  # noqa: ARG001 (this and others: read by asked.plan)
-    source: SourceName = "hub",  # noqa: ARG001
-    seeds: Seeds = "1",  # noqa: ARG001
-    recipe: RecipeName = "mini",  # noqa: ARG001
     task: TaskFiles = None,
     store: StoreFolder = STORE,
-    max_steps: MaxSteps = 0,  # noqa: ARG001
-    max_eval_rows: MaxRows = 0,  # noqa: ARG001
-    debug: Debug = False,  # noqa: ARG001 (read by main)
 ) -> int:
     """Write a suite's predictions as its leaderboard takes them: all of them, or none."""
     from xstilts import submitting
