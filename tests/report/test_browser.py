@@ -63,7 +63,7 @@ def written(tmp_path_factory):
     def write(name, make):
         if name not in files:
             files[name] = folder / f"{name}.html"
-            files[name].write_text(page(make(), ["xstilts run table2.yaml"]), encoding="utf-8")
+            files[name].write_text(page(make()), encoding="utf-8")
         return files[name]
 
     return write

@@ -52,7 +52,8 @@ def text():
 
     costs = (Cost("train", 4, 2, 7200.0, 3600.0), Cost("score", 3, 0, 2.0, 0.0))
     setting = (("model", "xlm-roberta-large, fingerprint 0123"),)
-    return page(synthetic.table2(costs=costs, setting=setting), ["xstilts run table2.yaml"])
+    commands = ("xstilts run table2.yaml",)
+    return page(synthetic.table2(costs=costs, setting=setting, commands=commands))
 
 
 def hostile():
@@ -113,7 +114,7 @@ def test_the_policy_allows_the_two_scripts_and_nothing_else(text):
 def test_text_of_others_stays_text():
     from xstilts.report.page import page
 
-    made = page(hostile(), [HOSTILE])
+    made = page(replace(hostile(), commands=(HOSTILE,)))
     reader = Reader(made)
     assert len(reader.scripts) == 3  # data, library, program: none of theirs
     assert not reader.all("img")

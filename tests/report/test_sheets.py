@@ -11,12 +11,13 @@ import pytest
 from analysis import simulator
 from report import synthetic
 from xstilts.report import formats
-from xstilts.report.runs import runs
-from xstilts.report.sheets import Cell, Sheet, gain_cell, sheets, shown
+from xstilts.report.blocks import Cell, Sheet
+from xstilts.report.cells import gain_cell, shown
+from xstilts.report.sections import sections
 
 
 def by_name(found):
-    return {sheet.name: sheet for sheet in sheets(found, runs(found))}
+    return {sheet.name: sheet for section in sections(found) for sheet in section.sheets()}
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,7 @@ def test_the_matrix_has_intermediates_targets_and_links(table2):
     cell = rows["ccg"]["panx"]
     assert cell.value == pytest.approx(-3, abs=1)
     assert cell.shade < 0
-    linked = next(run for run in runs(table2).values() if run.anchor == cell.run)
+    linked = next(run for run in table2.runs.values() if run.anchor == cell.run)
     assert (linked.outcome.path, linked.outcome.target) == ("ccg > panx", "panx")
     assert "3 seeds" in cell.hover
 

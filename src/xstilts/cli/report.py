@@ -62,6 +62,7 @@ def report(
     from xstilts import study
     from xstilts.analysis import claims
     from xstilts.report import findings, formats
+    from xstilts.report.page import page
     from xstilts.store import Store
 
     catalogue = asked.catalogue(task)
@@ -72,24 +73,19 @@ def report(
     if file is not None:
         declared = study.load(file)
         name, about = declared.name, declared.about
-    found = findings.collect(name, plan, Store(store), catalogue, own, about=about)
+    given = shlex.join(_given(context))
+    again = [f"xstilts {command} {given}" for command in ("run", "gains", "report")]
+    found = findings.collect(name, plan, Store(store), catalogue, own, about=about, commands=again)
     out = out or Path(_file_name(name) + ENDINGS[format_])
     if format_ in ("csv", "parquet"):
         written = (formats.csv if format_ == "csv" else formats.parquet)(found, out)
     else:
-        text = _page(context, found) if format_ == "html" else getattr(formats, format_)(found)
+        text = page(found) if format_ == "html" else getattr(formats, format_)(found)
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(text, encoding="utf-8")
         written = [out]
     sys.stdout.write("".join(f"{path}\n" for path in written))
     return 0
-
-
-def _page(context: typer.Context, found: Any) -> str:
-    from xstilts.report.page import page
-
-    given = shlex.join(_given(context))
-    return page(found, [f"xstilts {command} {given}" for command in ("run", "gains", "report")])
 
 
 def _given(context: typer.Context) -> Iterator[str]:

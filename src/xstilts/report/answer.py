@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from xstilts import languages
 from xstilts.analysis.estimate import holm, may_test, p_value
-from xstilts.report.sheets import shown
+from xstilts.report.cells import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

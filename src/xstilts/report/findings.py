@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from xstilts.analysis import best, claims, outcomes, scaling, verdicts
 from xstilts.analysis.gains import Gains
 from xstilts.path import parse
 from xstilts.report.rows import score_rows
+from xstilts.report.runs import runs
 from xstilts.suites import MIXTURES
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from xstilts.analysis.scaling import Curve, Exchange
     from xstilts.analysis.verdicts import Verdict
     from xstilts.plan import Plan
+    from xstilts.report.runs import Run
     from xstilts.store import Store
     from xstilts.tasks import Catalogue
     from xstilts.tasks.base import Task
@@ -62,6 +65,8 @@ class Findings:
         tasks: those that were trained on or evaluated, by name.
         notes: path -> what to know of its meaning in the source.
         setting: what all runs share, as (name, value) for people.
+        commands: that make the study and its answers again.
+        plan, store: where it comes from; None for outcomes that come from no store.
     """
 
     name: str
@@ -78,6 +83,23 @@ class Findings:
     costs: tuple[Cost, ...] = ()
     notes: Mapping[str, str] = field(default_factory=dict)
     setting: tuple[tuple[str, str], ...] = ()
+    commands: tuple[str, ...] = ()
+    plan: Plan | None = None
+    store: Store | None = None
+
+    @cached_property
+    def runs(self) -> dict[tuple[str, str, str], Run]:
+        """Every run by (model, path, target), in the order of the study."""
+        return runs(self)
+
+    @property
+    def sources(self) -> list[str]:
+        """Where the rows that were scored come from."""
+        return list(dict.fromkeys(row["source"] for row in self.rows))
+
+    def titled(self, title: str, model: str) -> str:
+        """The title of what is shown for each model."""
+        return f"{title} ({model})" if len(self.outcomes.models) > 1 else title
 
     def means(self, model: str, versus: str = "baseline") -> list[Gain]:
         """The mean gains of a model, the largest first."""
@@ -122,6 +144,7 @@ def collect(
     own: Iterable[Claim] = (),
     *,
     about: str = "",
+    commands: Iterable[str] = (),
 ) -> Findings:
     """All that is finished of a plan.
 
@@ -129,6 +152,7 @@ def collect(
         name, about: of the study.
         plan, store, catalogue: where its scores are.
         own: claims of the user's.
+        commands: that make the study and its answers again.
 
     Raises:
         UserError: if nothing is, or the store is damaged.
@@ -144,6 +168,9 @@ def collect(
         costs=tuple(costs(plan, store)),
         notes=plan.notes,
         setting=tuple(_setting(plan, rows)),
+        commands=tuple(commands),
+        plan=plan,
+        store=store,
     )
 
 

@@ -6,15 +6,14 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from xstilts.report.runs import runs
-from xstilts.report.sheets import sheets
+from xstilts.report.sections import sections
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from xstilts.report.blocks import Cell, Sheet
     from xstilts.report.findings import Findings
-    from xstilts.report.sheets import Cell, Sheet
 
 
 def latex(findings: Findings) -> str:
@@ -45,7 +44,7 @@ def parquet(findings: Findings, folder: Path) -> list[Path]:
 
 
 def _all(findings: Findings) -> list[Sheet]:
-    return list(sheets(findings, runs(findings)))
+    return [sheet for section in sections(findings) for sheet in section.sheets()]
 
 
 # --- one row a number ---------------------------------------------------------------------------

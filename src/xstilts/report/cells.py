@@ -1,0 +1,65 @@
+"""Numbers as cells: a difference with its sign, interval and colour. In points."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xstilts.report.blocks import Cell
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from xstilts.analysis.estimate import Estimate
+    from xstilts.analysis.gains import Gain
+
+FULL_SHADE_POINTS = 6.0  # differences of so many points and more have the strongest colour
+
+
+def shown(points: float) -> str:
+    """A difference in points, with its sign; nothing has none."""
+    text = f"{points:+.1f}"
+    return text if float(text) else "0.0"
+
+
+def gain_cell(found: Estimate, *, run: str = "", mark: str = "") -> Cell:
+    """A difference as a cell."""
+    points, half = 100 * found.value, 100 * (found.high - found.low) / 2
+    return Cell(
+        text=shown(points) + "!" * bool(found.collapsed),
+        half=half,
+        value=points,
+        shade=max(-1.0, min(1.0, points / FULL_SHADE_POINTS)),
+        sure=not found.low <= 0 <= found.high,
+        hover=hover(found),
+        run=run,
+        mark=mark,
+    )
+
+
+def hover(found: Estimate) -> str:
+    """n, seeds and interval in words."""
+    low, high = 100 * found.low, 100 * found.high
+    seeds = f"{found.seeds} seed{'s' if found.seeds != 1 else ''}" if found.seeds else "no training"
+    lines = [
+        f"{shown(100 * found.value)} points, 95 % interval {shown(low)} to {shown(high)}",
+        f"{seeds}, {found.groups:,} groups of items or more; covers {found.covers}",
+    ]
+    if found.collapsed:
+        lines.append(f"runs that did not learn: seeds {', '.join(map(str, found.collapsed))}")
+    return "\n".join(lines)
+
+
+def notes(gains: Sequence[Gain]) -> tuple[str, ...]:
+    """What the signs in cells of gains mean."""
+    covers = " or ".join(dict.fromkeys(g.estimate.covers for g in gains))
+    found = [f"± is half of a 95 % interval, which covers {covers}; bold: it leaves out 0"] * bool(
+        gains
+    )
+    flags = {g.flag for g in gains}
+    if "repeat" in flags:
+        found.append("r: repeats the target's own training data; not in means")
+    if "same data" in flags:
+        found.append("s: holds the target's training data among others; not in means")
+    if any(g.estimate.collapsed for g in gains):
+        found.append("!: holds runs that did not learn; tests are made without their seeds")
+    return tuple(found)

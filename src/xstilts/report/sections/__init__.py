@@ -1,0 +1,43 @@
+"""The sections of a report, in the order of the page.
+
+A section is a module with one function, ``section(findings) -> Section``. Its tables appear in the
+LaTeX and Markdown formats too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xstilts.report.sections import (
+    claims,
+    cost,
+    families,
+    gains,
+    languages,
+    protocol,
+    reuse,
+    scaling,
+    transfer,
+)
+
+if TYPE_CHECKING:
+    from xstilts.report.blocks import Section
+    from xstilts.report.findings import Findings
+
+SECTIONS = (
+    gains.section,
+    languages.section,
+    transfer.section,
+    families.section,
+    scaling.section,
+    claims.section,
+    cost.section,
+    protocol.section,
+    reuse.section,
+)
+
+
+def sections(findings: Findings) -> list[Section]:
+    """Those that have something to show."""
+    every = (section(findings) for section in SECTIONS)
+    return [one for one in every if one.blocks]

@@ -1,0 +1,39 @@
+"""What a study took, and what is left of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xstilts.report.blocks import Cell, Section, Sheet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from xstilts.report.findings import Findings
+
+LEAD = "Spent: as timed. To come: what is left, at the pace of what is finished."
+
+
+def section(findings: Findings) -> Section:
+    """By kind of step."""
+    rows = tuple(_rows(findings))
+    header = ("step", "finished", "left", "spent", "to come")
+    sheet = Sheet("cost", "Cost", header, rows, headed=False)
+    return Section("cost", "Cost", "Cost", LEAD, (sheet,) if rows else ())
+
+
+def _rows(findings: Findings) -> Iterator[tuple[Cell, ...]]:
+    for one in findings.costs:
+        later = "not known" if one.seconds_left is None else _clock(one.seconds_left)
+        yield (
+            Cell(one.kind),
+            *(Cell(f"{number:,}", value=number) for number in (one.finished, one.left)),
+            Cell(_clock(one.seconds), value=one.seconds),
+            Cell(later if one.left else "–", value=one.seconds_left),
+        )
+
+
+def _clock(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

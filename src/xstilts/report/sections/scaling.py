@@ -1,0 +1,84 @@
+"""How outcomes change with the rows of the intermediate task."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from xstilts.report.blocks import Chart, Section, Text
+from xstilts.report.charts import COLOURS, inline, panels
+
+if TYPE_CHECKING:
+    from xstilts.analysis.scaling import Curve, Exchange
+    from xstilts.report.findings import Findings
+
+LEAD = (
+    "How outcomes change with the rows of the intermediate task. A line is the form that AICc "
+    "prefers."
+)
+
+
+def section(findings: Findings) -> Section:
+    """Curves, and what data in other languages are worth."""
+    if not findings.curves:
+        return Section("scaling", "Scaling", "Scaling")
+    texts = (Text(_exchange(one)) for one in findings.exchanges)
+    chart = Chart("scaling", partial(_draw, findings.curves))
+    return Section("scaling", "Scaling", "Scaling", LEAD, (chart, *texts))
+
+
+def _exchange(one: Exchange) -> str:
+    note = " (not zero-shot)" if one.scored == "trained in" else ""
+    data = f"{one.rows:,} rows of {one.task} in {', '.join(one.languages)}"
+    return f"{data} are worth {one.english.text} English rows in {one.scored} languages{note}"
+
+
+def _draw(curves: tuple[Curve, ...], alt: Any) -> Any:
+    colour = alt.Color(
+        "after:N", scale=alt.Scale(range=list(COLOURS)), legend=alt.Legend(title=None, orient="top")
+    )
+    sizes = sorted({size for curve in curves for size in curve.points})
+    axis = alt.Axis(values=sizes, format="~s", grid=False, labelOverlap=True)
+    scale = alt.Scale(type="log", nice=False, padding=14)
+    x = alt.X("rows:Q", scale=scale, title=None, axis=axis)
+    y = alt.Y("value:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5))
+    tooltip = ["after:N", "rows:Q", alt.Tooltip("about:N", title="value")]
+    several = len({curve.arm for curve in curves}) > 1
+    made = []
+    for outcome in dict.fromkeys(curve.outcome for curve in curves):
+        mine = [curve for curve in curves if curve.outcome == outcome]
+        rows = [row for curve in mine for row in _points(curve, several)]
+        points = alt.Chart(inline(alt, rows)).encode(x=x, color=colour, tooltip=tooltip)
+        intervals = points.mark_rule(opacity=0.5, strokeWidth=2)
+        layers = [
+            intervals.encode(y=alt.Y("low:Q", title=None), y2="high:Q"),
+            points.mark_point(filled=True, size=50, opacity=1).encode(y=y),
+        ]
+        if line := [row for curve in mine for row in _line(curve, several)]:
+            fitted = alt.Chart(inline(alt, line)).mark_line(strokeWidth=1.5, opacity=0.8)
+            layers.insert(0, fitted.encode(x=x, y=y, color=colour, detail="after:N"))
+        made.append(alt.layer(*layers).properties(title=outcome, width=270, height=170))
+    return panels(alt, made, columns=3)
+
+
+def _points(curve: Curve, several: bool) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for size, one in curve.points.items():
+        value, low, high = (100 * number for number in (one.value, one.low, one.high))
+        said = f"{value:.1f} ({low:.1f} to {high:.1f})"
+        interval = {"value": value, "low": low, "high": high, "about": said}
+        found.append({"after": _name(curve, several), "rows": size, **interval})
+    return found
+
+
+def _line(curve: Curve, several: bool) -> list[dict[str, Any]]:
+    if curve.fit is None:
+        return []
+    low, high = min(curve.points), max(curve.points)
+    ats = [low * (high / low) ** (part / 24) for part in range(25)]
+    name = _name(curve, several)
+    return [{"after": name, "rows": at, "value": 100 * curve.fit.at(at)} for at in ats]
+
+
+def _name(curve: Curve, several: bool) -> str:
+    return f"{curve.task}, {curve.arm}" if several else curve.task

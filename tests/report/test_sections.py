@@ -1,0 +1,53 @@
+"""Sections: what is registered appears on the page and in the tables, in order, and once."""
+
+from __future__ import annotations
+
+import pytest
+
+from analysis import simulator
+from report import synthetic
+from xstilts.report import formats, sections
+from xstilts.report.blocks import Cell, Chart, Fold, Part, Section, Sheet, Text
+from xstilts.report.page import page, templates
+
+
+def added(findings):
+    """A section as a later question would add one."""
+    rows = [{"x": number, "y": number} for number in range(3)]
+    table = Sheet("added", "A table of mine", ("a", "b"), ((Cell("c"), Cell("4.0", value=4.0)),))
+
+    def draw(alt):
+        return alt.Chart(alt.InlineData(values=rows)).mark_line().encode(x="x:Q", y="y:Q")
+
+    blocks = (Chart("added", draw), Fold("more", (table,)), Text(findings.name))
+    return Section("added", "Added", "An added section", "What is to be seen.", blocks)
+
+
+def test_a_section_is_added_by_one_line(monkeypatch):
+    pytest.importorskip("altair")
+    pytest.importorskip("vl_convert")
+    monkeypatch.setattr(sections, "SECTIONS", (*sections.SECTIONS, added))
+    found = synthetic.of(simulator.study({"csqa": 2.0}))
+    made = page(found)
+    for part in ('<a href="#added">Added</a>', 'data-chart="added"', "A table of mine"):
+        assert made.count(part) == 1
+    assert '"added":{"config"' in made  # its specification
+    assert "## A table of mine" in formats.markdown(found)
+    assert r"\label{tab:added}" in formats.latex(found)
+
+
+def test_names_are_unique_and_every_part_has_its_macro():
+    shown = sections.sections(synthetic.table2())
+    blocks = [block for section in shown for block in section.each()]
+    anchors = [section.name for section in shown]
+    charts = [block.name for block in blocks if isinstance(block, Chart)]
+    tables = [sheet.name for section in shown for sheet in section.sheets()]
+    for names in (anchors, charts, tables):
+        assert len(set(names)) == len(names)
+    macros = vars(templates().get_template("blocks.html.j2").module)
+    assert {block.macro for block in blocks if isinstance(block, Part)} <= macros.keys()
+
+
+def test_a_section_with_nothing_in_it_is_left_out():
+    names = [one.name for one in sections.sections(synthetic.of(simulator.study({})))]
+    assert names == ["languages", "transfer", "claims", "protocol", "reuse"]
