@@ -32,10 +32,12 @@ class TokenizerSize(_Frozen):
     """A Unigram tokenizer.
 
     Attributes:
+        of: an encoder whose tokenizer is taken, so that siblings share one; "": a new one is made.
         vocabulary: pieces, special ones included; at most 65,535, so that a token is two bytes.
         sample_lines: lines it is trained on, sampled like the languages.
     """
 
+    of: str = ""
     vocabulary: Annotated[int, Field(ge=100, lt=65_536)] = 28_000
     sample_lines: Count = 100_000
 

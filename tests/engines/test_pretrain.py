@@ -111,6 +111,17 @@ def test_an_encoder_can_be_continued_with_its_own_tokenizer(run, tmp_path):
         run(start=str(tmp_path / "nowhere"))
 
 
+def test_a_sibling_takes_the_tokenizer_of_an_encoder(run):
+    first, _ = run()
+    shape = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
+    of = str(first.folder)
+    sibling, _ = run(name="small", tokenizer={"of": of}, model=shape, start="random")
+    same = [(one.folder / "tokenizer.json").read_bytes() for one in (first, sibling)]
+    assert same[0] == same[1]
+    with pytest.raises(UserError, match=r"tokenizer\.of: found micro, but .* its own tokenizer"):
+        run(name="both", tokenizer={"of": "micro"}, start=of)
+
+
 def test_a_folder_without_text_is_refused(run, corpus):
     for path in (*corpus.glob("text/*"), corpus / "parallel.jsonl"):
         path.unlink()

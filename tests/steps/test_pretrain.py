@@ -108,6 +108,14 @@ def test_the_saved_folder_is_a_plain_hugging_face_masked_lm(folder, tmp_path):
     assert model(input_ids=ids).logits.shape[:2] == ids.shape
 
 
+@pytest.mark.parametrize("architecture", ["bert", "modernbert", "deberta-v2", "electra"])
+def test_any_architecture_with_a_masked_lm_head_can_be_pretrained(folder, tmp_path, architecture):
+    shape = config().model.model_copy(update={"model_type": architecture})
+    result = run(folder, tmp_path, Points(), model=shape.model_dump(), steps=6)
+    assert set(result["loss"]) <= {"mlm", "tlm", "ranking", "dictionary"}
+    assert json.loads((tmp_path / "config.json").read_text())["model_type"] == architecture
+
+
 def test_ranking_learns_translations(folder, tmp_path):
     """Chance is log 8 = 2.08; a bag of aligned words solves it."""
     only = {"mlm": 0.0, "tlm": 0.0, "ranking": 1.0}

@@ -10,6 +10,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from xstilts import models
 from xstilts.engines.desk import settle
 from xstilts.engines.local import provenance
 from xstilts.engines.reported import reported
@@ -54,13 +55,19 @@ def pretrain(config: Pretraining, corpus: Path | str, bench: Bench, watcher: Wat
 
 def _pretrain(config: Pretraining, corpus: Path | str, bench: Bench, watcher: Watcher) -> Finished:
     continued = _continued(config)
+    given = models.find(config.tokenizer.of) if config.tokenizer.of else continued
+    if continued is not None and given != continued:
+        raise UserError(
+            f"tokenizer.of: found {config.tokenizer.of}, but {config.start} goes on with its own "
+            "tokenizer: take the key out"
+        )
     desk = settle(bench, watcher)
     if isinstance(corpus, str):
         shards = bench.store.open(corpus)
         if (kind := shards.record["kind"]) != "shards":
             raise UserError(f"step {corpus} is a {kind} step: --shards takes the id of shards")
     else:
-        shards = _shards(config, continued, corpus, bench, watcher, desk)
+        shards = _shards(config, given, corpus, bench, watcher, desk)
     # Defaults stay out, so that a new key of the file leaves old runs what they are.
     declared = config.model_dump(mode="json", exclude_defaults=True)
     inputs = {
@@ -124,14 +131,12 @@ def _alone(store: Store, step_id: str, what: str) -> Iterator[None]:
 
 def _continued(config: Pretraining) -> Model | None:
     """The encoder that the run goes on from; None for a new one."""
-    from xstilts import models
-
     return None if config.start in ("random", "factorised") else models.find(config.start)
 
 
 def _shards(
     config: Pretraining,
-    continued: Model | None,
+    given: Model | None,
     corpus: Path,
     bench: Bench,
     watcher: Watcher,
@@ -145,7 +150,7 @@ def _shards(
         raise UserError(f"{corpus} holds no text/*.txt and no parallel.jsonl: build a corpus first")
     inputs: dict[str, Any] = {
         "corpus": fingerprint({str(p.relative_to(corpus)): file_sha256(p) for p in files}),
-        "tokenizer": config.tokenizer.model_dump() if continued is None else continued.fingerprint,
+        "tokenizer": given.fingerprint if given else config.tokenizer.model_dump(exclude={"of"}),
         "languages": sorted(config.languages),
         "alpha": config.alpha,
         "seed": config.seed,
@@ -160,7 +165,7 @@ def _shards(
     watcher.begin("tokenizer and shards", 1, 2)
     started = time.monotonic()
     with _alone(bench.store, step_id, "shards"), bench.store.writing(step_id) as folder:
-        tokenizer = _tokenizer(config, continued, corpus)
+        tokenizer = _tokenizer(config, given, corpus)
         watcher.note(f"tokenizer ready after {time.monotonic() - started:.0f} s")
         tokenizer.save(folder)
         record = {
@@ -182,12 +187,12 @@ def _shards(
     return finished
 
 
-def _tokenizer(config: Pretraining, continued: Model | None, corpus: Path) -> LoadedTokenizer:
+def _tokenizer(config: Pretraining, given: Model | None, corpus: Path) -> LoadedTokenizer:
     from xstilts.corpus import vocabulary
     from xstilts.model import tokenizer
 
-    if continued is not None:
-        return tokenizer.load(continued.location, continued.revision)
+    if given is not None:
+        return tokenizer.load(given.location, given.revision)
     size = config.tokenizer
     lines = vocabulary.sample_lines(
         corpus, config.languages, size.sample_lines, config.alpha, config.seed
