@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo lint types test test-all browser fuzz lock clean
+.PHONY: install demo lint types test test-all browser docs fuzz lock clean
 
 install: $(STAMP)
 
@@ -48,6 +48,11 @@ browser:
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { apt-get update && \
 	    DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends chromium; } \
 	    >/dev/null 2>&1 || echo "no Chromium here: the report's browser tests are skipped" >&2
+
+# The documentation as a site; warnings are errors.
+docs: install
+	$(BIN)/python -m sphinx -W --keep-going -q docs build/docs
+	@echo build/docs/index.html
 
 # Every parser and reader with 10,000 inputs instead of 500.
 fuzz: install
