@@ -37,7 +37,9 @@ def test_links_lead_to_files(page):
 
 
 def test_every_page_has_its_place_in_the_contents():
-    listed = re.findall(r"^([a-z-]+)$", (ROOT / "docs" / "index.md").read_text("utf-8"), re.M)
+    listed = re.findall(
+        r"^([a-z-]+)$", (ROOT / "docs" / "index.md").read_text("utf-8"), re.MULTILINE
+    )
     assert sorted(listed) == sorted(p.stem for p in PAGES[1:] if p.stem != "index")
 
 
