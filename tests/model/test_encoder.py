@@ -256,6 +256,42 @@ def test_no_plain_dropout_is_left():
         assert not [m for m in encoder.modules() if type(m) is torch.nn.Dropout]
 
 
+# --- the last layer, at some tokens only -------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", PACKED)
+@pytest.mark.parametrize("training", [False, True])
+def test_states_of_some_tokens_are_those_of_all_gathered(name, training):
+    """In states, and in the gradients of all parameters; dropout drops the same."""
+    encoder = Encoder(made(PACKED[name][0])).train(training)
+    assert encoder.cuts_last is (name != "modernbert")
+    given = batch(keys=training)
+    places = torch.tensor([3, 0, 17, 90, sum(LENGTHS) - 1])
+    weights = torch.randn(5, 32, generator=torch.Generator().manual_seed(3))
+    found = []
+    for states in (encoder(given)[places], encoder(given, places)):
+        encoder.zero_grad()
+        (states * weights).sum().backward()
+        gradients = {n: p.grad.clone() for n, p in encoder.named_parameters() if p.grad is not None}
+        found.append((states.detach(), gradients))
+    (expected, wanted), (states, gradients) = found
+    torch.testing.assert_close(states, expected, atol=1e-4, rtol=1e-5)
+    assert gradients.keys() == wanted.keys()
+    for key, value in wanted.items():
+        scale = float(value.abs().max())
+        torch.testing.assert_close(gradients[key], value, atol=1e-4 * scale, rtol=1e-4, msg=key)
+    with torch.no_grad():
+        torch.testing.assert_close(encoder(given)[places], expected, atol=1e-4, rtol=1e-5)
+
+
+def test_a_last_layer_that_went_wrong_is_not_cut(monkeypatch):
+    monkeypatch.setattr(Encoder, "_only_asked", lambda _self, _m, inputs: (inputs[0], inputs[0]))
+    encoder = Encoder(made(xlm_roberta)).eval()
+    assert (encoder.packed, encoder.cuts_last) == (True, False)
+    with torch.no_grad():
+        assert torch.equal(encoder(batch(), torch.tensor([1])), encoder(batch())[[1]])
+
+
 # --- the masked-LM head ------------------------------------------------------------------------
 
 

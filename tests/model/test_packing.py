@@ -55,6 +55,34 @@ def test_it_equals_masked_attention_over_the_whole_row(lengths, window, scaling)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("window", [None, 1, 3])
+def test_the_kernel_for_any_lengths_is_asked_for_the_same(window, monkeypatch):
+    """There is none on a CPU: this one does, by loops, what its documentation says."""
+
+    def varlen_attn(q, k, v, starts, key_starts, most, key_most, *, scale, window_size):
+        assert starts.dtype == key_starts.dtype == torch.int32
+        assert most == key_most == (starts[1:] - starts[:-1]).max()
+        left, right = window_size
+        out = torch.empty_like(q)
+        for start, end in zip(starts.tolist(), starts.tolist()[1:], strict=False):
+            for token in range(start, end):
+                first = start if left < 0 else max(start, token - left)
+                last = end if right < 0 else min(end, token + right + 1)
+                for head in range(q.shape[1]):
+                    scores = k[first:last, head] @ q[token, head]
+                    weights = (scores * (WIDTH**-0.5 if scale is None else scale)).softmax(-1)
+                    out[token, head] = weights @ v[first:last, head]
+        return out
+
+    monkeypatch.setattr(packing, "_has_kernel", lambda _: True)
+    monkeypatch.setattr("torch.nn.attention.varlen.varlen_attn", varlen_attn)
+    lengths = (1, 4, 4, 9)
+    q, k, v = states(sum(lengths))
+    found, _ = attention(layer(), q, k, v, None, lengths=lengths, sliding_window=window)
+    expected = by_hand(q, k, v, lengths, window)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+
+
 @pytest.mark.parametrize("window", [None, 3])
 def test_with_next_to_no_dropout_training_attends_as_evaluation_does(window):
     lengths = (2, 5, 5, 7)

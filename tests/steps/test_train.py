@@ -159,9 +159,12 @@ def test_one_step_equals_one_done_by_hand(small, calm, name):
         {f"heads.{n}": p for n, p in head.items()}
         | {f"encoder.network.{n}": p for n, p in network.named_parameters()}
     )
-    before = {name: p.detach().clone() for name, p in run.model.named_parameters()}
+    before = {f"heads.{n}": p.detach() for n, p in head.items()}
+    before |= {f"encoder.network.{n}": p.detach() for n, p in network.named_parameters()}
     run.model.train()
     run._optimise()
+    run.step = 1
+    run._mend()
     assert run.losses[0] == pytest.approx(loss.item(), abs=1e-6)
     found = dict(run.model.named_parameters())
     assert found.keys() == expected.keys()
@@ -392,6 +395,94 @@ def test_the_seconds_of_a_resumed_run_add_up(small, tiny, tmp_path):
     points.newest = (tensors, state | {"seconds": 1000.0}, step)
     result, _ = trained(small, tiny, tmp_path / "two", inputs, points=points)
     assert 1000 < result["seconds"] < 1060
+
+
+# --- what is not computed ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("select_every", [0, 2])
+def test_embeddings_that_a_stage_cannot_see_end_as_if_they_had_been_there(
+    small, tiny, tmp_path, monkeypatch, select_every
+):
+    recipe = small_tasks.recipe(select_every=select_every, weight_decay=0.5, learning_rate=1e-2)
+    inputs = small_tasks.train_inputs(
+        small, tiny, "s_nli + s_tags | s_tatoeba", recipe, **capped(7)
+    )
+    run = begun(small, tiny, inputs)
+    size = run.model.encoder.config.vocab_size
+    assert 10 < len(run.cut.kept) < size / 2
+    assert run.model.encoder.backbone.get_input_embeddings().weight.shape[0] == len(run.cut.kept)
+    cut, folder = trained(small, tiny, tmp_path / "cut", inputs)
+    monkeypatch.setattr(train._Run, "_cut", lambda *_: None)
+    assert begun(small, tiny, inputs).cut is None
+    whole, other = trained(small, tiny, tmp_path / "whole", inputs)
+    losses = [files(one)[1]["loss"] for one in (folder, other)]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-5)
+    assert cut["selected"] == whole["selected"]
+    found, expected = (load_file(one / "model.safetensors") for one in (folder, other))
+    assert found.keys() == expected.keys()
+    for name, tensor in expected.items():
+        torch.testing.assert_close(found[name], tensor, atol=2e-5, rtol=0, msg=name)
+    name = "roberta.embeddings.word_embeddings.weight"
+    absent = torch.ones(size, dtype=torch.bool)
+    absent[run.cut.kept] = False
+    torch.testing.assert_close(found[name][absent], expected[name][absent], atol=0, rtol=1e-6)
+    before = load_file(tiny / "model.safetensors")[name][absent]
+    left = (found[name][absent] / before).nanmedian()  # the padding token is 0
+    assert 0.9 < left < 0.999  # and there was decay to tell
+
+
+@pytest.mark.parametrize("path", ["s_text", "text(s_nli)", MIXTURE.partition(" |")[0]])
+def test_masked_lm_sees_the_whole_vocabulary(small, tiny, path):
+    inputs = small_tasks.train_inputs(small, tiny, f"{path} | s_tatoeba", **capped(2))
+    run = begun(small, tiny, inputs)
+    table = run.model.encoder.backbone.get_input_embeddings().weight
+    assert (run.cut, len(table)) == (None, run.model.encoder.config.vocab_size)
+
+
+def test_a_resume_point_of_another_shape_is_left_aside(small, tiny, tmp_path, monkeypatch):
+    inputs = small_tasks.train_inputs(small, tiny, path_of("s_nli"), **capped(4))
+    _, whole = trained(small, tiny, tmp_path / "whole", inputs)
+    points, notes = Points(dies_after=2), []
+    with monkeypatch.context() as earlier:
+        earlier.setattr(train._Run, "_cut", lambda *_: None)
+        with pytest.raises(KilledError):
+            trained(small, tiny, tmp_path / "one", inputs, points=points, checkpoint_seconds=0)
+    _, out = trained(small, tiny, tmp_path / "two", inputs, points=points, note=notes.append)
+    assert notes == ["its resume point is of another version and was left aside"]
+    assert files(out) == files(whole)
+
+
+@pytest.mark.parametrize("read_every", [1, 4])
+@pytest.mark.parametrize("what", ["loss", "gradient norm"])
+def test_a_number_that_is_none_changes_no_parameter_wherever_it_is_read(
+    small, tiny, tmp_path, monkeypatch, read_every, what
+):
+    """A GPU is asked now and then only; until then its kernel keeps the parameters as they are."""
+    inputs = small_tasks.train_inputs(small, tiny, path_of("s_nli"), **capped(8))
+    run, after = begun(small, tiny, inputs), []
+    run.read_every = read_every
+    forward, clip, update = run.wrapped.forward, run.accelerator.clip_grad_norm_, run.optimizer.step
+
+    def spoilt(value, name):
+        return value * float("nan") if (run.step, what) == (2, name) else value
+
+    monkeypatch.setattr(run, "wrapped", lambda *a: spoilt(forward(*a), "loss"))
+    monkeypatch.setattr(
+        run.accelerator, "clip_grad_norm_", lambda *a: spoilt(clip(*a), "gradient norm")
+    )
+
+    def step():
+        before = [p.detach().clone() for p in run.model.parameters()]
+        update()
+        pairs = zip(before, run.model.parameters(), strict=True)
+        after.append(any(not torch.equal(one, p) for one, p in pairs))
+
+    monkeypatch.setattr(run.optimizer, "step", step)
+    with pytest.raises(UserError, match=f"{what} is nan at step 3 of 8"):
+        run.complete(tmp_path)
+    assert after == [True, True] + [False] * (read_every > 1)
+    assert not list(tmp_path.iterdir())
 
 
 # --- heads and encoders ------------------------------------------------------------------------

@@ -80,9 +80,15 @@ def apply_dropout(x: torch.Tensor, keys: torch.Tensor, site: int, p: float) -> t
 
 
 class KeyHolder:
-    """Where a model's dropouts find the row keys of the batch under way."""
+    """What is known of the batch under way where its states are computed.
+
+    Attributes:
+        keys: row keys of the dropouts.
+        places: int64 ``[P]``, the tokens whose last states are asked for; None: all.
+    """
 
     keys: torch.Tensor | None = None
+    places: torch.Tensor | None = None
 
 
 class KeyedDropout(nn.Dropout):

@@ -3,7 +3,8 @@
 Packing is switched on by proof: when an encoder is loaded, one tiny packed batch is compared with
 the same sequences run alone. An architecture that fails (ALiBi, relative positions, its own
 attention code) runs sorted and padded instead; results are the same, only slower. The masked-LM
-head, which is run on masked positions only, is proven likewise.
+head, which is run on masked positions only, is proven likewise, and so is the last layer, which
+after its attention is run at the tokens whose states are asked for only.
 """
 
 from __future__ import annotations
@@ -42,6 +43,9 @@ class Encoder(nn.Module):
         pooler: the checkpoint's pooler, ``[H] -> [H]`` before its tanh; None where it has none.
             It is part of the encoder, as in the authors' toolkit: later stages keep it.
         packed: whether packed rows passed the parity test.
+        cuts_last: whether the last layer can be run at some tokens only.
+        rows: int64 ``[V]``, the row of each token in embeddings that were cut; None where they are
+            whole. Packed rows only.
         has_masked_lm: whether there is a masked-LM head that ``masked_lm_logits`` can run.
     """
 
@@ -52,8 +56,11 @@ class Encoder(nn.Module):
         self.holder = KeyHolder()
         install(network, self.holder)
         self.first_position = 0
+        self.rows: torch.Tensor | None
+        self.register_buffer("rows", None, persistent=False)
         self.has_masked_lm = self._prove_masked_lm()
         self.packed = self._prove_packing()
+        self.cuts_last = self.packed and self._prove_cut()
 
     @property
     def backbone(self) -> nn.Module:
@@ -65,9 +72,25 @@ class Encoder(nn.Module):
         """The transformers configuration."""
         return self.network.config
 
-    def forward(self, batch: Batch) -> torch.Tensor:
-        """The last layer's states of all tokens, ``[T, H]``."""
-        return self._run(batch, all_layers=False)[-1]
+    def forward(self, batch: Batch, places: torch.Tensor | None = None) -> torch.Tensor:
+        """The last layer's states of all tokens, ``[T, H]``, or of some.
+
+        Args:
+            batch: the sequences.
+            places: int64 ``[P]``, the tokens whose states are wanted, which saves most of the last
+                layer; None: all.
+
+        Returns:
+            ``[T, H]``, or ``[P, H]``.
+        """
+        if places is None or not self.cuts_last:
+            states = self._run(batch, all_layers=False)[-1]
+            return states if places is None else states[places]
+        self.holder.places = places
+        try:
+            return self._run(batch, all_layers=False)[-1]
+        finally:
+            self.holder.places = None
 
     def layers(self, batch: Batch) -> tuple[torch.Tensor, ...]:
         """Every layer's states of all tokens, the embeddings first: layers + 1 of ``[T, H]``."""
@@ -119,7 +142,7 @@ class Encoder(nn.Module):
     def _packed(self, batch: Batch, all_layers: bool) -> tuple[torch.Tensor, ...]:
         self.holder.keys = batch.keys
         output = self.backbone(
-            input_ids=batch.ids[None],
+            input_ids=(batch.ids if self.rows is None else self.rows[batch.ids])[None],
             position_ids=batch.positions(self.first_position)[None],
             **self._types(batch.types[None]),
             lengths=batch.lengths,
@@ -178,6 +201,47 @@ class Encoder(nn.Module):
             self.network.set_attn_implementation(original)  # type: ignore[operator]
         self.train(mode)
         return proven
+
+    @torch.no_grad()
+    def _prove_cut(self) -> bool:
+        """Hook into the last layer, and compare its states at some tokens with those of all."""
+        output = _attention_output(self.backbone, int(self.config.num_hidden_layers))
+        if output is None:
+            return False
+        hook = output.register_forward_pre_hook(self._only_asked)
+        ids = torch.arange(8) + min(9, int(self.config.vocab_size) - 8)
+        batch = packing.Batch(ids, torch.zeros_like(ids), (3, 5))
+        mode = self.training
+        self.eval()
+        self.cuts_last = True
+        places = torch.tensor([0, 2, 3, 7])
+        try:
+            difference = self(batch, places).float() - self(batch)[places].float()
+            proven = bool(difference.abs().max() < PARITY_TOLERANCE)
+        except (TypeError, ValueError, RuntimeError, IndexError):
+            proven = False
+        if not proven:
+            hook.remove()
+        self.train(mode)
+        return proven
+
+    def _only_asked(self, _module: nn.Module, inputs: Any) -> Any:
+        """Before the last layer's output of attention: drop all tokens but those asked for."""
+        places = self.holder.places
+        if places is None:
+            return None
+        if self.holder.keys is not None:
+            self.holder.keys = self.holder.keys[places]
+        return tuple(states[:, places] for states in inputs)
+
+
+def _attention_output(backbone: nn.Module, depth: int) -> nn.Module | None:
+    """Where the last layer's attention is added to its input, in BERT's family; else None."""
+    for module in backbone.modules():
+        if isinstance(module, nn.ModuleList) and len(module) == depth:
+            output = getattr(getattr(module[-1], "attention", None), "output", None)
+            return output if isinstance(output, nn.Module) else None
+    return None
 
 
 def _longer_than_windows(config: Any) -> int:

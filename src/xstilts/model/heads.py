@@ -28,8 +28,15 @@ FIRST_SITE = 500_000  # dropout sites of heads come after the encoder's
 FIRST_SCALE = 100.0  # of the cosines of a dual encoder
 
 
+def _first(states: torch.Tensor, batch: Batch) -> torch.Tensor:
+    """Each sequence's first state ``[n, H]``, of all states ``[T, H]`` or of just those."""
+    return states if len(states) == len(batch.lengths) else states[batch.starts]
+
+
 class Pooled(nn.Module):
     """One score a class from each sequence's first token: ``[T, H] -> [n, outputs]``."""
+
+    needs_first_only = True
 
     def __init__(self, hidden: int, outputs: int, dropout: float, holder: KeyHolder) -> None:
         super().__init__()
@@ -41,9 +48,8 @@ class Pooled(nn.Module):
 
     def forward(self, encoder: Encoder, states: torch.Tensor, batch: Batch) -> torch.Tensor:
         """Logits ``[n, outputs]``."""
-        starts = batch.starts
-        self.holder.keys = None if batch.keys is None else batch.keys[starts]
-        hidden = self.dropout_in(encoder.pooled(states[starts]))
+        self.holder.keys = None if batch.keys is None else batch.keys[batch.starts]
+        hidden = self.dropout_in(encoder.pooled(_first(states, batch)))
         return self.out(self.dropout_out(torch.tanh(self.dense(hidden))))
 
 
@@ -68,14 +74,22 @@ class Embedding(nn.Module):
     Both sides carry the square root of the scale, so that a product has all of it.
     """
 
+    needs_first_only = True
+
     def __init__(self) -> None:
         super().__init__()
         self.root_scale = nn.Parameter(torch.tensor([FIRST_SCALE**0.5]))
 
     def forward(self, encoder: Encoder, states: torch.Tensor, batch: Batch) -> torch.Tensor:
         """Vectors ``[n, H]``."""
-        pooled = encoder.pooled(states[batch.starts]).float()
+        pooled = encoder.pooled(_first(states, batch)).float()
         return functional.normalize(pooled, dim=-1) * self.root_scale
+
+
+def states_for(head: nn.Module, encoder: Encoder, batch: Batch) -> torch.Tensor:
+    """The encoder's states that a head needs: ``[n, H]`` of first tokens, or ``[T, H]`` of all."""
+    first_only = getattr(head, "needs_first_only", False)
+    return encoder(batch, batch.starts if first_only else None)
 
 
 def build(format_: Format, labels: int, encoder: Encoder) -> nn.Module | None:
@@ -131,16 +145,20 @@ def loss_sum(
         case "classification":
             return functional.cross_entropy(logits, targets["label"], reduction="sum")
         case "multiple_choice":
-            table = _table(logits[:, 0], targets["unit"], targets["choice"])
+            shape = len(targets["label"]), len(logits)
+            table = _table(logits[:, 0], targets["unit"], targets["choice"], shape)
             return functional.cross_entropy(table, targets["label"], reduction="sum")
         case "tagging":
             return functional.cross_entropy(logits, targets["tags"], reduction="sum")
         case "span":
             row = torch.repeat_interleave(torch.tensor(batch.lengths)).to(logits.device)
             column = torch.cat([torch.arange(n) for n in batch.lengths]).to(logits.device)
+            shape = len(batch.lengths), max(batch.lengths)
             both = [
                 functional.cross_entropy(
-                    _table(logits[:, side], row, column), targets["span"][:, side], reduction="sum"
+                    _table(logits[:, side], row, column, shape),
+                    targets["span"][:, side],
+                    reduction="sum",
                 )
                 for side in (0, 1)
             ]
@@ -157,8 +175,9 @@ def loss_sum(
             raise AssertionError(format_)
 
 
-def _table(values: torch.Tensor, row: torch.Tensor, column: torch.Tensor) -> torch.Tensor:
+def _table(
+    values: torch.Tensor, row: torch.Tensor, column: torch.Tensor, shape: tuple[int, int]
+) -> torch.Tensor:
     """Values ``[m]`` set at their rows and columns, minus infinity where nothing stands."""
-    shape = int(row.max()) + 1, int(column.max()) + 1
     table = values.new_full(shape, float("-inf"))
     return table.index_put((row, column), values)

@@ -92,12 +92,18 @@ def attention(
         ``[1, T, h, d]`` and None (no attention weights).
     """
     heads, width = query.shape[1], query.shape[3]
-    flat = [x[0].transpose(0, 1) for x in (query, key, value)]  # [T, h, d]
-    out, start = [], 0
-    for count, length in runs(lengths):
-        end = start + count * length
+    flat = tuple(x[0].transpose(0, 1) for x in (query, key, value))  # [T, h, d]
+    if dropout == 0.0 and _has_kernel(query):
+        return _variable_length(flat, lengths, scaling, sliding_window)[None], None
+    groups = runs(lengths)
+    # One split a tensor: the gradient of a slice would be as large as the whole, and most of it 0.
+    sizes = [count * length for count, length in groups]
+    parts = zip(*(x.split(sizes) for x in flat), strict=True)
+    keyed = [None] * len(sizes) if keys is None else keys.split(sizes)
+    out = []
+    for (count, length), part, row in zip(groups, parts, keyed, strict=True):
         q, k, v = (
-            x[start:end].view(count, length, heads, width).transpose(1, 2) for x in flat
+            x.view(count, length, heads, width).transpose(1, 2) for x in part
         )  # [n, h, L, d]
         band = _band(length, sliding_window, query.device)
         # On CPUs that multiply bf16 fast, matrix products beat the fused kernel: backward at 8,192
@@ -112,14 +118,38 @@ def attention(
                 scores = scores.masked_fill(~band, float("-inf"))
             weights = scores.softmax(-1)
             if dropout > 0.0:
-                assert keys is not None, "training without row keys"
-                rows = _head_keys(keys[start:end].view(count, 1, length), heads)
+                assert row is not None, "training without row keys"
+                rows = _head_keys(row.view(count, 1, length), heads)
                 site = int(module.dropout_site)  # type: ignore[arg-type]
                 weights = apply_dropout(weights, rows, site, dropout)
             states = weights @ v
-        out.append(states.transpose(1, 2).reshape(end - start, heads, width))
-        start = end
+        out.append(states.transpose(1, 2).reshape(count * length, heads, width))
     return torch.cat(out)[None], None
+
+
+def _has_kernel(query: torch.Tensor) -> bool:
+    """Whether FlashAttention's kernel for sequences of any lengths takes this: half precision."""
+    half = query.dtype in (torch.bfloat16, torch.float16)
+    return query.is_cuda and half and torch.cuda.get_device_capability(query.device)[0] >= 8
+
+
+def _variable_length(
+    flat: tuple[torch.Tensor, ...],
+    lengths: tuple[int, ...],
+    scaling: float | None,
+    window: int | None,
+) -> torch.Tensor:
+    """All sequences in one kernel: query, key and value ``[T, h, d]`` each; CUDA only."""
+    from torch.nn.attention.varlen import varlen_attn
+
+    ends = torch.tensor((0, *lengths), dtype=torch.int32).cumsum(0, dtype=torch.int32)
+    ends = ends.to(flat[0].device, non_blocking=True)
+    side = -1 if window is None else window - 1  # the kernel counts the farthest token too
+    most = max(lengths)
+    q, k, v = flat
+    found = varlen_attn(q, k, v, ends, ends, most, most, scale=scaling, window_size=(side, side))
+    assert isinstance(found, torch.Tensor)
+    return found
 
 
 def _band(length: int, window: int | None, device: torch.device) -> torch.Tensor | None:

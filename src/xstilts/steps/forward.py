@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from xstilts.model import heads
 from xstilts.steps.batches import evaluation_batches
 
 if TYPE_CHECKING:
@@ -161,7 +162,10 @@ def _stream(
     done = tokens = 0
     for numbers, cpu_batch in evaluation_batches(encoded, desk.token_budget):
         batch = cpu_batch.to(device)
-        states = encoder(batch) if head is not None else torch.stack(encoder.layers(batch))
+        if head is not None:
+            states = heads.states_for(head, encoder, batch)
+        else:
+            states = torch.stack(encoder.layers(batch))
         take(numbers, states, batch)
         done, tokens = done + len(numbers), tokens + len(batch.ids)
         desk.progress(done, len(encoded.lengths), tokens)

@@ -238,9 +238,9 @@ class _Run:
         ids = sorted((np.array(row, np.int32) for row in rows), key=len)
         seeds = [stream_seed(seed, number) for number in range(len(ids))]
         hidden, targets = hide_tokens(ids, seeds, self.tokenizer)
-        states = self.encoder(self._batch(hidden, seeds))
         places = torch.from_numpy(targets["places"]).to(self.device)
-        logits = self.encoder.masked_lm_logits(states[places])
+        states = self.encoder(self._batch(hidden, seeds), places)
+        logits = self.encoder.masked_lm_logits(states)
         self.flops += self.work.of_logits(len(places))
         return functional.cross_entropy(
             logits.float(), torch.from_numpy(targets["hidden_ids"]).to(self.device)

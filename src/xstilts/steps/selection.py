@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     import torch
 
+    from xstilts.formats.encoded import Encoded
     from xstilts.model.tokenizer import LoadedTokenizer
     from xstilts.steps.desk import Desk
     from xstilts.steps.stage import StageTask
@@ -50,6 +51,11 @@ class Selection:
             rows = desk.sources.examples(task, data, "select", "en")[: options["select_units"]]
             limits = stage.limits(one.item, options)
             self._data.append((task, rows, formats.encode(task, rows, tokenizer.backend, limits)))
+
+    @property
+    def encoded(self) -> list[Encoded]:
+        """The rows of every task."""
+        return [encoded for _, _, encoded in self._data]
 
     @property
     def out_of_patience(self) -> bool:

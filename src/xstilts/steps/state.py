@@ -24,6 +24,12 @@ def snapshot(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, to
     return tensors
 
 
+def fits(model: nn.Module, tensors: Mapping[str, torch.Tensor]) -> bool:
+    """Whether a snapshot has the model's parameters in the model's shapes."""
+    shapes = {name: tensor.shape for name, tensor in tensors.items()}
+    return all(shapes.get(f"model/{n}") == p.shape for n, p in model.named_parameters())
+
+
 @torch.no_grad()
 def restore(
     model: nn.Module, optimizer: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor]

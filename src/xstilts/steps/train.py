@@ -17,7 +17,7 @@ from torch import nn
 
 from xstilts.errors import UserError
 from xstilts.identity import fingerprint, stream_seed
-from xstilts.model import heads
+from xstilts.model import heads, vocabulary
 from xstilts.steps import checkpoint, stage, state, tracking
 from xstilts.steps.batches import collate, group_by_budget, step_units
 from xstilts.steps.selection import Selection
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from xstilts.steps.desk import Desk, ResumePoints
     from xstilts.tasks.base import Format
 
+READ_EVERY = 20  # steps of a GPU between two looks at what it computed
+
 
 class StageModel(nn.Module):
     """Encoder and heads as one module, so that gradients, devices and wrappers see one thing."""
@@ -41,11 +43,14 @@ class StageModel(nn.Module):
 
     def forward(self, task: str, format_: Format, micro: Any) -> torch.Tensor:
         """The summed loss of a micro-batch of one task."""
-        states = self.encoder(micro.batch)
         if format_ == "mlm":
-            logits = self.encoder.masked_lm_logits(states[micro.targets["places"]])
+            states = self.encoder(micro.batch, micro.targets["places"])
+            logits = self.encoder.masked_lm_logits(states)
         else:
-            logits = self.heads[task](self.encoder, states, micro.batch)
+            head = self.heads[task]
+            logits = head(
+                self.encoder, heads.states_for(head, self.encoder, micro.batch), micro.batch
+            )
         return heads.loss_sum(format_, logits, micro.batch, micro.targets)
 
 
@@ -95,17 +100,20 @@ class _Run:
         self.schedule = stage.schedule(
             self.tasks, self.options, inputs["max_steps"], stream_seed(self.seed, "schedule")
         )
-        self.model = StageModel(encoder, self._new_heads(encoder)).to(self.device)
-        self.accelerator = _accelerator(self.device, self.options["precision"], desk.tracking)
-        self.wrapped = self.accelerator.prepare(self.model)
-        self.optimizer = _optimizer(self.model, self.options)
         self.selection = (
             Selection(self.tasks, inputs["source"], self.options, self.tokenizer, desk)
             if self.options["select_every"]
             else None
         )
+        self.cut = self._cut(encoder)
+        self.model = StageModel(encoder, self._new_heads(encoder)).to(self.device)
+        self.accelerator = _accelerator(self.device, self.options["precision"], desk.tracking)
+        self.wrapped = self.accelerator.prepare(self.model)
+        self.optimizer = _optimizer(self.model, self.options)
         self.step, self.tokens, self.seconds = 0, 0, 0.0
         self.losses = np.zeros(len(self.schedule))
+        self.unread: list[torch.Tensor] = []  # of the newest steps, [loss, gradient norm] each
+        self.read_every = 1 if self.device.type == "cpu" else READ_EVERY
         self.settled = True  # parameters, step and selection are those of one moment
         self._restore()
 
@@ -129,11 +137,13 @@ class _Run:
             if self.settled:
                 self._keep(self.seconds + time.monotonic() - started)
             raise
+        self._read()
         self.seconds += time.monotonic() - started
         if self.desk.tracking:
             self.accelerator.end_training()
         if self.selection and self.selection.best:
             self.model.load_state_dict(self.selection.best, strict=False)
+        self._mend()
         self._write(out)
         tail = self.losses[: self.step][-max(self.step // 10, 1) :]
         return {
@@ -166,39 +176,85 @@ class _Run:
             group["lr"] = self.options["learning_rate"] * _slope(
                 self.step, len(self.schedule), self.options["warmup"]
             )
-        total, tokens = 0.0, 0
+        total, tokens = torch.zeros((), device=self.device), 0
         for micro in micros:
             with self.accelerator.autocast():
                 loss = self.wrapped(task.task.name, task.format, micro.to(self.device)) / targets
             self.accelerator.backward(loss)
-            total += loss.item()
+            total += loss.detach()
             tokens += len(micro.batch.ids)
-        self._refuse("loss", total, task)
         norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.options["clip"])
-        self._refuse("gradient norm", float(norm), task)  # one number spoils all parameters
+        told = torch.stack([total, norm])
+        self.unread.append(told)
+        if len(self.unread) >= self.read_every:
+            self._read(self.step + 1)
+        # One number that is none spoils all parameters: then the kernel leaves them as they are.
+        self.optimizer.found_inf = (~told.isfinite().all()).float()  # type: ignore[attr-defined]
         self.settled = False
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        self.losses[self.step] = total
         self.tokens += tokens
-        rate = self.optimizer.param_groups[0]["lr"]
-        told = {f"loss/{task.task.name}": total, "learning_rate": rate, "tokens": self.tokens}
-        self.accelerator.log(told, step=self.step)  # to whoever tracks
+        if self.desk.tracking:
+            rate = self.optimizer.param_groups[0]["lr"]
+            curves = {"learning_rate": rate, "tokens": self.tokens}
+            curves[f"loss/{task.task.name}"] = total.item()
+            self.accelerator.log(curves, step=self.step)
 
-    def _refuse(self, name: str, value: float, task: stage.StageTask) -> None:
-        """Stop where a value is no number: later steps would hide where it began."""
-        if math.isfinite(value):
+    def _read(self, end: int | None = None) -> None:
+        """Fetch the losses of the newest steps, up to step ``end``, from the device.
+
+        It waits for the device, so on a GPU it is done now and then, and always before anything is
+        kept, selected or written.
+
+        Raises:
+            UserError: at the first step whose loss or gradient is no number. Nothing after it
+                counts: it is not kept, and that step itself changed no parameter.
+        """
+        if not self.unread:
             return
+        end = self.step if end is None else end
+        first = end - len(self.unread)
+        for step, values in enumerate(torch.stack(self.unread).tolist(), start=first):
+            self.losses[step] = values[0]
+            for name, value in zip(("loss", "gradient norm"), values, strict=True):
+                if not math.isfinite(value):
+                    raise UserError(self._refusal(name, value, step))
+        self.unread = []
+
+    def _refusal(self, name: str, value: float, step: int) -> str:
+        task = self.tasks[self.schedule.task[step]].task.name
         names = [one.task.name for one in self.tasks]
         among = f", in the stage {' + '.join(names)}" if len(names) > 1 else ""
-        raise UserError(
-            f"{name} is {value} at step {self.step + 1} of {len(self.schedule)} "
-            f"({task.task.name}{among}): lower the recipe's learning rate"
+        return (
+            f"{name} is {value} at step {step + 1} of {len(self.schedule)} "
+            f"({task}{among}): lower the recipe's learning rate"
         )
+
+    def _cut(self, encoder: Encoder) -> vocabulary.Cut | None:
+        """Leave out the embeddings that the stage cannot see; masked LM sees all of them."""
+        if not encoder.packed or any(one.format == "mlm" for one in self.tasks):
+            return None
+        rows = [one.encoded for one in self.tasks] + (
+            self.selection.encoded if self.selection else []
+        )
+        size = int(encoder.config.vocab_size)
+        return vocabulary.Cut(encoder, vocabulary.seen((one.ids for one in rows), size))
+
+    def _mend(self) -> None:
+        """Put back the embeddings that were left out, as they are after the steps that count."""
+        if self.cut is None:
+            return
+        chosen = self.selection.report()["step"] if self.selection else self.step
+        shares = [
+            _slope(step, len(self.schedule), self.options["warmup"]) for step in range(chosen)
+        ]
+        rates = self.options["learning_rate"] * np.array(shares)
+        self.cut.mend(float(np.prod(1.0 - rates * self.options["weight_decay"])))
 
     def _select(self) -> None:
         last = self.step == len(self.schedule)
         if self.selection and (self.step % self.options["select_every"] == 0 or last):
+            self._read()
             self.selection.consider(self.step, self.model)
             self.model.train()
 
@@ -216,6 +272,7 @@ class _Run:
 
     def _keep(self, seconds: float) -> None:
         """Keep everything the next steps depend on."""
+        self._read()
         tensors = state.snapshot(self.model, self.optimizer)
         tensors["losses"] = torch.from_numpy(self.losses)
         about: dict[str, Any] = {"tokens": self.tokens, "seconds": seconds}
@@ -228,7 +285,11 @@ class _Run:
         found = self.resume.load()
         if found is None:
             return
-        tensors, about, self.step = found
+        tensors, about, step = found
+        if not state.fits(self.model, tensors):
+            self.desk.note("its resume point is of another version and was left aside")
+            return
+        self.step = step
         self.desk.note(f"resumed at step {self.step:,} of {len(self.schedule):,}")
         self.tokens, self.seconds = about["tokens"], about["seconds"]
         self.losses = tensors["losses"].numpy()

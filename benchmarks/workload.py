@@ -1,0 +1,184 @@
+"""What the benchmarks work on: encoders with random weights, and rows of random words.
+
+A word is a token, so lengths are exactly as drawn. Words follow Zipf's law, lengths a log-normal
+distribution with the spread of real data under the tokenizer of `mini`: the logarithms' standard
+deviation is 0.48 for TaxiNLI's pairs, 0.36 for XNLI's, 0.32 for SQuAD's windows. Nothing here can
+be learnt, so nothing is said of quality.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from xstilts import models, plan
+from xstilts.recipes import MINI
+from xstilts.sources import Sources
+from xstilts.steps.desk import Desk
+from xstilts.study import Study
+from xstilts.tasks import Catalogue, Data, Files, Task
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+SPECIALS = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
+LABELS = ("no", "maybe", "yes")
+ZIPF = 1.1
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Of an encoder."""
+
+    layers: int = 6
+    hidden: int = 256
+    heads: int = 4
+    vocabulary: int = 32_000
+    dropout: float = 0.1  # as in XLM-R's configuration
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """Of sequences, in tokens."""
+
+    mean: float
+    spread: float  # standard deviation of the logarithm
+    clip: int
+
+    def draw(self, count: int, stream: np.random.Generator) -> NDArray[np.int64]:
+        """Lengths of so many sequences, ``[count]``; their mean before clipping is ``mean``."""
+        middle = np.log(self.mean) - self.spread**2 / 2
+        drawn = np.exp(stream.normal(middle, self.spread, count))
+        return np.clip(np.rint(drawn), 8, self.clip).astype(np.int64)
+
+
+PAIRS = Lengths(35, 0.48, 128)
+QUESTIONS = Lengths(170, 0.40, 384)
+
+
+def encoder(folder: Path, shape: Shape) -> Path:
+    """Write an XLM-R with random weights and a tokenizer that knows the words w0, w1, ..."""
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaForMaskedLM
+
+    from xstilts.model.tokenizer import SPECIAL_NAMES
+
+    words = [*SPECIALS, *(f"w{n}" for n in range(shape.vocabulary - len(SPECIALS)))]
+    backend = Tokenizer(
+        models.WordLevel({w: n for n, w in enumerate(words)}, unk_token=SPECIALS[3])
+    )
+    backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    backend.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>",
+        pair="<s> $A </s> </s> $B </s>",
+        special_tokens=[("<s>", 0), ("</s>", 2)],
+    )
+    PreTrainedTokenizerFast(tokenizer_object=backend, **SPECIAL_NAMES).save_pretrained(folder)
+    torch.manual_seed(0)
+    config = XLMRobertaConfig(
+        vocab_size=shape.vocabulary,
+        hidden_size=shape.hidden,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        intermediate_size=4 * shape.hidden,
+        max_position_embeddings=514,
+        type_vocab_size=1,
+        hidden_dropout_prob=shape.dropout,
+        attention_probs_dropout_prob=shape.dropout,
+    )
+    XLMRobertaForMaskedLM(config).save_pretrained(folder)
+    return folder
+
+
+def words(count: int, kinds: int, stream: np.random.Generator) -> list[str]:
+    """So many words, of ``kinds`` different ones at most."""
+    chances = np.arange(1, kinds + 1) ** -ZIPF
+    places = np.searchsorted(np.cumsum(chances / chances.sum()), stream.random(count))
+    return [f"w{place}" for place in places]
+
+
+def pairs(path: Path, rows: int, lengths: Lengths, kinds: int, seed: int = 1) -> None:
+    """Write rows of two texts and a label."""
+    stream = np.random.default_rng(seed)
+    lines = ["a\tb\tlabel"]
+    for row, length in enumerate(lengths.draw(rows, stream)):
+        text = words(int(length) - 4, kinds, stream)  # four special tokens
+        cut = max(1, 2 * len(text) // 3)
+        lines.append(f"{' '.join(text[:cut])}\t{' '.join(text[cut:])}\t{LABELS[row % 3]}")
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def questions(path: Path, rows: int, lengths: Lengths, kinds: int, seed: int = 1) -> None:
+    """Write rows of a question and a context that holds its answer, a window each."""
+    stream = np.random.default_rng(seed)
+    asked = []
+    for row, length in enumerate(lengths.draw(rows, stream)):
+        text = words(int(length) - 4, kinds, stream)
+        cut = min(12, len(text) // 2)
+        context, answer = text[cut:], text[cut + (len(text) - cut) // 2]
+        start = len(" ".join(context[: (len(text) - cut) // 2])) + ((len(text) - cut) // 2 > 0)
+        question = {
+            "id": str(row),
+            "question": " ".join(text[:cut]),
+            "answers": [{"text": answer, "answer_start": start}],
+        }
+        asked.append({"context": " ".join(context), "qas": [question]})
+    document = {"data": [{"title": "a", "paragraphs": asked}]}
+    path.write_text(json.dumps(document), "utf-8")
+
+
+def tasks(folder: Path, languages: tuple[str, ...] = ("en",)) -> Catalogue:
+    """The tasks of ``pairs.tsv``, ``questions.json`` and ``test.<language>.tsv`` in a folder."""
+    files = {"text_a": "a", "text_b": "b"}
+    return Catalogue(
+        (
+            Task(
+                name="b_pairs",
+                about="pairs of random words",
+                format="classification",
+                metrics=("accuracy",),
+                labels=LABELS,
+                languages=languages,
+                sources={
+                    "files": Data(
+                        train=Files(path=f"{folder}/pairs.tsv", reader="tsv", fields=files),
+                        evaluate=Files(
+                            path=f"{folder}/test.{{lang}}.tsv", reader="tsv", fields=files
+                        ),
+                        split="test",
+                    )
+                },
+            ),
+            Task(
+                name="b_questions",
+                about="questions of random words",
+                format="span",
+                metrics=("squad_f1",),
+                sources={
+                    "files": Data(
+                        train=Files(path=f"{folder}/questions.json", reader="squad"),
+                        evaluate=Files(path=f"{folder}/questions.json", reader="squad"),
+                        split="train",
+                    )
+                },
+            ),
+        )
+    )
+
+
+def stage(folder: Path, model: Path, path: str, **recipe: Any) -> tuple[dict[str, Any], Desk]:
+    """The inputs of a path's first training step under recipe `mini`, and a desk to run it at."""
+    from dataclasses import replace
+
+    catalogue, sources = tasks(folder), Sources()
+    changed = replace(MINI, name="benchmark", **recipe)
+    study = Study(name="benchmark", paths=(path,), source="files", keep="all")
+    found = plan.build(study, changed, [models.find(str(model))], catalogue, sources)
+    step = next(step for step in found.steps.values() if step.kind == "train")
+    return dict(step.inputs), Desk(catalogue=catalogue, sources=sources, checkpoint_seconds=1e9)
