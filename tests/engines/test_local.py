@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import small_tasks
-from xstilts.engines import local
+from xstilts.engines import drive
 from xstilts.engines.local import LocalEngine
 from xstilts.errors import UserError
 from xstilts.report.rows import score_rows
@@ -290,7 +290,7 @@ def test_what_another_process_does_is_waited_for(small, tiny, tmp_path, monkeypa
     def wait(_seconds):
         lease.release()
 
-    monkeypatch.setattr(local.time, "sleep", wait)
+    monkeypatch.setattr(drive.time, "sleep", wait)
     outcome, watch = run(plan, small, tmp_path)
     assert sorted(outcome.done) == sorted(plan.steps)
     labels = [label for label, _, _ in watch.begun]
@@ -313,7 +313,7 @@ def test_what_another_process_finished_meanwhile_is_kept(small, tiny, tmp_path, 
         lease.release()
         run(plan_of(small, tiny, "s_xnli"), small, tmp_path)
 
-    monkeypatch.setattr(local.time, "sleep", wait)
+    monkeypatch.setattr(drive.time, "sleep", wait)
     outcome, _ = run(plan, small, tmp_path)
     mine = {one for one in plan.steps if "s_tatoeba" in plan.steps[one].label}
     assert set(outcome.done) == mine

@@ -1,7 +1,10 @@
 """Engines run a plan. The protocol is ``Engine``; ``local`` is the default.
 
 An engine is given the plan and a bench (store, rows, device). It runs whatever is not finished,
-parents first, and tells a watcher. It retries lost workers, never wrong input.
+parents first, and tells a watcher. It retries lost workers, never wrong input. What all engines
+share is in ``drive`` (the course of a run) and ``worker`` (one job, in whatever process); what is
+left to each is to get jobs to where they are done and their reports back. Jobs and reports hold
+identities and text: data goes through the store.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ if TYPE_CHECKING:
     from xstilts.plan import Plan, Step
     from xstilts.sources import Sources
     from xstilts.store import Store
+    from xstilts.store_step import Corrupt
     from xstilts.tasks import Catalogue
 
 
@@ -37,7 +41,7 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True)
 class Bench:
-    """Where work is done.
+    """Where work is done. It travels to other machines as it is: it holds no rows and no weights.
 
     Attributes:
         store: where finished steps live.
@@ -77,8 +81,62 @@ class Outcome:
     skipped: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Job:
+    """A group of steps that are done together.
+
+    Attributes:
+        label: for people.
+        ids: of its steps.
+        number: in the run, from 1, of ``total``.
+        needs: numbers of the jobs whose files it reads; what they do not name is finished.
+    """
+
+    label: str
+    ids: tuple[str, ...]
+    number: int
+    total: int
+    needs: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of a job.
+
+    Attributes:
+        job: its number.
+        worked: whether anything was done; else all of it is under way elsewhere, or what it needs
+            is not there yet.
+        ended: whether all of it was done, as far as it could be begun.
+        done: ids of the steps it finished.
+        failures: step id -> reason.
+        corrupt: what was found damaged while it was read.
+        notes: what the watcher was told.
+        seconds: it took.
+    """
+
+    job: int
+    worked: bool = False
+    ended: bool = False
+    done: tuple[str, ...] = ()
+    failures: dict[str, str] = field(default_factory=dict)
+    corrupt: Corrupt | None = None
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
 class Engine(Protocol):
-    """Runs plans."""
+    """Runs plans.
+
+    Attributes:
+        name: as it stands in the provenance of what it ran.
+    """
+
+    name: str
 
     def run(self, plan: Plan, bench: Bench, watcher: Watcher) -> Outcome:
-        """Run what is not finished. Failures of steps are in the outcome, not raised."""
+        """Run what is not finished. Failures of steps are in the outcome, not raised.
+
+        Raises:
+            UserError: if nothing can be run: no such cluster, or none of its machines suits.
+        """

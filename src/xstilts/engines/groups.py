@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from xstilts.engines import Job
 from xstilts.identity import canonical_json
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from xstilts.plan import Plan, Step
     from xstilts.store import Store
 
@@ -23,12 +26,21 @@ def remaining(plan: Plan, store: Store) -> list[Step]:
     """
     needed: set[str] = set()
     for step in reversed(plan.steps.values()):  # children first: a need travels up the path
-        children = plan.children(step.id)
-        if step.kind == "train" and children and not any(child.id in needed for child in children):
-            continue
-        if not (is_there(step, store) if children else store.sound(step.id)):
+        if _needed(plan, store, step, lambda child: child.id in needed):
             needed.add(step.id)
     return [step for step in plan.steps.values() if step.id in needed]
+
+
+def still_needed(plan: Plan, store: Store, step: Step) -> bool:
+    """Whether a step is among the `remaining` ones, asked for itself alone."""
+    return _needed(plan, store, step, lambda child: still_needed(plan, store, child))
+
+
+def _needed(plan: Plan, store: Store, step: Step, needs: Callable[[Step], bool]) -> bool:
+    children = plan.children(step.id)
+    if step.kind == "train" and children and not any(map(needs, children)):
+        return False
+    return not (is_there(step, store) if children else store.sound(step.id))
 
 
 def is_there(step: Step, store: Store) -> bool:
@@ -57,6 +69,20 @@ def grouped(steps: list[Step]) -> list[list[Step]]:
         group_of[step.id] = key
         groups.setdefault(key, []).append(step)
     return list(groups.values())
+
+
+def jobs(plan: Plan, todo: Sequence[Step], first: int = 1) -> list[Job]:
+    """The steps' groups as jobs, numbered from ``first``, each after those that it needs."""
+    groups = grouped(list(todo))
+    last = first - 1 + len(groups)
+    number_of: dict[str, int] = {}
+    found = []
+    for number, group in enumerate(groups, first):
+        number_of |= {step.id: number for step in group}
+        needs = frozenset(number_of[step.parent] for step in group if step.parent in number_of)
+        ids = tuple(step.id for step in group)
+        found.append(Job(title(plan, group), ids, number, last, needs))
+    return found
 
 
 def is_intermediate(plan: Plan, stage: Step) -> bool:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from xstilts import models
 from xstilts.engines.desk import settle
-from xstilts.engines.local import provenance
 from xstilts.engines.reported import reported
+from xstilts.engines.worker import provenance
 from xstilts.errors import UserError
 from xstilts.identity import file_sha256, fingerprint
 from xstilts.pretraining import BUDGET

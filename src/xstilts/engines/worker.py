@@ -1,0 +1,184 @@
+"""Carries out one job in this process, whichever engine brought it here."""
+
+from __future__ import annotations
+
+import platform
+import time
+from dataclasses import replace
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from xstilts._version import __version__
+from xstilts.engines import Report
+from xstilts.engines.desk import settle
+from xstilts.engines.groups import is_there, still_needed
+from xstilts.errors import UserError
+from xstilts.steps.tracking import Tracking
+from xstilts.store_step import Corrupt, Evicted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from xstilts.engines import Bench, Job
+    from xstilts.engines.reported import Reported
+    from xstilts.plan import Plan, Step
+    from xstilts.steps.desk import Desk
+    from xstilts.store_lease import Lease
+
+
+class _Lost(Exception):  # noqa: N818
+    """Another process took this one for dead and took its step over."""
+
+
+class Worker:
+    """Does jobs, one after the other; it keeps what is worth keeping warm.
+
+    A step is done under its lease. What another process holds is left to it.
+    """
+
+    def __init__(self, plan: Plan, bench: Bench, watcher: Reported, engine: str) -> None:
+        self._plan, self._bench, self._store = plan, bench, bench.store
+        self._watcher, self._engine = watcher, engine
+        self._desk = settle(bench, watcher)
+
+    def do(self, job: Job, steps: Sequence[Step]) -> Report:
+        """Do what can be done now of a job's steps, and put every finished one into the store."""
+        parents, plan, store = self._plan.steps, self._plan, self._store
+        ready = [step for step in steps if not step.parent or is_there(parents[step.parent], store)]
+        leases = [lease for step in ready if (lease := store.lease(step.id)) is not None]
+        try:
+            # Another process may have done it, and all that needed it, since it was asked for.
+            held = {lease.name for lease in leases}
+            mine = [s for s in ready if s.id in held and still_needed(plan, store, s)]
+            return self._work(job, mine, leases) if mine else Report(job.number)
+        finally:
+            for lease in leases:
+                lease.release()
+
+    def _work(self, job: Job, group: list[Step], leases: list[Lease]) -> Report:
+        def check() -> None:
+            if not all(lease.stands() for lease in leases):
+                raise _Lost
+
+        started = time.monotonic()
+        reason, corrupt, ended = "", None, False
+        self._watcher.begin(job.label, job.number, job.total)
+        self._watcher.check = check
+        try:
+            self._carry_out(group)
+        except _Lost:
+            self._watcher.note("taken over by another process while this one did not answer")
+        except Evicted:
+            self._watcher.note("its weights were evicted by another process: they are made again")
+        except Corrupt as fault:
+            corrupt = fault
+        except (UserError, OSError, MemoryError, torch.OutOfMemoryError) as error:
+            reason = str(error)
+        else:
+            ended = True
+            self._watcher.end(job.label, time.monotonic() - started)
+        finally:
+            self._watcher.check = lambda: None
+        done = [step for step in group if is_there(step, self._store)]
+        failed = [step for step in group if reason and step not in done]
+        for step in failed:
+            self._watcher.failed(step, reason)
+        return Report(
+            job.number,
+            worked=True,
+            ended=ended,
+            done=tuple(step.id for step in done),
+            failures={step.id: reason for step in failed},
+            corrupt=corrupt,
+            seconds=time.monotonic() - started,
+        )
+
+    def _carry_out(self, group: list[Step]) -> None:
+        if "imported" in group[0].inputs:
+            raise UserError(f"{group[0].label} is not in the store any more: import it again")
+        match group[0].kind:
+            case "train":
+                self._train(group[0])
+            case "predict":
+                self._predict(group)
+            case "score":
+                for step in group:
+                    self._score(step)
+
+    def _train(self, step: Step) -> None:
+        from xstilts.steps import checkpoint, train
+
+        started, store = time.monotonic(), self._bench.store
+        area = store.work(step.id)
+        with store.writing(step.id) as folder:
+            weights = self._weights(step, step.inputs["parent"])
+            desk = replace(self._desk, tracking=self._tracking(step))
+            result = train.train(step.inputs, weights, folder, area, desk)
+            self._finish(step, folder, result, started, evictable=checkpoint.EVICTABLE)
+        area.clear()
+
+    def _tracking(self, step: Step) -> Tracking | None:
+        if not self._bench.track:
+            return None
+        return Tracking(self._bench.track, self._bench.store.root / "track" / step.id, step.label)
+
+    def _predict(self, group: list[Step]) -> None:
+        from xstilts.steps import predict
+
+        started, store = time.monotonic(), self._bench.store
+        weights = self._weights(group[0], group[0].inputs["weights"])
+        jobs = [step.inputs for step in group]
+        for number, rows in predict.predict(jobs, weights, self._desk):
+            step = group[number]
+            with store.writing(step.id) as folder:
+                self._finish(step, folder, predict.write(rows, folder), started)
+
+    def _score(self, step: Step) -> None:
+        from xstilts.steps import predict, score
+
+        started, store = time.monotonic(), self._bench.store
+        predictions = store.open(step.parent).path(predict.PREDICTIONS)
+        with store.writing(step.id) as folder:
+            self._finish(step, folder, score.score(step.inputs, predictions, folder), started)
+
+    def _weights(self, step: Step, weights: str) -> tuple[Path | str, str | None]:
+        """Where the weights that a step starts from are; a stage's files are verified first."""
+        if not step.parent:
+            model = self._plan.models[weights]
+            return model.location, model.revision
+        stage = self._bench.store.open(step.parent)
+        paths = [stage.path(name) for name in stage.record["files"]]
+        return paths[0].parent, None
+
+    def _finish(
+        self, step: Step, folder: Path, result: Any, started: float, evictable: tuple[str, ...] = ()
+    ) -> None:
+        record = {
+            "kind": step.kind,
+            "inputs": dict(step.inputs),
+            "provenance": provenance(self._desk, self._engine)
+            | {"seconds": time.monotonic() - started},
+            "result": result,
+            "evictable": list(evictable),
+        }
+        self._bench.store.finish(step.id, folder, record)
+
+
+def provenance(desk: Desk, engine: str = "local") -> dict[str, Any]:
+    """Where and with what a step was run: it never enters an identity."""
+    libraries = ("torch", "transformers", "tokenizers", "numpy")
+    cuda = desk.device.startswith("cuda")
+    return {
+        "xstilts": __version__,
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in libraries},
+        "engine": engine,
+        "device": torch.cuda.get_device_name(desk.device) if cuda else "cpu",
+        "machine": platform.machine(),
+        "threads": torch.get_num_threads(),
+        "token_budget": desk.token_budget,
+        "datasets": dict(desk.sources.commits),
+    }
