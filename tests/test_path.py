@@ -30,6 +30,7 @@ EXAMPLES = {
     "mnli + squad_v1@0.5 > xnli": Path((stage(Item("mnli"), Item("squad_v1", share=0.5)), XNLI)),
     "all9 > xnli": Path((stage(Item("all9")), XNLI)),
     "mnli + mlm@0.2 > xnli": Path((stage(Item("mnli"), Item("mlm", share=0.2)), XNLI)),
+    "mnli[1k as 10k] > xnli": Path((stage(Item("mnli", rows=1000, as_rows=10_000)), XNLI)),
     "mnli:de/ru/sw > xnli": Path((stage(Item("mnli", ("de", "ru", "sw"))), XNLI)),
     "ccg > mnli > xnli": Path((stage(Item("ccg")), stage(Item("mnli")), XNLI)),
     "squad_v1 | tatoeba, bucc2018": Path(
@@ -131,6 +132,9 @@ SHARE = "expected a share above 0 and below 1, such as 0.2"
         ("mnli[1,000]", 6, f'found "1,000", {ROWS}'),
         ("mnli[10K]", 6, f'found "10K", {ROWS}; write "10k"'),
         ("mnli[1m]", 6, f'found "1m", {ROWS}; write "1M"'),
+        ("mnli[1k as 1k]", 12, 'found "1k", expected another number of rows'),
+        ("mnli[1k as]", 11, f'found "]", {ROWS}'),
+        ("mnli[1k as 5", 13, 'found the end, expected "]"'),
         ("mnli[10k > xnli", 10, 'found ">", expected "]"'),
         ("mnli[10k]:de", 10, f'found ":", {AFTER_ITEM}; {ORDER}'),
         ("| tatoeba[10k]", 10, f'found "[", expected "," or the end; {ORDER}'),
@@ -203,11 +207,16 @@ ROW_COUNTS = st.one_of(
 )
 
 
+ROWS = st.tuples(ROW_COUNTS, ROW_COUNTS).map(
+    lambda both: (both[0], both[1] if both[0] and both[0] != both[1] else None)
+)
+
+
 @st.composite
 def mixtures(draw: st.DrawFn) -> Mixture:
     datas = draw(
         st.lists(
-            st.tuples(NAMES, LANGUAGES, ROW_COUNTS, st.sampled_from([None, *CONTROLS])),
+            st.tuples(NAMES, LANGUAGES, ROWS, st.sampled_from([None, *CONTROLS])),
             min_size=1,
             max_size=3,
             unique_by=lambda data: (data[0], frozenset(data[1]), data[3]),
@@ -222,8 +231,11 @@ def mixtures(draw: st.DrawFn) -> Mixture:
     hidden = draw(st.integers(0 if count > 1 else 1, count))
     return Mixture(
         tuple(
-            Item(task, languages, rows, None if index < hidden else parts[index], control)
-            for index, (task, languages, rows, control) in enumerate(datas)
+            Item(
+                *(task, languages, rows, None if index < hidden else parts[index], control),
+                as_rows=as_rows,
+            )
+            for index, (task, languages, (rows, as_rows), control) in enumerate(datas)
         )
     )
 
@@ -247,11 +259,15 @@ def test_every_path_prints_to_a_text_that_means_it(path):
 
 def text_of_slug(slug: str) -> str:
     """The canonical text, read back from a slug that was not cut: an inverse shows injectivity."""
-    data = r"([a-z][a-z0-9_]*)((?:-[a-z]{2,3})*)(?:-([0-9]+[kM]?))?"
+    data = r"([a-z][a-z0-9_]*)((?:-[a-z]{2,3})*)(?:-([0-9]+[kM]?(?:as[0-9]+[kM]?)?))?"
 
     def data_text(name, languages, rows):
         languages = languages.removeprefix("-").replace("-", "/")
-        return name + (f":{languages}" if languages else "") + (f"[{rows}]" if rows else "")
+        return (
+            name
+            + (f":{languages}" if languages else "")
+            + (f"[{rows}]".replace("as", " as ") if rows else "")
+        )
 
     def item_text(item):
         control, *parts, share = re.fullmatch(rf"(?:(\w+)\.)?{data}(?:=(.+))?", item).groups()

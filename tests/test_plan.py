@@ -155,6 +155,7 @@ def test_the_same_study_has_the_same_names_in_another_process(small, tiny, tmp_p
         ({"options": Options(max_steps=9)}, {}, EVERYTHING),
         ({"options": Options(max_eval_rows=9)}, {}, EVALUATION),
         ({"name": "other", "keep": "none", "analyses": ("gains",)}, {}, NOTHING),
+        ({"margins": ("mean@1.0",)}, {}, NOTHING),
         ({}, {"name": "other"}, NOTHING),
         ({}, {"learning_rate": 1e-4}, EVERYTHING),
         ({}, {"weight_decay": 0.0}, EVERYTHING),
@@ -411,3 +412,9 @@ def test_a_task_of_ones_own_is_as_good_as_any(small, tiny):
     model = models.find(str(tiny))
     found = planning.build(study, recipe(), [model], Catalogue(tasks), Sources())
     assert [cell.trained_on for cell in found.cells] == ["s_nli"]
+
+
+def test_a_margin_is_for_a_target_of_the_study(small, tiny):
+    assert plan(small, tiny, PATH, margins=("s_xnli@0.5",)).margins == {"s_xnli": 0.5}
+    with pytest.raises(UserError, match=r'margins: "s_xnil" is no target .* did you mean "s_xnli"'):
+        plan(small, tiny, PATH, margins=("s_xnil@0.5",))

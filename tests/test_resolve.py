@@ -104,6 +104,10 @@ def _lines(found: Resolved) -> list[str]:
                 f"xnli:{XNLI} = taxinli",
             ],
         ),
+        (  # few rows, for as many steps as many would take
+            *("mirror", "taxinli[1k as 5k] > pawsx"),
+            ["taxinli:en[1k] for taxinli:en[5k]", "pawsx:en -> pawsx", "pawsx:de/zh = pawsx"],
+        ),
         (  # and of the rows the target is cut to
             *("mirror", "same_steps(csqa)@0.5 + codah > pawsx[100]"),
             [

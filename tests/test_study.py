@@ -164,9 +164,10 @@ def test_literal_paths_need_no_targets():
 
 HEAD = "name: a\ntargets: [xnli]\n"  # what follows it stands in line 3
 KEYS = (
-    "about, analyses, controls, intermediate, keep, models, name, options, paths, recipe, seeds, "
-    "source, ..."
+    "about, analyses, controls, intermediate, keep, margins, models, name, options, paths, recipe, "
+    "seeds, ..."
 )
+MARGIN = 'expected a target, or "mean", and points above 0, as in xnli@1.0'
 QUOTES = 'put text with "[", "{", ",", or with "|", ">" or "@" in front, in quotes'
 NAME = 'expected at most 80 letters, digits, "_", "-" and ".", the first a letter or a digit'
 
@@ -189,6 +190,12 @@ NAME = 'expected at most 80 letters, digits, "_", "-" and ".", the first a lette
             HEAD + "options:\n  max_steps: 5\n  max_steps: 6\n",
             ", line 5, options.max_steps: stands twice, first in line 4; keep one",
         ),
+        (
+            HEAD + "analyses: [gain]\n",
+            ', line 3, analyses[0]: found gain; did you mean "gains"?',
+        ),
+        (HEAD + "margins: [xnli@0.0]\n", f", line 3, margins[0]: found xnli@0.0, {MARGIN}"),
+        (HEAD + "margins: [xnli]\n", f", line 3, margins[0]: found xnli, {MARGIN}"),
         ("targets: [xnli]\n", ": found no name; every study has one"),
         # Values
         ("name:\n", ", line 1, name: found nothing, expected text (in quotes)"),

@@ -6,7 +6,7 @@ which tasks exist, and what training on an evaluation task means, the catalogue 
     path       := [stage (">" stage)*] ["|" evaluation ("," evaluation)*]
     stage      := item ("+" item)*
     item       := data ["@" share]  |  control "(" data ")" ["@" share]
-    data       := name [":" language ("/" language)*] ["[" rows "]"]
+    data       := name [":" language ("/" language)*] ["[" rows ["as" rows] "]"]
     evaluation := name [":" language ("/" language)*]
 """
 
@@ -63,6 +63,7 @@ class Item:
             on the task's text alone; ``same_steps`` trains on the target's own data for as many
             steps as the task would take; ``imported`` is no training but what was brought in
             under that name.
+        as_rows: train for as many steps as so many rows would take; None means as many as these do.
     """
 
     task: str
@@ -70,10 +71,12 @@ class Item:
     rows: int | None = None
     share: float | None = None
     control: Control | None = None
+    as_rows: int | None = None
 
     def __str__(self) -> str:
         data = _restricted(self.task, self.languages)
-        data += "" if self.rows is None else f"[{_rows_text(self.rows)}]"
+        length = "" if self.as_rows is None else f" as {_rows_text(self.as_rows)}"
+        data += "" if self.rows is None else f"[{_rows_text(self.rows)}{length}]"
         data = data if self.control is None else f"{self.control}({data})"
         return data if self.share is None else f"{data}@{_decimal(self.share)}"
 
@@ -207,7 +210,7 @@ class _Reader:
             control = cast("Control", name)
             name = self.name()
         languages = self.languages()
-        rows = self.rows() if self.take("[") else None
+        rows, as_rows = self.rows() if self.take("[") else (None, None)
         if control and not self.take(")"):
             self.fail('")"')
         share = self.share() if self.take("@") else None
@@ -216,7 +219,7 @@ class _Reader:
             for other in earlier
         ):
             self.refuse(start, f'"{name}" again', "each task of a stage once")
-        return Item(name, languages, rows, share, control)
+        return Item(name, languages, rows, share, control, as_rows=as_rows)
 
     def evaluation(self, earlier: list[Evaluation]) -> Evaluation:
         start = self.at
@@ -237,10 +240,19 @@ class _Reader:
             more = self.take("/")
         return tuple(languages)
 
-    def rows(self) -> int:
-        text = self.word(_ROWS, "a number of rows such as 1500, 10k or 1M", r"[\w.,]+")
+    def rows(self) -> tuple[int, int | None]:
+        rows, as_rows = self.number_of_rows(), None
+        if self.take("as"):
+            start = self.at
+            as_rows = self.number_of_rows()
+            if as_rows == rows:
+                self.refuse(start, _quoted(_rows_text(rows)), "another number of rows")
         if not self.take("]"):
             self.fail('"]"')
+        return rows, as_rows
+
+    def number_of_rows(self) -> int:
+        text = self.word(_ROWS, "a number of rows such as 1500, 10k or 1M", r"[\w.,]+")
         digits = text.rstrip("kM")
         return int(digits) * _UNITS[text[len(digits) :]]
 

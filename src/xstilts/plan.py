@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from xstilts import metrics, resolve, suites
-from xstilts.errors import AbsentError, UserError
+from xstilts.errors import AbsentError, UserError, suggest
 from xstilts.identity import fingerprint
 from xstilts.path import parse
 from xstilts.steps import CODE_VERSIONS
@@ -82,7 +82,7 @@ class Plan:
         models: fingerprint -> pretrained model.
         keep: which weights stay when the study is done.
         targets: the study's target tasks, over which means are taken; empty: whatever is scored.
-        analyses: what the study declared.
+        analyses, margins: what the study declared.
     """
 
     steps: dict[str, Step] = field(default_factory=dict)
@@ -93,6 +93,7 @@ class Plan:
     keep: str = "all"
     targets: tuple[str, ...] = ()
     analyses: tuple[str, ...] = ()
+    margins: Mapping[str, float] = field(default_factory=dict)
     _children: dict[str, list[Step]] = field(default_factory=dict, repr=False)
 
     def add(self, step: Step) -> None:
@@ -147,7 +148,7 @@ class _Builder:
         self.study, self.recipe = study, recipe
         self.catalogue, self.sources, self.imports = catalogue, sources, imports
         self.source = study.source
-        self.plan = Plan(keep=study.keep, analyses=study.analyses)
+        self.plan = Plan(keep=study.keep, analyses=study.analyses, margins=_margins(study))
         self._steps: list[Step] = []  # of the path under way
 
     def build(self, models: Iterable[Model], *, allow_absent: bool) -> Plan:
@@ -168,6 +169,7 @@ class _Builder:
                         self._add(model, one, seed)
                 except AbsentError as error:
                     self._absent(str(one.path), error, allow_absent)
+        self._check_margins(names)
         return self.plan
 
     def _paths(self, targets: tuple[str, ...], allow_absent: bool) -> tuple[Any, ...]:
@@ -183,6 +185,15 @@ class _Builder:
         tasks = [parse(name).stages[0].items[0].task for name in known]
         self.plan.targets = tuple(dict.fromkeys(tasks))
         return self.study.expand(tuple(known)) if known or self.study.paths else ()
+
+    def _check_margins(self, targets: tuple[str, ...]) -> None:
+        planned = (parse(name).stages[0].items[0].task for name in targets)
+        known = ["mean", *dict.fromkeys([*planned, *(cell.target for cell in self.plan.cells)])]
+        for name in self.plan.margins:
+            if name not in known:
+                raise UserError(
+                    f'margins: "{name}" is no target of the study:{suggest(name, known)}'
+                )
 
     def _absent(self, path: str, error: UserError, allow_absent: bool) -> None:
         if not allow_absent:
@@ -380,10 +391,19 @@ class _Builder:
         return step_id
 
 
+def _margins(study: Study) -> dict[str, float]:
+    pairs = (text.split("@") for text in study.margins)
+    return {name: float(points) for name, points in pairs}
+
+
 def _shown(one: StageItem) -> str:
     """An item without its languages where they are what anybody would expect."""
     item = one.item
     if one.steps_of is not None:
-        return f"{item.task} for as many steps as {one.steps_of.task}"
+        item = replace(item, control=None)  # the words say it
     usual = item.languages == ("en",) or item.task == "mlm"
-    return str(replace(item, languages=()) if usual else item)
+    shown = str(replace(item, languages=()) if usual else item)
+    if one.steps_of is None:
+        return shown
+    other = one.steps_of
+    return f"{shown} for as many steps as {replace(other, languages=()) if usual else other}"

@@ -26,7 +26,7 @@ class StageItem:
 
     Attributes:
         item: with its training languages; under ``same_steps`` its task is the target's.
-        steps_of: under ``same_steps``, the item whose steps are matched.
+        steps_of: the item whose steps are matched, under ``same_steps`` and in ``[1k as 10k]``.
     """
 
     item: Item
@@ -94,7 +94,8 @@ class _Resolver:
 
     def path(self, path: Path) -> Resolved:
         found = self._path(path)
-        controls = [one for stage in found.stages for one in stage.items if one.steps_of]
+        every = [one for stage in found.stages for one in stage.items]
+        controls = [one for one in every if one.item.control == "same_steps"]
         if not controls or any(_plain(one.item) != one.steps_of for one in controls):
             return found
         # The target's own data for as many steps as the target's own data: no control at all.
@@ -184,10 +185,14 @@ class _Resolver:
                 raise AbsentError(
                     f'"{item}" needs a target with training data after it, as in "{item} > xnli"'
                 )
-            other = self._filled(replace(item, control=None, share=None))
+            rows = item.as_rows or item.rows
+            other = self._filled(_plain(replace(item, rows=rows, as_rows=None)))
             own = replace(self._filled(training), control="same_steps", share=item.share)
             return StageItem(own, other)
-        return StageItem(self._filled(item))
+        own = self._filled(replace(item, as_rows=None))
+        if item.as_rows is None:
+            return StageItem(own)
+        return StageItem(own, _plain(replace(own, rows=item.as_rows)))
 
     def _filled(self, item: Item) -> Item:
         task = self.catalogue.get(item.task)

@@ -80,6 +80,12 @@ def _target(text: str) -> str:
 T = TypeVar("T")
 
 
+def _margin(text: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_]*@(?=.*[1-9])[0-9]+(\.[0-9]+)?", text):
+        raise _unexpected('a target, or "mean", and points above 0, as in xnli@1.0')
+    return text
+
+
 def _each_once(entries: tuple[T, ...]) -> tuple[T, ...]:
     for index, entry in enumerate(entries):
         if entry in entries[:index]:
@@ -92,6 +98,10 @@ def _one_or_many(value: object) -> str | None:
 
 
 Text = Annotated[str, Field(min_length=1)]
+# The first three are families of tests; the others are questions.
+Analysis = Literal[
+    "gains", "controls", "targets", "claims", "scaling", "speed", "robustness", "order"
+]
 Seed = Annotated[int, Field(strict=True, ge=0, lt=2**31)]
 Limit = Annotated[int, Field(strict=True, ge=1, lt=2**31)]
 Unique = Annotated[tuple[T, ...], AfterValidator(_each_once)]
@@ -130,7 +140,10 @@ class Study(BaseModel):
         controls: which controls to run for every intermediate that is a single task.
         source: where the tasks' data comes from.
         recipe: the name of the training recipe.
-        analyses: names of the analyses of the report, declared before anything runs.
+        analyses: what the study is for, declared before anything runs: families of tests, which
+            get p-values (docs/statistics.md), and questions of a report.
+        margins: the points within which a gain counts as none (equivalence), on a target or on the
+            mean, as ``xnli@1.0`` or ``mean@0.5``.
         keep: which weights stay in the store when the study is done.
         options: caps for a quick look.
     """
@@ -147,7 +160,8 @@ class Study(BaseModel):
     controls: Unique[Literal["shuffled", "text", "same_steps"]] = ()
     source: Literal["hub", "mirror", "microworld", "files"] = "microworld"
     recipe: Text = "mini"
-    analyses: Unique[Text] = ()
+    analyses: Unique[Analysis] = ()
+    margins: Unique[Annotated[str, AfterValidator(_margin)]] = ()
     keep: Literal["all", "intermediates", "none"] = "all"
     options: Options = Options()
 

@@ -79,7 +79,7 @@ def collapses(seeds, seed_variance, studies, rate=0.1, stream=0):
 
 
 TARGETS = {
-    "xnli": ("xnli", "en de sw"),
+    "xnli": ("mnli", "en de sw"),
     "pawsx": ("pawsx", "en de zh"),
     "udpos": ("udpos", "en de hi sw"),
     "panx": ("panx", "en de hi"),

@@ -104,11 +104,18 @@ def test_equivalence_is_two_one_sided_tests():
     assert equivalence_p(found, 0.2) > 0.5  # the value itself is outside
 
 
-def test_the_detectable_difference_has_its_power():
-    parts = Variance(0.3, 0.2, 0.0, 4, 500)
-    distance = detectable(parts)
-    needed = stats.t.ppf(0.975, parts.df)
-    assert stats.nct.sf(needed, parts.df, distance / sqrt(0.5)) == pytest.approx(0.8)
+@pytest.mark.parametrize("level", [0.05, 0.005])
+def test_the_detectable_difference_is_found_in_four_of_five_studies(level):
+    rng, studies = np.random.default_rng(2), 20_000
+    for parts in (Variance(0.3, 0.2, 0, 2, 500), Variance(0.05, 0.2, 0, 4, 500)):
+        value = detectable(parts, level) + rng.normal(0, sqrt(parts.total), studies)
+        seen = parts.seed * rng.chisquare(parts.seed_df, studies) / parts.seed_df
+        by_seed, by_item = stats.t.isf(level / 2, [parts.seed_df, parts.item_df]) ** 2
+        found = value > np.sqrt(by_seed * seen + by_item * parts.item)
+        assert found.mean() == pytest.approx(0.8, abs=0.012)
+
+
+def test_without_seeds_the_detectable_difference_is_the_textbooks():
     assert detectable(Variance(0, 1, 0, 0, 10**6)) == pytest.approx(1.95996 + 0.84162, rel=1e-4)
 
 

@@ -10,6 +10,7 @@ import pytest
 from analysis import simulator
 from xstilts.analysis import routes
 from xstilts.analysis.best import best
+from xstilts.analysis.estimate import equivalence_p
 from xstilts.analysis.gains import Gains, slope_by_size
 from xstilts.analysis.outcomes import Outcome, Outcomes
 
@@ -63,7 +64,7 @@ def test_cells_that_train_twice_on_the_same_data_are_marked(path, trained_on, ex
 
 def test_what_variants_are_compared_with():
     assert routes.simpler("mnli + mlm@0.2") == {"mlm": "mnli"}
-    assert routes.simpler("mnli:de/ru") == {"translated": "mnli"}
+    assert routes.simpler("mnli:de/ru") == {"other languages": "mnli"}
     assert routes.simpler("mnli + csqa") == {"single: mnli": "mnli", "single: csqa": "csqa"}
     assert routes.simpler("mnli") == {}
     assert len(routes.simpler("all9")) == 9
@@ -85,6 +86,9 @@ def test_a_mean_is_over_targets_and_leaves_marked_cells_out():
     assert one(gains, over="mean without retrieval").estimate.value == pytest.approx(0.01)
     with_it = one(Gains(study, same_data=True), over="mean")
     assert with_it.estimate.value == pytest.approx((7 * 1 + 10 + 31) / 9 / 100)
+    beside = one(gains, over="mean with same data")
+    assert beside.estimate.value == with_it.estimate.value
+    assert beside.targets == with_it.targets
 
 
 def test_gains_by_language_family_and_script():
@@ -200,3 +204,42 @@ def test_the_gap_to_english_is_english_minus_the_mean_of_the_others():
     assert found.high > 0.35
     assert gains.gap(MODEL, "xcopa", "") is None
     assert gains.gap(MODEL, "csqa", "ccg") is None
+
+
+def test_rows_in_other_languages_are_translations_or_not():
+    study = simulator.study({"csqa": 3.0, "csqa:de": 1.0}, seed_sd=0, item_sd=0)
+    assert {g.versus for g in Gains(study).all()} == {"baseline", "other languages"}
+    study.translated = frozenset({"csqa"})
+    found = one(Gains(study), over="mean", versus="translated")
+    assert found.estimate.value == pytest.approx(-0.02)
+
+
+def test_a_margin_of_the_study_is_tested_by_two_one_sided_tests_and_holm():
+    gains = {"csqa": {"xnli": 0.1, "panx": 5.0}, "qqp": {"xnli": 4.0}}
+    study = simulator.study(gains, seeds=(1, 2, 3, 4, 5))
+    assert {g.equivalence_p for g in Gains(study).all()} == {None}
+    study.margins = {"xnli": 1.0}
+    found = [g for g in Gains(study).all() if g.margin is not None]
+    by_name = {g.intermediate: g for g in found}
+    assert {(g.over, g.name, g.margin) for g in found} == {("target", "xnli", 1.0)}
+    assert by_name["csqa"].equivalence_p == pytest.approx(
+        2 * equivalence_p(by_name["csqa"].estimate, 0.01)
+    )
+    assert by_name["csqa"].equivalence_p < 0.05 < by_name["qqp"].equivalence_p
+    study.margins = {"mean": 9.0}
+    assert len([g for g in Gains(study).all() if g.over == "mean" and g.equivalence_p < 0.05]) == 2
+
+
+def test_one_seed_has_no_p_value_for_equivalence_either():
+    study = simulator.study({"csqa": 0.1}, seeds=(1,))
+    study.margins = {"xnli": 1.0}
+    assert [g.equivalence_p for g in Gains(study).all() if g.margin] == [None]
+
+
+def test_a_mean_says_the_smallest_difference_it_could_see():
+    few, many = (
+        one(Gains(simulator.study({"csqa": 1.0}, seeds=seeds)), over="mean").detectable
+        for seeds in ((1, 2), tuple(range(1, 9)))
+    )
+    assert 0 < many < few
+    assert one(Gains(simulator.study({"csqa": 1.0}, seeds=(1,))), over="mean").detectable is None

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from analysis import simulator
 from xstilts.analysis.draws import Draws
+from xstilts.analysis.exchange import at, break_even, exchanges
 from xstilts.analysis.gains import Gains
-from xstilts.analysis.scaling import break_even, curves, exchanges, fit, sizes
+from xstilts.analysis.scaling import curves, fit, sizes
 
 ROWS = np.array([100, 300, 1000, 3000, 10_000, 30_000], float)
 
@@ -72,8 +75,8 @@ def test_sizes_outcomes_and_exchange_of_a_study():
     gains |= {"mnli:de/sw[1k]": 4.0, "csqa": 2.0}
     found = Gains(simulator.study(gains, seed_sd=1e-5, item_sd=1e-5))
     assert sizes(found) == {
-        "mnli": {100: "mnli[100]", 1000: "mnli[1k]", 10_000: "mnli[10k]"},
-        "mnli:de/sw": {1000: "mnli:de/sw[1k]"},
+        ("mnli", "fixed epochs"): {100: "mnli[100]", 1000: "mnli[1k]", 10_000: "mnli[10k]"},
+        ("mnli:de/sw", "fixed epochs"): {1000: "mnli:de/sw[1k]"},
     }
     by_outcome = {curve.outcome: curve for curve in curves(found)}
     assert set(by_outcome) == {
@@ -91,3 +94,66 @@ def test_sizes_outcomes_and_exchange_of_a_study():
         assert one.rows == 1000
         assert one.english.rows == pytest.approx(10**3.5, rel=0.05)
     assert {one.scored for one in exchanges(found)} == {"zero-shot", "trained in"}
+
+
+def test_a_curve_has_an_arm_of_epochs_and_one_of_steps_which_share_the_largest_size():
+    gains = {f"mnli[{n}]": points for n, points in (("100", 1.0), ("1k", 3.0), ("10k", 5.0))}
+    gains |= {"mnli[100 as 10k]": 2.0, "mnli[1k as 10k]": 3.5}
+    found = Gains(simulator.study(gains, seed_sd=0, item_sd=0))
+    arms = {curve.arm: curve for curve in curves(found) if curve.outcome == "mean"}
+    assert set(arms) == {"fixed epochs", "steps of 10,000 rows"}
+    points = {arm: [p.value for p in curve.points.values()] for arm, curve in arms.items()}
+    assert points["fixed epochs"][-1] == points["steps of 10,000 rows"][-1]
+    assert np.diff(points["steps of 10,000 rows"]) == pytest.approx([0.015, 0.015])
+
+
+def test_a_curve_is_read_between_its_points_and_nowhere_else():
+    curve = {100: constant(0.5), 10_000: constant(0.7)}
+    assert at(curve, 1000).values[0, 0] == pytest.approx(0.6)
+    assert at(curve, 10_000) is curve[10_000]
+    assert (at(curve, 99), at(curve, 10_001), at({}, 5)) == (None, None, None)
+
+
+def test_rows_in_other_languages_at_equal_rows_and_at_equal_compute():
+    """1k rows in German and Swahili, of 4 points, against English ones of 1, 3 and 5."""
+    gains = {f"mnli[{n}]": points for n, points in (("100", 1.0), ("1k", 3.0), ("10k", 5.0))}
+    gains |= {"mnli:de/sw[1k]": 4.0}
+    study = simulator.study(gains, seed_sd=0, item_sd=0)
+    tokens = {"mnli[100]": 4e3, "mnli[1k]": 4e4, "mnli[10k]": 4e5, "mnli:de/sw[1k]": 4e4 * 10**0.5}
+    study.all = [replace(o, tokens=tokens.get(o.path.partition(" > ")[0])) for o in study.all]
+    for translated in (frozenset(), frozenset({"mnli"})):
+        study.translated = translated
+        by_scored = {one.scored: one for one in exchanges(Gains(study))}
+        for one in by_scored.values():
+            assert one.made == ("translated" if translated else "by people")
+            assert one.english.rows == pytest.approx(10**3.5, rel=0.01)
+            assert one.at_equal_rows.value == pytest.approx(0.01)
+            # Half way, in the logarithm, between 40,000 and 400,000 tokens: English has 4 points.
+            assert one.at_equal_compute.value == pytest.approx(0.0, abs=1e-9)
+            assert "are worth 3,162 English rows; +1.0 points [" in str(one)
+    assert "not zero-shot" in str(by_scored["trained in"])
+
+
+def test_english_is_no_zero_shot_language():
+    gains = {"mnli[100]": 1.0, "mnli[1k]": 3.0, "mnli:de[1k]": 4.0}
+    targets = {"xnli": ("xnli", "en de")}
+    found = exchanges(Gains(simulator.study(gains, targets=targets, seed_sd=0, item_sd=0)))
+    assert [one.scored for one in found] == ["trained in"]
+
+
+def test_break_even_intervals_cover():
+    """Where the truth is 1,000 rows, between 100 and 10,000, in nine of ten studies or more."""
+    rng = np.random.default_rng(8)
+    held, studies = 0, 150
+    for number in range(studies):
+        run = rng.normal(0, 0.01, (4, 5))  # of three sizes and the other data
+        found = break_even(
+            {
+                n: Draws(np.tile(value + run[place][:, None], (1, 100)), tuple(range(5)), 500)
+                for place, (n, value) in enumerate({100: 0.5, 1000: 0.6, 10_000: 0.7}.items())
+            },
+            Draws(np.tile(0.6 + run[3][:, None], (1, 100)), tuple(range(5)), 500),
+            f"{number}",
+        )
+        held += (found.low or 0) <= 1000 <= (found.high or np.inf)
+    assert held / studies > 0.9

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from pydantic import TypeAdapter
 
@@ -18,7 +20,7 @@ NINE = MIXTURES["all9"]
 BY_ID = {claim.id: claim for claim in claims.built_in()}
 
 
-def verdict(claim, gains, **study):
+def verdict(claim, gains, *, translated=frozenset({"csqa"}), **study):
     """The verdict on a built-in claim, or on one given as a mapping."""
     if isinstance(claim, str):
         claim = BY_ID[claim]
@@ -26,6 +28,7 @@ def verdict(claim, gains, **study):
         about = {"id": "mine", "text": "a", "source": "me"}
         claim = TypeAdapter(claims.Claim).validate_python({**about, **claim})
     outcomes = simulator.study(gains, **{"seeds": FIVE, **study})
+    outcomes.translated = translated
     (found,) = judge([claim], Gains(outcomes, same_data=True), Catalogue())
     return found
 
@@ -217,3 +220,38 @@ def test_mistakes_in_a_users_claims_are_said_in_one_line(tmp_path, text, message
 def test_a_claims_file_that_is_not_there(tmp_path):
     with pytest.raises(UserError, match="No such file"):
         claims.load(tmp_path / "none.yaml")
+
+
+def test_other_data_are_other_conditions():
+    study = simulator.study({"squad_v1": 8.2}, seeds=FIVE)
+    study.all = [replace(o, source="microworld") for o in study.all]
+    (found,) = judge([BY_ID["squad-mean"]], Gains(study, same_data=True), Catalogue())
+    assert found.direction == "consistent, under different conditions"
+    assert found.differences == ("generated rows, not the datasets",)
+    study.all = [
+        replace(o, source="mirror", trained_on="taxinli" if o.target == "xnli" else o.trained_on)
+        for o in study.all
+    ]
+    (found,) = judge([BY_ID["squad-mean"]], Gains(study, same_data=True), Catalogue())
+    assert found.differences == ("xnli trained on taxinli, not mnli",)
+
+
+def test_rows_that_people_wrote_say_nothing_of_translations():
+    found = verdict("translated-worse", {"csqa": 4.0, "csqa:de": 2.0}, translated=frozenset())
+    assert found.direction == "not run"
+
+
+def test_one_seed_does_not_count_targets():
+    found = verdict("mlm-not-more-targets", {"csqa": 4.0, "csqa + mlm@0.2": 2.0}, seeds=(1,))
+    assert found.direction == "inconclusive"
+
+
+def test_a_collapsed_run_is_left_out_of_variants_and_of_the_largest():
+    gains = {"csqa": 4.0, "csqa + mlm@0.2": 2.0}
+    found = verdict("mlm-worse", gains, collapsed=[("csqa", "xnli", 2)])
+    assert found.direction == "supported"
+    assert "seed 2 did not learn" in found.finding.detail
+    fell = [("csqa", "tydiqa", 3)]
+    assert (
+        verdict("retrieval-largest", {"csqa": RETRIEVAL}, collapsed=fell).direction == "supported"
+    )

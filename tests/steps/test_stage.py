@@ -218,6 +218,14 @@ def test_same_steps_trains_the_target_for_as_long_as_the_other(small, tiny, load
     assert one.own_steps == squad.own_steps != nli.own_steps
 
 
+def test_few_rows_train_for_as_long_as_many_would(small, tiny, loaded):
+    (one,) = prepared(small, loaded, inputs(small, tiny, "s_nli[4 as 12] > s_tags"))
+    (few,) = prepared(small, loaded, inputs(small, tiny, "s_nli[4] > s_tags"))
+    (many,) = prepared(small, loaded, inputs(small, tiny, "s_nli[12] > s_tags"))
+    assert np.array_equal(one.encoded.ids, few.encoded.ids)
+    assert one.own_steps == many.own_steps > few.own_steps
+
+
 def test_raw_text_takes_all_languages(small, tiny, loaded):
     (one, _) = prepared(small, loaded, inputs(small, tiny, "s_text + s_nli > s_tags"))
     desk = small_tasks.desk(small)

@@ -29,6 +29,7 @@ class _Claim(BaseModel):
         model: the encoder it was said of; "" any.
         suite: the targets it was said of; "" any.
         split: what was scored; "" any.
+        data: the source whose data it was said of, stand-ins being others; "" any.
         aggregation: how numbers were averaged.
         expected: the published number, in points; None where none is claimed.
     """
@@ -42,6 +43,7 @@ class _Claim(BaseModel):
     model: str = ""
     suite: str = ""
     split: str = ""
+    data: Literal["", "hub"] = ""
     aggregation: str = ""
     expected: float | None = None
 

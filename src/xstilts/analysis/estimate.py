@@ -213,16 +213,30 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     return {name: adjusted[name] for name in p_values}
 
 
-def detectable(variance: Variance, power: float = 0.8) -> float:
-    """The smallest true difference whose interval leaves out 0 with that probability."""
+def detectable(parts: Variance, level: float = 1 - LEVEL, power: float = 0.8) -> float:
+    """The smallest true difference that the test finds with that probability.
+
+    Seeds are few, so that their variance as estimated goes up and down with them: the power is the
+    mean over its chi-squared distribution. Of the items the variance is as good as known.
+
+    Args:
+        parts: what the variance truly is.
+        level: of the test; a family's is divided by its size where Holm must hold for any of it.
+        power: how often it is to be found.
+    """
     from scipy import optimize, stats
 
-    df, error = variance.df, variance.total**0.5
+    error = parts.total**0.5
     if not error:
         return 0.0
-    needed = stats.t.ppf(0.5 + LEVEL / 2, df)
+    needed = np.atleast_1d(stats.t.isf(level / 2, parts.item_df) ** 2 * parts.item)
+    if parts.seed_df:
+        shares = (np.arange(1000) + 0.5) / 1000
+        seen = parts.seed * stats.chi2.ppf(shares, parts.seed_df) / parts.seed_df
+        needed = needed + stats.t.isf(level / 2, parts.seed_df) ** 2 * seen
+    distances = np.sqrt(needed)
 
     def short(distance: float) -> float:
-        return power - float(stats.nct.sf(needed, df, distance))
+        return power - float(stats.norm.sf((distances - distance) / error).mean())
 
-    return float(optimize.brentq(short, 0.0, 20 * needed)) * error
+    return float(optimize.brentq(short, 0.0, distances.max() + 10 * error))

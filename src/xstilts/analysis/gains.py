@@ -17,10 +17,18 @@ import numpy as np
 from xstilts import languages, suites
 from xstilts.analysis import routes
 from xstilts.analysis.draws import Draws, combine, common_seeds, mean
-from xstilts.analysis.estimate import Estimate, estimate, holm, may_test, p_value
+from xstilts.analysis.estimate import (
+    Estimate,
+    detectable,
+    equivalence_p,
+    estimate,
+    holm,
+    may_test,
+    p_value,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from xstilts.analysis.outcomes import Outcome, Outcomes
 
@@ -28,6 +36,14 @@ RETRIEVAL = frozenset(
     task for suite in suites.BENCHMARKS.values() for task in suite.groups["retrieval"]
 )
 BASELINE = "baseline"
+SAME_DATA = "mean with same data"
+POINT = 0.01  # scores are shares
+# How targets are taken together.
+MEANS: dict[str, dict[str, bool]] = {
+    "mean": {},
+    "mean without retrieval": {"retrieval": False},
+    SAME_DATA: {"same_data": True},
+}
 # Families of tests that a study may declare in "analyses", and which gains each one tests.
 FAMILIES: dict[str, Callable[[Gain], bool]] = {
     "gains": lambda one: (one.over, one.versus) == ("mean", BASELINE),
@@ -43,14 +59,17 @@ class Gain:
     Attributes:
         model, intermediate: which.
         versus: ``baseline`` (no intermediate task), a control, or a simpler intermediate.
-        over: ``target``, ``mean``, ``mean without retrieval``, ``language``, ``family``,
-            ``script``, or ``tenfold pretraining text`` (the slope of the gain per language).
+        over: ``target``, ``mean``, ``mean without retrieval``, ``mean with same data`` (where cells
+            are flagged), ``language``, ``family``, ``script``, or ``tenfold pretraining text`` (the
+            slope of the gain per language).
         name: of the target, language, family or script; "" for means.
         targets: which targets are in it.
         flag: ``repeat`` or ``same data``; see `routes.flag`.
         estimate: of the difference, in the unit of the scores.
         family: the declared family of tests it belongs to; "" for an exploratory one.
         p: adjusted by Holm within the family; None outside families and with one seed.
+        margin: the points within which the study calls the gain none; None where it does not say.
+        equivalence_p: for "the gain is not within the margin", by Holm over all that have one.
     """
 
     model: str
@@ -63,6 +82,18 @@ class Gain:
     estimate: Estimate
     family: str = ""
     p: float | None = None
+    margin: float | None = None
+    equivalence_p: float | None = None
+
+    @property
+    def detectable(self) -> float | None:
+        """The smallest true difference that a test of this one finds in four of five studies.
+
+        None where there is nothing to test, or not over a mean.
+        """
+        if not self.over.startswith("mean") or not may_test(self.estimate):
+            return None
+        return detectable(self.estimate.tested.variance)
 
     def row(self) -> dict[str, Any]:
         """As a flat row of a table."""
@@ -72,7 +103,8 @@ class Gain:
         inner["learnt"] = None if learnt is None else [learnt.value, learnt.low, learnt.high]
         parts = {f"{name}_variance": variance[name] for name in ("seed", "item")}
         shown = {"gain": inner.pop("value"), **inner, "collapsed": list(inner["collapsed"])}
-        return {**found, **shown, **parts, "targets": list(found["targets"])}
+        more = {"detectable": self.detectable, "targets": list(found["targets"])}
+        return {**found, **shown, **parts, **more}
 
 
 class Gains:
@@ -133,22 +165,44 @@ class Gains:
             return None
         return estimate(one.over(("en",)) - one.over(others), self.outcomes.collapsed(one))
 
-    def counted(self, model: str, before: str, other: str = "") -> dict[str, Draws]:
-        """The differences that count in means: target -> draws."""
+    def counts(self, one: Outcome) -> bool:
+        """Whether an outcome counts in means."""
+        return self._same_data or not routes.flag(one)
+
+    def tokens(self, model: str, before: str) -> float | None:
+        """What an intermediate trained on; None where no run says."""
+        every = (self.outcome(model, target, before) for target in self.targets)
+        return next((one.tokens for one in every if one is not None and one.tokens), None)
+
+    def counted(
+        self, model: str, before: str, other: str = "", *, same_data: bool = False
+    ) -> dict[str, Draws]:
+        """The differences that count in means: target -> draws.
+
+        Args:
+            model, before, other: as in `difference`.
+            same_data: flagged cells too, as where the whole of the gains was made so.
+        """
         found = {}
         for target in self.targets:
             one = self.outcome(model, target, before)
-            if one is not None and (self._same_data or not routes.flag(one)):
+            if one is not None and (same_data or self.counts(one)):
                 draws = self.difference(model, target, before, other)
                 if draws is not None:
                     found[target] = draws
         return found
 
     def mean(
-        self, model: str, before: str, other: str = "", *, retrieval: bool = True
+        self,
+        model: str,
+        before: str,
+        other: str = "",
+        *,
+        retrieval: bool = True,
+        same_data: bool = False,
     ) -> tuple[Draws, tuple[str, ...]] | None:
         """The mean over targets and what is in it; None where nothing is, or no seed has all."""
-        counted = self.counted(model, before, other)
+        counted = self.counted(model, before, other, same_data=same_data)
         mine = {name: d for name, d in counted.items() if retrieval or name not in RETRIEVAL}
         if not mine or common_seeds(list(mine.values())) == ():
             return None
@@ -169,7 +223,7 @@ class Gains:
         ]
         for family in (name for name in FAMILIES if name in self.outcomes.analyses):
             found = _tested(found, family)
-        return found
+        return _equivalent(found, self.outcomes.margins)
 
     def _of(self, model: str, before: str) -> Iterator[Gain]:
         for target in self.targets:
@@ -180,16 +234,26 @@ class Gains:
                     *(model, before, BASELINE, "target", target, (target,), routes.flag(one)),
                     estimate(draws, collapsed),
                 )
-        others = routes.control_of(before) | routes.simpler(before)
+        others = routes.control_of(before) | self.simpler(before)
         for versus, other in {BASELINE: "", **others}.items():
-            for retrieval in (True, False):
-                whole = self.mean(model, before, other, retrieval=retrieval)
-                if whole is not None:
-                    over = "mean" if retrieval else "mean without retrieval"
+            usual: tuple[str, ...] = ()
+            for over, how in MEANS.items():
+                whole = self.mean(model, before, other, **how)
+                if whole is not None and not (over == SAME_DATA and whole[1] == usual):
+                    usual = usual or whole[1]
                     collapsed = self.collapsed(model, whole[1], before, other)
                     found = estimate(whole[0], collapsed)
                     yield Gain(model, before, versus, over, "", whole[1], "", found)
         yield from self._by_language(model, before)
+
+    def simpler(self, before: str) -> dict[str, str]:
+        """What a variant is compared with; rows in other languages, by who wrote them."""
+        found = routes.simpler(before)
+        if (english := found.pop("other languages", None)) is not None:
+            task = routes.task_of(before)
+            translated = task in self.outcomes.translated
+            found["translated" if translated else "other languages"] = english
+        return found
 
     def _by_language(self, model: str, before: str) -> Iterator[Gain]:
         """Per language, the mean over the targets that have it; then per family and script."""
@@ -247,5 +311,28 @@ def _tested(gains: list[Gain], family: str) -> list[Gain]:
     adjusted = holm(mine)
     return [
         replace(one, family=family, p=adjusted.get(str(place))) if FAMILIES[family](one) else one
+        for place, one in enumerate(gains)
+    ]
+
+
+def _equivalent(gains: list[Gain], margins: Mapping[str, float]) -> list[Gain]:
+    """The gains with p-values for equivalence where the study declared a margin."""
+
+    def margin(one: Gain) -> float | None:
+        if one.versus != BASELINE or one.flag or one.over not in ("target", "mean"):
+            return None
+        return margins.get(one.name or one.over)
+
+    mine = {place: found for place, one in enumerate(gains) if (found := margin(one)) is not None}
+    tested = {
+        str(place): equivalence_p(gains[place].estimate, points * POINT)
+        for place, points in mine.items()
+        if may_test(gains[place].estimate)
+    }
+    adjusted = holm(tested)
+    return [
+        replace(one, margin=mine[place], equivalence_p=adjusted.get(str(place)))
+        if place in mine
+        else one
         for place, one in enumerate(gains)
     ]

@@ -40,6 +40,9 @@ class Outcome:
         groups: as in `Draws`.
         chance: the score of guessing; None where a score cannot tell that a run did not learn.
         selected: what each run scored on the English selection rows; None where nothing was.
+        source: where its data come from.
+        tokens: what the stages before the target's own trained on, the mean over seeds; None where
+            it is not known.
     """
 
     model: str
@@ -53,6 +56,8 @@ class Outcome:
     groups: int
     chance: float | None = None
     selected: tuple[float, ...] | None = None
+    source: str = "hub"
+    tokens: float | None = None
 
     def over(
         self,
@@ -80,6 +85,8 @@ class Outcomes:
         max_steps, max_eval_rows: the caps of a quick look, or of an arm of fixed steps.
         targets: what means are over; empty: all there are.
         analyses: what the study declared.
+        margins: target, or "mean" -> points within which a gain counts as none, as declared.
+        translated: tasks whose rows in other languages than English are translations.
     """
 
     all: list[Outcome]
@@ -89,6 +96,8 @@ class Outcomes:
     max_eval_rows: int | None = None
     targets: tuple[str, ...] = ()
     analyses: tuple[str, ...] = ()
+    margins: Mapping[str, float] = field(default_factory=dict)
+    translated: frozenset[str] = frozenset()
 
     def __iter__(self) -> Iterator[Outcome]:
         return iter(self.all)
@@ -141,6 +150,19 @@ def load(plan: Plan, store: Store, catalogue: Catalogue, resamples: int = RESAMP
         max_eval_rows=_cap(plan, "max_rows"),
         targets=plan.targets,
         analyses=plan.analyses,
+        margins=plan.margins,
+        translated=_translated(plan, catalogue),
+    )
+
+
+def _translated(plan: Plan, catalogue: Catalogue) -> frozenset[str]:
+    """Generated rows count, as all languages say the same."""
+    sources = {cell.source for cell in plan.cells}
+    every = ((task.name, s, data) for task in catalogue for s, data in task.sources.items())
+    return frozenset(
+        name
+        for name, source, data in every
+        if source in sources and (data.translated or source == "microworld")
     )
 
 
@@ -192,6 +214,8 @@ def _target(
             groups=items.fewest,
             chance=None if first.trained_on is None else task.chance or 0.0,
             selected=_selected([runs[key][0] for key in keys], plan, store),
+            source=first.source,
+            tokens=_tokens([runs[key][0] for key in keys], plan, store),
         )
     return found
 
@@ -208,6 +232,21 @@ def _selected(cells: Sequence[Cell], plan: Plan, store: Store) -> tuple[float, .
             return None
         scores.append(float(chosen["score"]))
     return tuple(scores)
+
+
+def _tokens(cells: Sequence[Cell], plan: Plan, store: Store) -> float | None:
+    """What all stages but the target's own trained on, the mean over runs."""
+    found = []
+    for cell in cells:
+        stages, at = [], plan.steps[plan.steps[cell.score].parent].parent
+        while at:
+            stages.append(at)
+            at = plan.steps[at].parent
+        before = stages[1:] if cell.trained_on is not None else stages
+        if not all(map(store.has, before)):
+            return None
+        found.append(sum(float(store.record(one)["result"].get("tokens", 0)) for one in before))
+    return float(np.mean(found))
 
 
 def _read(store: Store, score: str) -> dict[str, tuple[NDArray[np.int64], NDArray[np.float64]]]:

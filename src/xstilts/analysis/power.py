@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from xstilts.analysis import outcomes
-from xstilts.analysis.estimate import Variance, detectable, variance_of
+from xstilts.analysis.estimate import LEVEL, Variance, detectable, variance_of
 from xstilts.analysis.gains import Gains
+from xstilts.analysis.routes import is_control, route
 from xstilts.errors import UserError
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Needed:
     Attributes:
         seeds: None where even `MOST_SEEDS` are too few: the test sets are too small.
         points: what that many seeds can see.
+        tests: in a family of how many tests, all of them by Holm.
         device_hours: of all of the study's conditions with that many seeds; None where no step of
             the kind has been timed.
         basis: where the variance is from.
@@ -59,15 +61,18 @@ class Needed:
 
     seeds: int | None
     points: float
+    tests: int
     device_hours: float | None
     basis: str
 
     def __str__(self) -> str:
+        family = f" in any of {self.tests} intermediates, by Holm" if self.tests > 1 else ""
+        seen = f"see a mean gain of {self.points:.1f} points{family}, in four of five studies"
         if self.seeds is None:
             why = "the test sets are too small for less"
-            return f"{MOST_SEEDS} seeds see {self.points:.1f} points: {why} ({self.basis})"
-        cost = "" if self.device_hours is None else f", {self.device_hours:.1f} device-hours"
-        return f"{self.seeds} seeds see {self.points:.1f} points{cost} ({self.basis})"
+            return f"{MOST_SEEDS} seeds {seen}: {why} ({self.basis})"
+        cost = "" if self.device_hours is None else f"; {self.device_hours:.1f} device-hours"
+        return f"{self.seeds} seeds {seen}{cost} ({self.basis})"
 
 
 def detect(points: float, plan: Plan, store: Store, catalogue: Catalogue) -> Needed:
@@ -81,23 +86,32 @@ def detect(points: float, plan: Plan, store: Store, catalogue: Catalogue) -> Nee
     spread = None
     if any(store.has(cell.score) for cell in plan.cells):
         spread = pilot(Gains(outcomes.load(plan, store, catalogue)))
-    return needed(points, spread or ASSUMED, seconds_per_seed(plan, store))
+    befores = {route(cell).before for cell in plan.cells}
+    tests = len([before for before in befores if before and not is_control(before)])
+    family = max(tests, 1) if "gains" in plan.analyses else 1
+    return needed(points, spread or ASSUMED, seconds_per_seed(plan, store), family)
 
 
-def needed(points: float, spread: Spread, seconds_per_seed: float | None = None) -> Needed:
-    """The fewest seeds, at least 2, that see a difference in four of five studies.
+def needed(
+    points: float, spread: Spread, seconds_per_seed: float | None = None, tests: int = 1
+) -> Needed:
+    """The fewest seeds, at least 2, with which a test finds a difference in four of five studies.
 
     Args:
         points: the difference, 1.0 is one point.
         spread: of a mean gain.
         seconds_per_seed: what one more seed of the whole study costs.
+        tests: how many there are in the family; each must hold at Holm's first level.
     """
+
+    def seen(seeds: int) -> float:
+        return 100 * detectable(_of(spread, seeds), (1 - LEVEL) / tests)
+
     for seeds in range(2, MOST_SEEDS + 1):
-        seen = 100 * detectable(_of(spread, seeds))
-        if seen <= points:
+        if (least := seen(seeds)) <= points:
             hours = None if seconds_per_seed is None else seeds * seconds_per_seed / 3600
-            return Needed(seeds, seen, hours, spread.basis)
-    return Needed(None, 100 * detectable(_of(spread, MOST_SEEDS)), None, spread.basis)
+            return Needed(seeds, least, tests, hours, spread.basis)
+    return Needed(None, seen(MOST_SEEDS), tests, None, spread.basis)
 
 
 def _of(spread: Spread, seeds: int) -> Variance:

@@ -7,21 +7,14 @@ from typing import TYPE_CHECKING, Literal
 
 from xstilts.path import Mixture, parse
 from xstilts.suites import MIXTURES
+from xstilts.tasks import TASKS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from xstilts.analysis.outcomes import Outcome
     from xstilts.path import Item
+    from xstilts.plan import Cell
 
 Flag = Literal["", "repeat", "same data"]
-
-# Data that holds another task's, all or much of it.
-CONTAINS: Mapping[str, tuple[str, ...]] = {
-    "anli_plus": ("mnli", "taxinli"),
-    "mnli": ("taxinli",),
-    "squad_v2": ("squad_v1", "squad_dev"),
-}
 
 
 @dataclass(frozen=True)
@@ -42,8 +35,8 @@ class Route:
         return parse(self.before).stages if self.before else ()
 
 
-def route(one: Outcome) -> Route:
-    """The route of an outcome: the stage that trains the target's head is not intermediate."""
+def route(one: Outcome | Cell) -> Route:
+    """The route of an outcome, or of a cell: what trains the target's head is not intermediate."""
     path = parse(one.path)
     evaluated = next((str(e) for e in path.evaluations if e.task == one.target), "")
     if evaluated and one.trained_on is None:  # "mnli | tatoeba" is "mnli > tatoeba"
@@ -74,7 +67,8 @@ def flag(one: Outcome) -> Flag:
 
 
 def _held(task: str) -> set[str]:
-    return {task, *CONTAINS.get(task, ())}
+    """A task and those whose rows it has, all or many of them."""
+    return {task, *(TASKS[task].contains if task in TASKS else ())}
 
 
 def control_of(before: str) -> dict[str, str]:
@@ -89,6 +83,12 @@ def control_of(before: str) -> dict[str, str]:
     return {one: str(Mixture((replace(item, control=one),))) for one in controls}
 
 
+def task_of(before: str) -> str:
+    """The one task of an intermediate that has only one."""
+    ((item,),) = (stage.items for stage in parse(before).stages)
+    return item.task
+
+
 def is_control(before: str) -> bool:
     """Whether an intermediate stage is a control of another one."""
     return any(
@@ -99,7 +99,7 @@ def is_control(before: str) -> bool:
 def simpler(before: str) -> dict[str, str]:
     """What a variant of an intermediate is to be compared with: name of the comparison -> text.
 
-    ``mlm``: without masked language modelling. ``translated``: in the task's own language.
+    ``mlm``: without masked language modelling. ``other languages``: in the task's own language.
     ``single``: each of the members of a mixture, as ``single: mnli``.
     """
     stages = parse(before).stages if before else ()
@@ -110,7 +110,7 @@ def simpler(before: str) -> dict[str, str]:
     if rest and len(rest) < len(items):
         found["mlm"] = str(Mixture(tuple(map(_unshared, rest))))
     if len(rest) == 1 == len(items) and rest[0].languages:
-        found["translated"] = str(Mixture((replace(rest[0], languages=()),)))
+        found["other languages"] = str(Mixture((replace(rest[0], languages=()),)))
     members = [name for item in rest for name in MIXTURES.get(item.task, (item.task,))]
     if len(members) > 1:
         found |= {f"single: {name}": name for name in members}

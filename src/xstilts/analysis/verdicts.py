@@ -25,7 +25,6 @@ from xstilts.analysis.estimate import (
     p_value,
 )
 from xstilts.analysis.joint import joint
-from xstilts.analysis.routes import simpler
 from xstilts.errors import UserError
 
 if TYPE_CHECKING:
@@ -136,7 +135,27 @@ def _verdict(claim: Claim, gains: Gains, model: str, catalogue: Catalogue) -> Ve
     if isinstance(claim, data.InCatalogue):
         return Verdict(claim, model, _catalogue(claim, catalogue))
     finding = _RULES[type(claim)](claim, gains, model)
-    return Verdict(claim, model, finding, _differences(claim, gains, model, finding))
+    differences = (*_differences(claim, gains, model, finding), *_data(claim, gains, catalogue))
+    return Verdict(claim, model, finding, differences)
+
+
+def _data(claim: Claim, gains: Gains, catalogue: Catalogue) -> list[str]:
+    """How the data differ from the datasets that the claim is about."""
+    if not claim.data:
+        return []
+    outcomes = [one for one in gains.outcomes if one.target in gains.targets]
+    if any(one.source == "microworld" for one in outcomes):
+        return ["generated rows, not the datasets"]
+    tasks = {task.name: task for task in catalogue}
+    found: dict[str, None] = {}
+    for one in outcomes:
+        data = tasks[one.target].sources.get(claim.data) if one.target in tasks else None
+        if data is None:
+            found[f"{one.target}, which source {claim.data} does not have"] = None
+        elif one.trained_on not in (None, data.train_on or one.target):
+            usual = data.train_on or one.target
+            found[f"{one.target} trained on {one.trained_on}, not {usual}"] = None
+    return list(found)
 
 
 def _differences(claim: Claim, gains: Gains, model: str, finding: Finding) -> tuple[str, ...]:
@@ -242,6 +261,10 @@ def _largest(claim: data.Largest, gains: Gains, model: str) -> Finding:
     others = [target for target in draws if target not in claim.targets]
     if not named or not others or common_seeds(list(draws.values())) == ():
         return _not_run(f"gain on {' and '.join(claim.targets)} and on other targets")
+    # Runs that did not learn say nothing of what the others gain.
+    collapsed = gains.collapsed(model, draws, "", *gains.intermediates)
+    if common_seeds([one.without(collapsed) for one in draws.values()]) != ():
+        draws = {target: one.without(collapsed) for target, one in draws.items()}
     drawn = joint([draws[target] for target in (*named, *others)], claim.id)
     larger = drawn[:, : len(named)].min(axis=1) > drawn[:, len(named) :].max(axis=1)
     share, value = float(larger.mean()), {t: 100 * d.values[:, 0].mean() for t, d in draws.items()}
@@ -291,22 +314,31 @@ def _equivalent(claim: data.Equivalent, gains: Gains, model: str) -> Finding:
     return Finding(answer, f"{_shown(found)}; margin {claim.margin:g}", estimate=found)
 
 
-def _variants(gains: Gains, model: str, kind: str) -> dict[str, list[Draws]]:
-    """Target -> differences, variant minus plain, one an intermediate."""
+def _variants(gains: Gains, model: str, kind: str) -> tuple[dict[str, Draws], tuple[int, ...]]:
+    """Target -> variant minus plain, the mean over intermediates; and the collapsed seeds."""
     found: dict[str, list[Draws]] = {}
+    collapsed: set[int] = set()
     for before in gains.intermediates:
-        plain = simpler(before).get(kind)
-        for target, draws in gains.counted(model, before, plain).items() if plain else ():
+        plain = gains.simpler(before).get(kind)
+        counted = gains.counted(model, before, plain) if plain else {}
+        for target, draws in counted.items():
             found.setdefault(target, []).append(draws)
-    return found
+        collapsed.update(gains.collapsed(model, counted, before, plain or ""))
+    means = {target: mean(mine) for target, mine in found.items() if common_seeds(mine) != ()}
+    return means, tuple(sorted(collapsed))
+
+
+_PAIR = {
+    "mlm": "pair of an intermediate with and without masked LM",
+    "translated": "pair of an intermediate in English and translated",
+}
 
 
 def _variant_worse(claim: data.VariantWorse, gains: Gains, model: str) -> Finding:
-    draws = _variants(gains, model, claim.variant)
-    every = [mean(mine) for mine in draws.values() if common_seeds(mine) != ()]
-    if not every or common_seeds(every) == ():
-        return _not_run(f"pair of an intermediate with and without {claim.variant}")
-    found = estimate(mean(every))
+    draws, collapsed = _variants(gains, model, claim.variant)
+    if not draws or common_seeds(list(draws.values())) == ():
+        return _not_run(_PAIR[claim.variant])
+    found = estimate(mean(list(draws.values())), collapsed)
     turned: dict[Answer, Answer] = {"supported": "contradicted", "contradicted": "supported"}
     answer = _above(found)
     return Finding(turned.get(answer, answer), _shown(found), estimate=found)
@@ -315,13 +347,15 @@ def _variant_worse(claim: data.VariantWorse, gains: Gains, model: str) -> Findin
 def _variant_not_more(claim: data.VariantNotMoreTargets, gains: Gains, model: str) -> Finding:
     from scipy import stats
 
-    draws = _variants(gains, model, claim.variant)
-    values = [mean(mine).values[:, 0].mean() for mine in draws.values() if common_seeds(mine) != ()]
-    if not values:
-        return _not_run(f"pair of an intermediate with and without {claim.variant}")
+    draws, collapsed = _variants(gains, model, claim.variant)
+    if not draws:
+        return _not_run(_PAIR[claim.variant])
+    values = [estimate(one, collapsed).tested.value for one in draws.values()]
     better = int(np.sum(np.array(values) > 0))
     p = float(stats.binomtest(better, len(values), alternative="greater").pvalue)
     detail = f"better on {better} of {len(values)} targets (sign test, one-sided p = {p:.2f})"
+    if not all(may_test(estimate(one, collapsed)) for one in draws.values()):
+        return Finding("inconclusive", f"{detail}; one seed")
     if p < ALPHA:
         return Finding("contradicted", detail)
     return Finding("supported" if 2 * better <= len(values) else "inconclusive", detail)

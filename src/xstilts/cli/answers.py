@@ -22,7 +22,7 @@ from xstilts.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rich.table import Table
 
@@ -99,7 +99,7 @@ def gains(
         note = "" if one.zero_shot else "; not strictly zero-shot: chosen on the split it scores"
         show(f"best per target by {one.protocol}: {_interval(one.estimate)}{note}")
         show("  " + ", ".join(f"{target}: {b or 'none'}" for target, b in one.choice.items()))
-    show(*_notes(every), *_left(outcomes))
+    show(*_equivalence(every), *_notes(every), *_left(outcomes))
     return 0
 
 
@@ -107,29 +107,28 @@ def gains(
 def scaling(
     context: typer.Context,
     paths: Paths = None,
+    same_data: SameData = False,
     task: TaskFiles = None,
     store: StoreFolder = STORE,
     json_: Json = False,
 ) -> int:
     """Print how outcomes change with the rows of the intermediate task (mnli[1k], mnli[10k]).
 
-    Several study files are several arms, such as one of fixed epochs and one of fixed steps.
+    An arm is for a fixed number of epochs, mnli[1k], or of steps, mnli[1k as 10k].
     """
-    from xstilts import study
+    from xstilts.analysis.exchange import exchanges
     from xstilts.analysis.gains import Gains
-    from xstilts.analysis.scaling import curves, exchanges
+    from xstilts.analysis.scaling import curves
 
-    catalogue, files = asked.catalogue(task), paths or []
-    arms = [[one] for one in files] if all(map(study.file_of, files)) else [files]
-    outcomes = [_outcomes(context, arm, catalogue, store) for arm in arms or [[]]]
-    found = [curve for one in outcomes for curve in curves(Gains(one))]
-    exchanged = [one for each in outcomes for one in exchanges(Gains(each))]
+    outcomes = _outcomes(context, paths, asked.catalogue(task), store)
+    paired = Gains(outcomes, same_data=same_data)
+    found, exchanged = curves(paired), exchanges(paired)
     if json_:
         _put(
             {
                 "curves": [asdict(curve) for curve in found],
                 "exchanges": [asdict(one) for one in exchanged],
-                "arms": [_state(one) for one in outcomes],
+                **_state(outcomes),
             }
         )
         return 0
@@ -139,11 +138,7 @@ def scaling(
         show(f"{curve.task}, {curve.outcome} ({curve.model}, {curve.arm})", _curve(curve), "")
     if not found:
         show("no task has two sizes that are finished: a size is written mnli[10k] > xnli")
-    for one in exchanged:
-        note = " (not zero-shot)" if one.scored == "trained in" else ""
-        data = f"{one.rows:,} rows of {one.task} in {', '.join(one.languages)}"
-        show(f"{data} are worth {one.english.text} English rows in {one.scored} languages{note}")
-    show(*(line for one in outcomes for line in _left(one)))
+    show(*map(str, exchanged), *_left(outcomes))
     return 0
 
 
@@ -213,22 +208,51 @@ def _means(gains: Sequence[Gain]) -> Table:
     """One row an intermediate and what it is compared with."""
     from xstilts.report.screen import grid
 
-    table = grid(
-        "intermediate", "versus", ">mean", ">without retrieval", ">targets", ">p", ">seeds"
-    )
-    without = {(g.intermediate, g.versus): g for g in gains if g.over == "mean without retrieval"}
-    for gain in (gain for gain in gains if gain.over == "mean"):
-        other = without.get((gain.intermediate, gain.versus))
+    means = [gain for gain in gains if gain.over.startswith("mean")]
+    by = {(g.intermediate, g.versus, g.over): g for g in means}
+    others = [over for over in ("mean without retrieval", "mean with same data") if _any(over, by)]
+    names = (f">{over.removeprefix('mean ')}" for over in others)
+    table = grid("intermediate", "versus", ">mean", *names, ">targets", ">p", ">seeds")
+    for before, versus in dict.fromkeys((g.intermediate, g.versus) for g in means):
+        mine = [by.get((before, versus, over)) for over in ("mean", *others)]
+        gain = next(one for one in mine if one is not None)
         table.add_row(
-            gain.intermediate,
-            gain.versus,
-            _interval(gain.estimate),
-            _interval(other.estimate) if other else "",
-            f"{len(gain.targets)}",
-            "" if gain.p is None else f"{gain.p:.3f}" if gain.p >= 0.001 else "< 0.001",
+            before,
+            versus,
+            *("" if one is None else _interval(one.estimate) for one in mine),
+            f"{len(gain.targets)}" if gain.over == "mean" else "0",
+            _p(gain.p),
             f"{gain.estimate.seeds or ''}",
         )
     return table
+
+
+def _any(over: str, by: Mapping[tuple[str, str, str], Gain]) -> bool:
+    """Whether a kind of mean says anything that the plain one does not."""
+    return any(
+        one.over == over and (plain is None or plain.targets != one.targets)
+        for (before, versus, _), one in by.items()
+        for plain in [by.get((before, versus, "mean"))]
+    )
+
+
+def _p(p: float | None) -> str:
+    return "" if p is None else f"{p:.3f}" if p >= 0.001 else "< 0.001"
+
+
+def _equivalence(gains: Sequence[Gain]) -> list[str]:
+    """What is as good as nothing, where the study declared how much that is."""
+    return [
+        f"{one.intermediate} on {one.name or 'the mean'}: within {one.margin:g} points of the "
+        f"baseline: {'yes' if one.equivalence_p < 0.05 else 'not shown'} "
+        f"(two one-sided tests, by Holm, p = {_p(one.equivalence_p)})"
+        for one in gains
+        if one.equivalence_p is not None
+    ]
+
+
+def _is_mean(gain: Gain) -> bool:
+    return (gain.over, gain.versus) == ("mean", "baseline")
 
 
 def _cells(found: Gains, gains: Sequence[Gain], over: str) -> Table:
@@ -276,6 +300,11 @@ def _notes(gains: Sequence[Gain]) -> list[str]:
         lines.append("! holds runs that did not learn: tests are made without their seeds")
     if any(gain.p is not None for gain in gains):
         lines.append("p: by Holm within its declared family")
+    least = [100 * gain.detectable for gain in gains if _is_mean(gain) and gain.detectable]
+    if least:
+        span = "" if min(least) == max(least) else f" to {max(least):.1f}"
+        seen = f"{min(least):.1f}{span} points"
+        lines.append(f"smallest mean gain that a test sees here in four of five studies: {seen}")
     return lines
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from xstilts.analysis import best, claims, outcomes, scaling, verdicts
+from xstilts.analysis import best, claims, exchange, outcomes, scaling, verdicts
 from xstilts.analysis.gains import Gains
 from xstilts.path import parse
 from xstilts.report.rows import score_rows
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
     from xstilts.analysis.best import Best
     from xstilts.analysis.claims import Claim
+    from xstilts.analysis.exchange import Exchange
     from xstilts.analysis.gains import Gain
     from xstilts.analysis.outcomes import Outcomes
-    from xstilts.analysis.scaling import Curve, Exchange
+    from xstilts.analysis.scaling import Curve
     from xstilts.analysis.verdicts import Verdict
     from xstilts.plan import Plan
     from xstilts.report.runs import Run
@@ -130,7 +131,7 @@ def of(
         best=tuple(one for one in chosen if one is not None),
         verdicts=tuple(judged),
         curves=tuple(scaling.curves(gains)),
-        exchanges=tuple(scaling.exchanges(gains)),
+        exchanges=tuple(exchange.exchanges(gains)),
         tasks=_tasks(found, catalogue),
         **more,
     )

@@ -2,7 +2,7 @@
 
 The JSON of an item, as it stands in a training step's inputs:
 ``{"task", "control", "languages", "rows", "share", "data", "batch", "epochs", "max_length"}``;
-``same_steps`` items also hold ``"steps_of"``, the item whose steps they match.
+items that are trained for as many steps as another one also hold that, as ``"steps_of"``.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def _prepare_item(
     encoded = formats.encode(
         encoding_task, rows, tokenizer.backend, limits(item, inputs["options"])
     )
-    if item["control"] == "same_steps":
+    if "steps_of" in item:
         other = _prepare_item(item["steps_of"], inputs, tokenizer, desk, seed)
         return StageTask(task, format_, encoded, item, other.own_steps)
     units = len(encoded)

@@ -58,6 +58,11 @@ UDPOS = Task(
             train=_UDPOS_HUB(split="train"),
             select=_UDPOS_HUB(split="validation"),
             evaluate=_UDPOS_HUB(split="test"),
+            train_languages=(
+                *("en", "af", "ar", "bg", "de", "el", "es", "et", "eu", "fa", "fi", "fr", "he"),
+                *("hi", "hu", "id", "it", "ja", "ko", "mr", "nl", "pt", "ru", "ta", "te", "tr"),
+                *("ur", "vi", "zh"),
+            ),
             split="test",
             languages=(
                 *("en", "af", "ar", "bg", "de", "el", "es", "et", "eu", "fa", "fi", "fr", "he"),
@@ -70,6 +75,10 @@ UDPOS = Task(
             train=_UDPOS_MIRROR(path="udpos/train-{lang}.tsv"),
             select=_UDPOS_MIRROR(path="udpos/dev-{lang}.tsv"),
             evaluate=_UDPOS_MIRROR(path="udpos/test-{lang}.tsv"),
+            train_languages=(
+                *("en", "af", "ar", "bg", "el", "eu", "fi", "he", "hu", "id", "ja", "kk", "mr"),
+                *("nl", "ta", "te", "tr", "uk", "ur", "vi", "zh"),
+            ),
             split="test",
             languages=(
                 *("en", "af", "ar", "bg", "el", "es", "et", "eu", "fa", "fi", "fr", "he", "hi"),

@@ -9,7 +9,7 @@ from xstilts.report.blocks import Chart, Section, Text
 from xstilts.report.charts import COLOURS, inline, panels
 
 if TYPE_CHECKING:
-    from xstilts.analysis.scaling import Curve, Exchange
+    from xstilts.analysis.scaling import Curve
     from xstilts.report.findings import Findings
 
 LEAD = (
@@ -22,15 +22,9 @@ def section(findings: Findings) -> Section:
     """Curves, and what data in other languages are worth."""
     if not findings.curves:
         return Section("scaling", "Scaling", "Scaling")
-    texts = (Text(_exchange(one)) for one in findings.exchanges)
+    texts = (Text(f"{one}.") for one in findings.exchanges)
     chart = Chart("scaling", partial(_draw, findings.curves))
     return Section("scaling", "Scaling", "Scaling", LEAD, (chart, *texts))
-
-
-def _exchange(one: Exchange) -> str:
-    note = " (not zero-shot)" if one.scored == "trained in" else ""
-    data = f"{one.rows:,} rows of {one.task} in {', '.join(one.languages)}"
-    return f"{data} are worth {one.english.text} English rows in {one.scored} languages{note}"
 
 
 def _draw(curves: tuple[Curve, ...], alt: Any) -> Any:
