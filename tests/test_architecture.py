@@ -20,7 +20,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 # top, inside a function, or for the type checker alone. docs/design.md says what each is for.
 ROOMS = {
     "ground": "errors identity failpoints plain sizes _version",
-    "spec": "path study recipes pretraining",
+    "spec": "path orders study recipes pretraining",
     "catalogue": "tasks suites languages resolve",
     "data": "sources formats corpus microworld",
     "metrics": "metrics perturb",
@@ -28,8 +28,8 @@ ROOMS = {
     "similarity": "similarity",
     "steps": "steps",
     "plan": (
-        "models plan store store_disk store_gc store_lease store_merge store_owner store_pack "
-        "store_scratch store_status store_step store_work imported engines preflight "
+        "models plan forgetting store store_disk store_gc store_lease store_merge store_owner "
+        "store_pack store_scratch store_status store_step store_work imported engines preflight "
         "leakage submitting"
     ),
     "report": "analysis report",

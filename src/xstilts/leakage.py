@@ -82,7 +82,8 @@ def pairs(plan: Plan, catalogue: Catalogue, steps: Collection[str] | None = None
     evaluations: dict[tuple[str, str], dict[str, Any]] = {}  # (weights, task) -> by language
     for step in plan.steps.values():
         matters = steps is None or step.id in steps
-        if step.kind == "predict" and step.parent in plan.steps and matters:
+        scores = step.kind == "predict" and "split" not in step.inputs  # not what is kept
+        if scores and step.parent in plan.steps and matters:
             here = evaluations.setdefault((step.parent, step.inputs["task"]), {})
             here[step.inputs["language"]] = step.inputs
     found: dict[str, Pair] = {}

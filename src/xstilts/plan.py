@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from xstilts import metrics, resolve, suites
 from xstilts.errors import AbsentError, UserError, suggest
+from xstilts.forgetting import Kept, Looks
 from xstilts.identity import fingerprint
 from xstilts.path import parse
 from xstilts.steps import CODE_VERSIONS
+from xstilts.study import ORDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -41,6 +43,7 @@ class Step:
         inputs: JSON: all that its result depends on.
         parent: the step whose files it reads; "" where that is a pretrained model.
         label: for people.
+        also: other steps whose files it reads.
     """
 
     id: str
@@ -48,6 +51,12 @@ class Step:
     inputs: Mapping[str, Any]
     parent: str
     label: str
+    also: tuple[str, ...] = ()
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """All steps whose files it reads."""
+        return tuple(one for one in (self.parent, *self.also) if one)
 
 
 @dataclass(frozen=True)
@@ -77,6 +86,7 @@ class Plan:
     Attributes:
         steps: id -> step.
         cells: in the order of the study.
+        kept: score -> what sequences keep of earlier stages, where the study asks for it.
         absent: path -> why it is not run.
         notes: path -> what to know of its meaning in the source.
         models: fingerprint -> pretrained model.
@@ -87,6 +97,7 @@ class Plan:
 
     steps: dict[str, Step] = field(default_factory=dict)
     cells: list[Cell] = field(default_factory=list)
+    kept: dict[str, Kept] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
     models: dict[str, Model] = field(default_factory=dict)
@@ -100,7 +111,8 @@ class Plan:
         """Add a step whose parent is there already; nothing happens where it is there itself."""
         if step.id not in self.steps:
             self.steps[step.id] = step
-            self._children.setdefault(step.parent, []).append(step)
+            for parent in (step.parent, *step.also):
+                self._children.setdefault(parent, []).append(step)
 
     def children(self, step_id: str) -> list[Step]:
         """The steps that read this one's files."""
@@ -150,6 +162,7 @@ class _Builder:
         self.source = study.source
         self.plan = Plan(keep=study.keep, analyses=study.analyses, margins=_margins(study))
         self._steps: list[Step] = []  # of the path under way
+        self._looks = Looks(study, recipe, catalogue, sources)
 
     def build(self, models: Iterable[Model], *, allow_absent: bool) -> Plan:
         targets = self.study.targets
@@ -204,6 +217,7 @@ class _Builder:
         """Add a path's steps and cells, all of them or, where data is absent, none."""
         weights, parent = model.fingerprint, ""
         self._steps, cells = [], []
+        trained: list[tuple[Stage, str]] = []
         so_far: list[str] = []
         stages, imported = resolved.stages, ""
         if stages and stages[0].items[0].item.control == "imported":
@@ -216,6 +230,7 @@ class _Builder:
             so_far.append(" + ".join(map(_shown, stage.items)))
             label = f"train {' > '.join(so_far)} (seed {seed})"
             weights = parent = self._train(stage, weights, parent, seed, label)
+            trained.append((stage, parent))
         for evaluation in resolved.evaluations:
             data = self.catalogue.data(evaluation.task, self.source)
             for language in evaluation.languages:
@@ -240,6 +255,8 @@ class _Builder:
         if imported and not cells:
             assert self.imports is not None
             raise self.imports.absent(imported, f"nothing for {resolved.path}, seed {seed}")
+        if ORDER in self.study.analyses and not imported:
+            self._keep(model, [one for one in trained if not one[0].target], seed)
         for step in self._steps:
             self.plan.add(step)
         self.plan.cells += cells
@@ -256,6 +273,24 @@ class _Builder:
             "selection": self._selection(stage) if options["select_every"] else None,
         }
         return self._step("train", inputs, parent, label)
+
+    def _keep(self, model: Model, stages: list[tuple[Stage, str]], seed: int | None) -> None:
+        """Add what the stages keep of each other, and of the pretrained encoder."""
+        for number in range(len(stages) + 1):
+            parent = stages[number - 1][1] if number else ""
+            names = tuple(" + ".join(map(_shown, one.items)) for one, _ in stages[:number])
+            for look in self._looks.after(parent or model.fingerprint, stages[:number]):
+                head_of = look.inputs.get("head_of", parent)
+                also = () if head_of == parent else (head_of,)
+                label = f"{look.task} {look.language}, what is kept"
+                predict = self._step("predict", dict(look.inputs), parent, f"predict {label}", also)
+                scored = self._scored(predict, look.language, look.metrics)
+                score = self._step("score", scored, predict, f"score {label}")
+                one = Kept(
+                    *(model.name, names, seed if number else None),
+                    *(look.task, look.head, look.language, score),
+                )
+                self.plan.kept[one.score] = one
 
     def _item(self, one: StageItem, target: str) -> dict[str, Any]:
         found = self._plain_item(one.item, target)
@@ -356,12 +391,13 @@ class _Builder:
         }
         label = f"predict {task.name} {language}"
         predict = given or self._step("predict", inputs, parent, label)
-        scored = {
-            "predictions": predict,
-            "language": language,
-            "metrics": {name: metrics.get(name).version for name in task.metrics},
-        }
+        scored = self._scored(predict, language, task.metrics)
         return self._step("score", scored, predict, f"score {task.name} {language}")
+
+    @staticmethod
+    def _scored(predict: str, language: str, names: tuple[str, ...]) -> dict[str, Any]:
+        versions = {name: metrics.get(name).version for name in names}
+        return {"predictions": predict, "language": language, "metrics": versions}
 
     def _beside(self, task: Task, data: Data, language: str) -> dict[str, Any]:
         """Fingerprints of the candidates, and of what thresholds and layers are chosen on.
@@ -385,9 +421,16 @@ class _Builder:
                 found["tune"] = None
         return found
 
-    def _step(self, kind: Kind, inputs: dict[str, Any], parent: str, label: str) -> str:
+    def _step(
+        self,
+        kind: Kind,
+        inputs: dict[str, Any],
+        parent: str,
+        label: str,
+        also: tuple[str, ...] = (),
+    ) -> str:
         step_id = fingerprint([kind, CODE_VERSIONS[kind], inputs])
-        self._steps.append(Step(step_id, kind, inputs, parent, label))
+        self._steps.append(Step(step_id, kind, inputs, parent, label, also))
         return step_id
 
 

@@ -89,7 +89,8 @@ def _splits(steps: Sequence[Step], bench: Bench) -> Iterator[tuple[str, Any, Any
     for step in steps:
         inputs = step.inputs
         if step.kind == "predict":
-            yield inputs["task"], inputs["source"], "evaluate", inputs["language"]
+            split = inputs.get("split", "evaluate")
+            yield inputs["task"], inputs["source"], split, inputs["language"]
             yield from _beside(inputs, bench)
         for item in _items(step):
             for language in item["languages"]:

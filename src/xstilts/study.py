@@ -25,6 +25,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from xstilts import orders
 from xstilts.errors import UserError, suggest
 from xstilts.path import Mixture, Path, parse
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 BASELINE = "none"  # the intermediate that stands for no intermediate task
+ORDER = "order"  # the analysis of sequences; it tracks what earlier stages' tasks lose
 READY_MADE = pathlib.Path(__file__).parent / "studies"  # those that come with xstilts
 
 
@@ -84,6 +86,25 @@ def _margin(text: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9_]*@(?=.*[1-9])[0-9]+(\.[0-9]+)?", text):
         raise _unexpected('a target, or "mean", and points above 0, as in xnli@1.0')
     return text
+
+
+def _is_ordered(entry: object) -> bool:
+    return isinstance(entry, str) and orders.is_ordered(entry)
+
+
+def _in_orders(key: str, entries: Any) -> tuple[Any, ...]:
+    """The entries, each ``order(...)`` replaced by its paths, but for those that stand there."""
+    found: list[Any] = []
+    for index, entry in enumerate(entries):
+        if not _is_ordered(entry):
+            found.append(entry)
+            continue
+        try:
+            spelled = map(str, orders.paths(entry))
+        except UserError as error:
+            raise _fault(str(error), key, index) from None
+        found += [path for path in spelled if path not in found]
+    return tuple(found)
 
 
 def _each_once(entries: tuple[T, ...]) -> tuple[T, ...]:
@@ -164,6 +185,21 @@ class Study(BaseModel):
     margins: Unique[Annotated[str, AfterValidator(_margin)]] = ()
     keep: Literal["all", "intermediates", "none"] = "all"
     options: Options = Options()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _orders_spelled_out(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        spelled: dict[str, Any] = {
+            key: _in_orders(key, data[key])
+            for key in ("intermediate", "paths")
+            if _one_or_many(data.get(key)) == "many" and any(map(_is_ordered, data[key]))
+        }
+        analyses = data.get("analyses", ())
+        if spelled and _one_or_many(analyses) == "many" and ORDER not in analyses:
+            spelled["analyses"] = (*analyses, ORDER)
+        return data | spelled
 
     @model_validator(mode="after")
     def _has_something_to_run(self) -> Study:

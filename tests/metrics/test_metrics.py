@@ -59,6 +59,7 @@ UNITS = {
     "squad_exact_match": answerable,
     "mlqa_f1": answerable,
     "mlqa_exact_match": answerable,
+    "masked_lm_likelihood": unit(st.integers(1, 9), st.floats(0, 99)),
 }
 
 # The best that can be predicted, given gold that can be matched at all.
@@ -75,6 +76,7 @@ PERFECT = {
     "reciprocal_rank_at_20": [("a", ["a", "b"])],
     "average_precision_at_20": [(["a", "b"], ["b", "a", "c"]), (["c"], ["c"])],
     "squad_f1": [(["Oslo", "Bergen"], "Bergen"), (["北京 大学"], "北京 大学")],
+    "masked_lm_likelihood": [(3, 0.0), (1, 0.0)],
 }
 for same in ("squad_exact_match", "mlqa_f1", "mlqa_exact_match"):
     PERFECT[same] = PERFECT["squad_f1"]

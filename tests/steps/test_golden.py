@@ -53,6 +53,7 @@ METRIC_ROWS = {
     ("positive_f1",): [("1", "1"), ("1", "0"), ("0", "1")],
     ("bitext_f1",): [(["a"], ["a", "b"]), (["c"], [])],
     ("average_precision_at_20",): [(["a", "b"], ["b", "c", "a"])],
+    ("masked_lm_likelihood",): [(3, 6.0), (1, 2.5)],  # how many were hidden, their summed loss
 }
 
 

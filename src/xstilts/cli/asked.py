@@ -116,11 +116,13 @@ def study_file(paths: list[str], tasks: Catalogue) -> Path | None:
 
 def _study(context: typer.Context, paths: list[str], file: Path | None) -> Study:
     """The study that paths and options make, or that of a file with what options replace in it."""
-    from xstilts import study
-    from xstilts.path import parse
+    from xstilts import orders, study
 
     if file is None:
-        once = tuple(dict.fromkeys(str(parse(path)) for path in paths))
+        spelled = {path: orders.paths(path) for path in paths}  # says what is wrong with them
+        once = tuple(
+            dict.fromkeys(path if len(own) > 1 else str(own[0]) for path, own in spelled.items())
+        )
         fields = _fields(context.params)
         if "model" not in _given(context):
             del fields["models"]  # the study's default is the option's

@@ -88,7 +88,7 @@ class Course:
         Where none is left, the watcher is told.
         """
         steps, bad = [self._plan.steps[one] for one in job.ids], self._bad()
-        lost = [step.id for step in steps if step.parent in bad]
+        lost = [step.id for step in steps if bad.intersection(step.needs)]
         self.outcome.skipped += lost
         if len(lost) == len(steps):
             self.moved = True
@@ -104,8 +104,8 @@ class Course:
         self._left -= {*report.done}
         if report.corrupt:
             self._damaged(report, report.corrupt)
-        parents = dict.fromkeys(self._plan.steps[one].parent for one in report.done)
-        self._evict(self._plan.steps[one] for one in parents if one)
+        read = dict.fromkeys(n for one in report.done for n in self._plan.steps[one].needs)
+        self._evict(self._plan.steps[one] for one in read)
 
     def _bad(self) -> set[str]:
         return {*self.outcome.failures, *self.outcome.skipped}

@@ -79,7 +79,9 @@ def jobs(plan: Plan, todo: Sequence[Step], first: int = 1) -> list[Job]:
     found = []
     for number, group in enumerate(groups, first):
         number_of |= {step.id: number for step in group}
-        needs = frozenset(number_of[step.parent] for step in group if step.parent in number_of)
+        needs = frozenset(
+            number_of[one] for step in group for one in step.needs if one in number_of
+        )
         ids = tuple(step.id for step in group)
         found.append(Job(title(plan, group), ids, number, last, needs))
     return found
@@ -87,8 +89,13 @@ def jobs(plan: Plan, todo: Sequence[Step], first: int = 1) -> list[Job]:
 
 def is_intermediate(plan: Plan, stage: Step) -> bool:
     """Whether more is made of a stage than its heads' answers: further training, or retrieval."""
-    below = plan.children(stage.id)
+    below = [one for one in plan.children(stage.id) if not looks_back(one)]
     return any(one.kind == "train" or one.inputs["head"] is None for one in below)
+
+
+def looks_back(step: Step) -> bool:
+    """Whether a step says what a stage keeps of those before it; it is no reason to train one."""
+    return "split" in step.inputs
 
 
 def purpose(plan: Plan, stage: Step) -> str:
@@ -96,7 +103,8 @@ def purpose(plan: Plan, stage: Step) -> str:
 
     It may be both: equal work is done once, and XQuAD's stage is SQuAD's before another target.
     """
-    heads = [one.inputs for one in plan.children(stage.id) if one.kind == "predict"]
+    below = [one for one in plan.children(stage.id) if not looks_back(one)]
+    heads = [one.inputs for one in below if one.kind == "predict"]
     targets = dict.fromkeys(one["task"] for one in heads if one["head"] is not None)
     parts = ["intermediate"] if is_intermediate(plan, stage) else []
     parts += [f"for {', '.join(targets)}"] if targets else []

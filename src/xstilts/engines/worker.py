@@ -47,7 +47,7 @@ class Worker:
     def do(self, job: Job, steps: Sequence[Step]) -> Report:
         """Do what can be done now of a job's steps, and put every finished one into the store."""
         parents, plan, store = self._plan.steps, self._plan, self._store
-        ready = [step for step in steps if not step.parent or is_there(parents[step.parent], store)]
+        ready = [s for s in steps if all(is_there(parents[one], store) for one in s.needs)]
         leases = [lease for step in ready if (lease := store.lease(step.id)) is not None]
         try:
             # Another process may have done it, and all that needed it, since it was asked for.
@@ -131,10 +131,17 @@ class Worker:
         started, store = time.monotonic(), self._bench.store
         weights = self._weights(group[0], group[0].inputs["weights"])
         jobs = [step.inputs for step in group]
-        for number, rows in predict.predict(jobs, weights, self._desk):
+        for number, rows in predict.predict(jobs, weights, self._desk, self._heads(group[0])):
             step = group[number]
             with store.writing(step.id) as folder:
                 self._finish(step, folder, predict.write(rows, folder), started)
+
+    def _heads(self, step: Step) -> Path | None:
+        """Where the head lies of a prediction that takes an earlier stage's; None: any other."""
+        from xstilts.steps import checkpoint
+
+        head_of = step.inputs.get("head_of")
+        return self._store.open(head_of).path(checkpoint.HEADS).parent if head_of else None
 
     def _score(self, step: Step) -> None:
         from xstilts.steps import predict, score

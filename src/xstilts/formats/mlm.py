@@ -6,14 +6,14 @@ and the example alone.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from xstilts.formats.encoded import Builder, Encoded, Template, token_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
     from tokenizers import Tokenizer
@@ -34,6 +34,15 @@ def encode(_task: Task, examples: Sequence[Line], tokenizer: Tokenizer, limits: 
             builder.sequence(template.single(ids[:room]))
             builder.end_unit(owner)
     return builder.build(template.second_type)
+
+
+def decode(
+    _task: Task, examples: Sequence[Line], encoded: Encoded, outputs: NDArray[np.float64]
+) -> Iterator[dict[str, Any]]:
+    """Prediction rows from ``[U, 2]``: summed loss in nats, and how many tokens were hidden."""
+    for owner, (loss, hidden) in zip(encoded.owner, outputs.tolist(), strict=True):
+        one = examples[owner]
+        yield {"id": one.id, "group": one.group, "gold": int(hidden), "prediction": loss}
 
 
 def mask(

@@ -16,6 +16,7 @@ What a unit holds, by format:
 | tagging | a tag for each token | a tag for each token |
 | span | texts of the right answers; none: unanswerable | the answer's text; "": no answer |
 | retrieval | the right id (average precision: all right ids) | ids, best first |
+| mlm | how many tokens were hidden | their summed loss in nats |
 | mined pairs | ids of a sentence's right partners | ids of those extracted |
 
 Mined pairs (``bitext``) and the silence of SQuAD v2.0 (``span.best_null_threshold``) first need a
@@ -26,6 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import e
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from xstilts.errors import UserError, suggest
@@ -115,6 +117,15 @@ def _by_language(
     return lambda unit, language: measure(unit["gold"], unit["prediction"], language)
 
 
+def _loss(unit: Unit, _language: str) -> tuple[float, float]:
+    return float(unit["prediction"]), float(unit["gold"])
+
+
+def _likelihood(sums: Sequence[Any]) -> Any:
+    """The geometric mean of the hidden tokens' probabilities: e to minus the mean loss."""
+    return e ** -_share(sums)
+
+
 _SQUAD = "evaluate-v1.1.py (Rajpurkar et al. 2016), as XTREME applies it to all languages"
 _SQUAD_V2 = "evaluate-v2.0.py (Rajpurkar et al. 2018), without a no-answer threshold"
 _MLQA = "mlqa_evaluation_v1.py (Lewis et al. 2020)"
@@ -122,6 +133,7 @@ _XTREME = "XTREME evaluate.py (Hu et al. 2020), accuracy"
 _GLUE = "GLUE (Wang et al. 2018): F1 of the class 1 of QQP and MRPC"
 _BUCC = "XTREME evaluate.py (Hu et al. 2020), bucc_f1: of sets of pairs"
 _LAREQA = "XTREME-R utils_lareqa.py (Ruder et al. 2021), average_precision_at_k"
+_MLM = "Devlin et al. 2019, section 3.1: e to minus the mean loss of a hidden token"
 _MEWSLI = "XTREME-R utils_mewslix.py (Ruder et al. 2021), mean_reciprocal_rank"
 
 METRICS: Mapping[str, Metric] = {
@@ -160,6 +172,7 @@ METRICS: Mapping[str, Metric] = {
         Metric("mlqa_exact_match", 1, _by_language(mlqa.mlqa_exact_match), _share, _MLQA),
         Metric("bitext_f1", 1, _any_language(bitext.pair_counts), chunks.micro_f1, _BUCC),
         Metric("retrieval_accuracy", 1, _any_language(ranking.first_is_right), _share, _XTREME),
+        Metric("masked_lm_likelihood", 1, _loss, _likelihood, _MLM),
         Metric("reciprocal_rank_at_20", 1, _any_language(ranking.reciprocal_rank), _share, _MEWSLI),
         Metric(
             "average_precision_at_20", 1, _any_language(ranking.average_precision), _share, _LAREQA

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from xstilts.engines.groups import grouped, purpose, remaining
+from xstilts.engines.groups import grouped, looks_back, purpose, remaining
 from xstilts.report import screen
 
 if TYPE_CHECKING:
@@ -64,10 +64,12 @@ def _grow(tree: Tree, ids: list[str], plan: Plan, left: set[str]) -> None:
             last = first.label.removeprefix("train ").rpartition(" > ")[2]  # the tree has the rest
             what = f"train {last}  {purpose(plan, first)}"
             branch = tree.add(f"{what}  {first.id}  {_state(group, left)}")
-            _grow(branch, [step.id for step in plan.children(first.id)], plan, left)
+            below = [step.id for step in plan.children(first.id) if step.parent == first.id]
+            _grow(branch, below, plan, left)
         else:
             scored = [score for step in group for score in plan.children(step.id)]
-            tree.add(f"{first.inputs['task']}: {_languages(group)}  {_state(scored, left)}")
+            kept = f"kept of {first.inputs['task']}" if looks_back(first) else first.inputs["task"]
+            tree.add(f"{kept}: {_languages(group)}  {_state(scored, left)}")
 
 
 def _state(group: list[Step], left: set[str]) -> str:

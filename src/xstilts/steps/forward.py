@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from torch.nn import functional
 
 from xstilts.model import heads
-from xstilts.steps.batches import evaluation_batches
+from xstilts.steps.batches import collate, evaluation_batches, group_by_budget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,12 +20,14 @@ if TYPE_CHECKING:
 
     from xstilts.formats.encoded import Encoded
     from xstilts.model.encoder import Encoder
+    from xstilts.model.tokenizer import LoadedTokenizer
     from xstilts.steps.desk import Desk
     from xstilts.tasks.base import Format
 
 Output = "NDArray"
 RANKED = 20  # neighbours kept of each query
 SORTED_WHOLE = 50_000  # candidates
+MASKED_LM_SEED = 0
 BLOCK_BYTES = 256 * 2**20  # of similarities at a time, in each layer
 
 
@@ -107,6 +110,35 @@ def vectors(
     _stream(encoder, head, encoded, desk, take)
     assert table is not None
     return table
+
+
+@torch.inference_mode()
+def masked_lm(
+    encoder: Encoder, encoded: Encoded, tokenizer: LoadedTokenizer, desk: Desk
+) -> NDArray[np.float64]:
+    """The loss of hidden tokens; which ones are hidden is a function of a unit's number.
+
+    Returns:
+        float64 ``[U, 2]``: summed negative log-likelihood in nats, and how many tokens were hidden.
+
+    Raises:
+        UserError: if the encoder has no masked-LM head.
+    """
+    device = torch.device(desk.device)
+    encoder.to(device).eval()
+    found = np.zeros((len(encoded), 2))
+    for units in group_by_budget(encoded.unit_tokens, desk.token_budget):
+        micro = collate("mlm", encoded, units, seed=MASKED_LM_SEED, tokenizer=tokenizer).to(device)
+        batch = replace(micro.batch, keys=None)
+        places = micro.targets["places"]
+        logits = encoder.masked_lm_logits(encoder(batch)[places]).float()
+        losses = functional.cross_entropy(logits, micro.targets["hidden_ids"], reduction="none")
+        # Sequences of a batch stand in order of length, as in ``collate``.
+        order = units[np.argsort(encoded.lengths[units], kind="stable")]
+        owner = np.repeat(order, batch.lengths)[places.cpu().numpy()]
+        np.add.at(found[:, 0], owner, losses.double().cpu().numpy())
+        np.add.at(found[:, 1], owner, 1)
+    return found
 
 
 def neighbours(encoder: Encoder, encoded: Encoded, desk: Desk) -> NDArray[np.int64]:

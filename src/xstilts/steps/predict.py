@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from xstilts.formats.examples import Example
     from xstilts.model.encoder import Encoder
+    from xstilts.model.tokenizer import LoadedTokenizer
     from xstilts.steps.desk import Desk
     from xstilts.tasks.base import Task
 
@@ -35,7 +36,10 @@ PORTION_TOKENS = 400_000
 
 
 def predict(
-    jobs: Sequence[Mapping[str, Any]], weights: tuple[Path | str, str | None], desk: Desk
+    jobs: Sequence[Mapping[str, Any]],
+    weights: tuple[Path | str, str | None],
+    desk: Desk,
+    heads: Path | None = None,
 ) -> Iterator[tuple[int, list[dict[str, Any]]]]:
     """Predictions for several languages of one task with one model.
 
@@ -43,6 +47,7 @@ def predict(
         jobs: the inputs of predict steps that differ in language only.
         weights: folder (or hub name) and hub revision.
         desk: rows, device, progress.
+        heads: the folder of an earlier stage, whose head is to answer; None: that of the weights.
 
     Yields:
         The number of a job and its rows: ``id``, ``group``, ``gold``, ``prediction`` and what the
@@ -56,7 +61,8 @@ def predict(
     first = jobs[0]
     task = desk.catalogue.get(first["task"])
     encoder, tokenizer = checkpoint.load(*weights)
-    head = None if first["head"] is None else _head(weights[0], first["head"], task, encoder)
+    folder = heads or weights[0]
+    head = None if first["head"] is None else _head(folder, first["head"], task, encoder)
     data = desk.catalogue.data(task.name, first["source"])
     pooled = None
     if data.pool is not None:
@@ -65,7 +71,7 @@ def predict(
     def beside(rows: list[Example], job: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The predictions of rows by themselves."""
         one = formats.encode(task, rows, tokenizer.backend, Limits(**job["limits"]))
-        ((_, found),) = _portion([(0, rows, one)], encoder, head, task, desk)
+        ((_, found),) = _portion([(0, rows, one)], encoder, head, task, desk, tokenizer)
         return found
 
     tuning = Tuning(task, data, beside, desk)
@@ -78,7 +84,8 @@ def predict(
                     made = pooled.rows(job)
                 yield number, made
                 continue
-            rows = desk.sources.examples(task, data, "evaluate", job["language"])[: job["max_rows"]]
+            split = job.get("split", "evaluate")
+            rows = desk.sources.examples(task, data, split, job["language"])[: job["max_rows"]]
             encoded = formats.encode(task, rows, tokenizer.backend, Limits(**job["limits"]))
             portion.append((number, rows, encoded))
         except UserError as error:
@@ -89,7 +96,7 @@ def predict(
             with _precision(first["precision"], desk):
                 done = [
                     (place, tuning.added(found, jobs[place]))
-                    for place, found in _portion(portion, encoder, head, task, desk)
+                    for place, found in _portion(portion, encoder, head, task, desk, tokenizer)
                 ]
             yield from done
             portion = []
@@ -130,9 +137,12 @@ def _portion(
     head: nn.Module | None,
     task: Task,
     desk: Desk,
+    tokenizer: LoadedTokenizer,
 ) -> Iterator[tuple[int, list[dict[str, Any]]]]:
     encoded = [one for _, _, one in portion]
-    if head is None:
+    if task.format == "mlm":
+        outputs = [forward.masked_lm(encoder, one, tokenizer, desk) for one in encoded]
+    elif head is None:
         outputs = [forward.neighbours(encoder, one, desk) for one in encoded]
     else:
         merged = forward.head_outputs(encoder, head, task.format, _merge(encoded), desk)

@@ -45,7 +45,7 @@ TASKS: Mapping[str, Task] = MappingProxyType(
     {task.name: with_microworld(task) for family in _FAMILIES for task in family.TASKS}
 )
 RESERVED: Mapping[str, str] = MappingProxyType(  # what else a name in a path or study may mean
-    {"none": "the baseline in study files"}
+    {"none": "the baseline in study files", "order": "what spells sequences out"}
     | dict.fromkeys(CONTROLS, "a control")
     | dict.fromkeys(SUITES, "a suite")
     | dict.fromkeys(MIXTURES, "a mixture")
