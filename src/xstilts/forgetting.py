@@ -83,10 +83,18 @@ class Looks:
             for one in stage.items:
                 task = self._catalogue.get(one.item.task)
                 if one.item.control is None and one.steps_of is None and task.format in HEADED:
-                    yield from self._task(task, weights, step_id, number)
+                    yield from self.of_task(task, weights, step_id, number)
         yield from self._text(weights)
 
-    def _task(self, task: Task, weights: str, head_of: str, number: int) -> Iterator[Look]:
+    def of_task(self, task: Task, weights: str, head_of: str, number: int) -> Iterator[Look]:
+        """The look at one task, none where it has no rows for it.
+
+        Args:
+            task: what is looked at.
+            weights: of the encoder.
+            head_of: the stage that trained the head.
+            number: of that stage.
+        """
         cap = self._recipe.select_units
         splits: tuple[Split, ...] = ("select", "evaluate")
         for split in splits:

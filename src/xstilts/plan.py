@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from xstilts.tasks import Catalogue
     from xstilts.tasks.base import Data, Task
 
-Kind = Literal["train", "predict", "score"]
+Kind = Literal["train", "predict", "score", "probe"]
 
 
 @dataclass(frozen=True)
@@ -272,6 +272,8 @@ class _Builder:
             "max_steps": self.study.options.max_steps,
             "selection": self._selection(stage) if options["select_every"] else None,
         }
+        if self.study.options.pause:
+            inputs["pause"] = self.study.options.pause
         return self._step("train", inputs, parent, label)
 
     def _keep(self, model: Model, stages: list[tuple[Stage, str]], seed: int | None) -> None:
@@ -284,8 +286,8 @@ class _Builder:
                 also = () if head_of == parent else (head_of,)
                 label = f"{look.task} {look.language}, what is kept"
                 predict = self._step("predict", dict(look.inputs), parent, f"predict {label}", also)
-                scored = self._scored(predict, look.language, look.metrics)
-                score = self._step("score", scored, predict, f"score {label}")
+                inputs = scored(predict, look.language, look.metrics)
+                score = self._step("score", inputs, predict, f"score {label}")
                 one = Kept(
                     *(model.name, names, seed if number else None),
                     *(look.task, look.head, look.language, score),
@@ -391,13 +393,8 @@ class _Builder:
         }
         label = f"predict {task.name} {language}"
         predict = given or self._step("predict", inputs, parent, label)
-        scored = self._scored(predict, language, task.metrics)
-        return self._step("score", scored, predict, f"score {task.name} {language}")
-
-    @staticmethod
-    def _scored(predict: str, language: str, names: tuple[str, ...]) -> dict[str, Any]:
-        versions = {name: metrics.get(name).version for name in names}
-        return {"predictions": predict, "language": language, "metrics": versions}
+        inputs = scored(predict, language, task.metrics)
+        return self._step("score", inputs, predict, f"score {task.name} {language}")
 
     def _beside(self, task: Task, data: Data, language: str) -> dict[str, Any]:
         """Fingerprints of the candidates, and of what thresholds and layers are chosen on.
@@ -437,6 +434,18 @@ class _Builder:
 def _margins(study: Study) -> dict[str, float]:
     pairs = (text.split("@") for text in study.margins)
     return {name: float(points) for name, points in pairs}
+
+
+def scored(predict: str, language: str, names: Iterable[str]) -> dict[str, Any]:
+    """The inputs of a score step.
+
+    Args:
+        predict: the predictions.
+        language: theirs.
+        names: of the metrics.
+    """
+    versions = {name: metrics.get(name).version for name in names}
+    return {"predictions": predict, "language": language, "metrics": versions}
 
 
 def _shown(one: StageItem) -> str:

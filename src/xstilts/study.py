@@ -139,12 +139,14 @@ class Options(BaseModel):
     Attributes:
         max_eval_rows: evaluate at most this many rows of a task and language.
         max_steps: train at most this many optimiser steps a stage.
+        pause: stop every stage after this share of its steps, its schedule being that of the whole.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     max_eval_rows: Limit | None = None
     max_steps: Limit | None = None
+    pause: Annotated[float, Field(gt=0, lt=1)] | None = None
 
 
 class Study(BaseModel):

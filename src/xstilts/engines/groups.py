@@ -51,7 +51,7 @@ def is_there(step: Step, store: Store) -> bool:
 def grouped(steps: list[Step]) -> list[list[Step]]:
     """Steps in groups, in an order in which parents come before children.
 
-    A train step is a group of its own. Predict steps that differ in language only are one, and
+    A train step is a group of its own, and so are the probe steps of one encoder. Predict steps that differ in language only are one, and
     the score steps of those another.
     """
     groups: dict[str, list[Step]] = {}
@@ -64,6 +64,8 @@ def grouped(steps: list[Step]) -> list[list[Step]]:
                 own = ("language", "data", "pool", "tune")
                 alike = {k: v for k, v in step.inputs.items() if k not in own}
                 key = canonical_json(alike)
+            case "probe":
+                key = f"probe {step.inputs['weights']}"
             case "score":
                 key = "score " + group_of.get(step.parent, "")
         group_of[step.id] = key
@@ -94,8 +96,8 @@ def is_intermediate(plan: Plan, stage: Step) -> bool:
 
 
 def looks_back(step: Step) -> bool:
-    """Whether a step says what a stage keeps of those before it; it is no reason to train one."""
-    return "split" in step.inputs
+    """Whether a step only looks at a stage: at what it keeps of those before it, or by a probe."""
+    return "split" in step.inputs or step.kind == "probe"
 
 
 def purpose(plan: Plan, stage: Step) -> str:
@@ -118,4 +120,6 @@ def title(plan: Plan, group: list[Step]) -> str:
         return f"{first.label}, {purpose(plan, first)}"
     if len(group) == 1:
         return first.label
+    if first.kind == "probe":
+        return f"{len(group)} probes"
     return f"{first.kind} {first.label.split()[1]} in {len(group)} languages"

@@ -107,6 +107,8 @@ class Worker:
             case "score":
                 for step in group:
                     self._score(step)
+            case "probe":
+                self._probe(group)
 
     def _train(self, step: Step) -> None:
         from xstilts.steps import checkpoint, train
@@ -150,6 +152,18 @@ class Worker:
         predictions = store.open(step.parent).path(predict.PREDICTIONS)
         with store.writing(step.id) as folder:
             self._finish(step, folder, score.score(step.inputs, predictions, folder), started)
+
+    def _probe(self, group: list[Step]) -> None:
+        from xstilts.steps import probe
+
+        weights = self._weights(group[0], group[0].inputs["weights"])
+        jobs = [step.inputs for step in group]
+        for number, arrays, seconds in probe.probe(jobs, weights, self._desk):
+            step = group[number]
+            with self._store.writing(step.id) as folder:
+                probe.write(arrays, folder)
+                # Its own seconds: loading the encoder is shared by all.
+                self._finish(step, folder, {"seconds": seconds}, time.monotonic() - seconds)
 
     def _weights(self, step: Step, weights: str) -> tuple[Path | str, str | None]:
         """Where the weights that a step starts from are; a stage's files are verified first."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from xstilts import counting
 from xstilts.engines.groups import grouped, looks_back, purpose, remaining
 from xstilts.report import screen
 
@@ -53,7 +54,8 @@ def show(plan: Plan, store: Store) -> None:
         ]
         _grow(tree, roots, plan, left)
         trees.append(tree)
-    screen.show(*trees, *_sums(plan, left))
+    saved = counting.saving(plan, store)
+    screen.show(*trees, *_sums(plan, left), *([str(saved)] if saved else []))
 
 
 def _grow(tree: Tree, ids: list[str], plan: Plan, left: set[str]) -> None:

@@ -100,6 +100,8 @@ class _Run:
         self.schedule = stage.schedule(
             self.tasks, self.options, inputs["max_steps"], stream_seed(self.seed, "schedule")
         )
+        share = inputs.get("pause", 1.0)  # of its schedule, after which a short run stops
+        self.end = math.ceil(share * len(self.schedule))
         self.selection = (
             Selection(self.tasks, inputs["source"], self.options, self.tokenizer, desk)
             if self.options["select_every"]
@@ -124,7 +126,7 @@ class _Run:
             tracking.begin(self.accelerator, self.desk.tracking, self.inputs)
         started = kept = time.monotonic()
         try:
-            while self.step < len(self.schedule) and not self._selected_early():
+            while self.step < self.end and not self._selected_early():
                 self._optimise()
                 self.step += 1
                 self._select()
@@ -252,7 +254,7 @@ class _Run:
         self.cut.mend(float(np.prod(1.0 - rates * self.options["weight_decay"])))
 
     def _select(self) -> None:
-        last = self.step == len(self.schedule)
+        last = self.step == self.end
         if self.selection and (self.step % self.options["select_every"] == 0 or last):
             self._read()
             self.selection.consider(self.step, self.model)

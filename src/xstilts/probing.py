@@ -1,0 +1,268 @@
+"""What has to be looked at before a path is chosen: a plan of probes and short runs.
+
+Everything in it sees English training rows alone, and the score of a short run English selection
+rows. It is a plan like any other, so what was looked at once is there for the next question.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from xstilts import counting, similarity
+from xstilts import plan as planning
+from xstilts.errors import AbsentError, UserError
+from xstilts.forgetting import Looks
+from xstilts.identity import fingerprint
+from xstilts.path import Item, parse
+from xstilts.similarity import FEATURES, SHORT_RUN, SHORT_SHARE
+from xstilts.steps import CODE_VERSIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from xstilts.models import Model
+    from xstilts.plan import Plan, Step
+    from xstilts.recipes import Recipe
+    from xstilts.similarity import Feature
+    from xstilts.sources import Sources
+    from xstilts.store import Store
+    from xstilts.study import Study
+    from xstilts.tasks import Catalogue
+
+PRETRAINED = ""
+Place = tuple[str, str, str]  # feature, intermediate stage under whose short run, task that is seen
+
+
+@dataclass
+class Probing:
+    """A plan of probes, and where each of its numbers lies.
+
+    Attributes:
+        plan: of train (short), predict, score and probe steps.
+        places: (feature, stage, rows of) -> step; the stage is "" under the pretrained encoder.
+        undefined: (feature, stage or target) -> why there is no such number.
+    """
+
+    plan: Plan
+    places: dict[Place, str] = field(default_factory=dict)
+    undefined: dict[tuple[str, str], str] = field(default_factory=dict)
+
+
+def build(
+    study: Study,
+    recipe: Recipe,
+    model: Model,
+    catalogue: Catalogue,
+    sources: Sources,
+    stages: Sequence[str],
+    targets: Sequence[str],
+    features: Sequence[str],
+) -> Probing:
+    """The probes of single-task stages before targets.
+
+    Args:
+        study: source, options and seeds; the first seed is taken.
+        recipe, model, catalogue, sources: as for a plan.
+        stages: intermediate stages of one task each, as text.
+        targets: target stages as text, such as ``xnli[10k]``.
+        features: names in `similarity.FEATURES`, or `similarity.SHORT_RUN`.
+    """
+    asked = [similarity.get(name) for name in features if name != SHORT_RUN]
+    short = SHORT_RUN in features or any(one.short for one in asked)
+    made = _Builder(study, recipe, model, catalogue, sources)
+    return made.build(stages, targets, asked, short=short)
+
+
+def training_item(
+    study: Study,
+    recipe: Recipe,
+    model: Model,
+    catalogue: Catalogue,
+    sources: Sources,
+    target: str,
+) -> Mapping[str, Any]:
+    """The item, as JSON, that a target's head is trained on.
+
+    Raises:
+        UserError: if the target is not trained, as in retrieval: there are no labels to compare.
+    """
+    alone = study.model_copy(update=_paths([target]) | {"seeds": study.seeds[:1]})
+    plan = planning.build(alone, recipe, [model], catalogue, sources, allow_absent=False)
+    stage = plan.steps.get(plan.steps[plan.steps[plan.cells[0].score].parent].parent)
+    if stage is None:
+        raise UserError(
+            f'"{target}" is evaluated without training of its own: there are no English rows of it '
+            "to compare with; name a target that is trained, such as xnli"
+        )
+    return dict(stage.inputs["items"][0])
+
+
+def passes(plan: Plan, store: Store) -> float:
+    """What a plan costs, in forward passes over one row; training counts three."""
+    found = 0.0
+    for step in plan.steps.values():
+        if step.kind == "train":
+            steps, _ = counting.optimiser_steps(step, store)
+            batch = max(item["batch"] for item in step.inputs["items"])
+            found += 3 * steps * batch * step.inputs.get("pause", 1.0)
+        elif step.kind == "probe":
+            found += step.inputs["rows"] * FEATURES[step.inputs["feature"]].passes
+    return found
+
+
+def seconds(steps: Iterable[Step], store: Store) -> float:
+    """What finished steps took; steps of one group that were timed together count once."""
+    groups: dict[str, float] = {}
+    for step in steps:
+        if store.has(step.id):
+            took = float(store.record(step.id)["provenance"]["seconds"])
+            own = ("language", "data", "pool", "tune")
+            alike = {k: v for k, v in step.inputs.items() if k not in own}
+            key = fingerprint(alike) if step.kind == "predict" else step.id
+            groups[key] = max(groups.get(key, 0.0), took)
+    return sum(groups.values())
+
+
+def _paths(texts: Iterable[str]) -> dict[str, Any]:
+    """What makes a study one of these paths alone."""
+    return {"paths": tuple(texts), "targets": (), "intermediate": ("none",), "controls": ()}
+
+
+class _Builder:
+    def __init__(
+        self,
+        study: Study,
+        recipe: Recipe,
+        model: Model,
+        catalogue: Catalogue,
+        sources: Sources,
+    ) -> None:
+        self.recipe, self.model = recipe, model
+        self.catalogue, self.sources = catalogue, sources
+        options = study.options.model_copy(update={"pause": SHORT_SHARE})
+        self.study = study.model_copy(
+            update={"options": options, "analyses": (), "seeds": study.seeds[:1]}
+        )
+        self.looks = Looks(self.study, recipe, catalogue, sources)
+        self.found = Probing(planning.Plan(models={model.fingerprint: model}))
+
+    def build(
+        self,
+        stages: Sequence[str],
+        targets: Sequence[str],
+        asked: Sequence[Feature],
+        *,
+        short: bool,
+    ) -> Probing:
+        before = [PRETRAINED, *stages]
+        paths = {
+            (stage, target): str(parse(f"{stage} > {target}" if stage else target))
+            for stage in before
+            for target in targets
+        }
+        whole = self._planned(paths.values())
+        trained: dict[str, Mapping[str, Any]] = {}  # target or stage -> item it is trained on
+        weights: dict[str, str] = {PRETRAINED: ""}  # stage -> its short run
+        for (stage, target), path in paths.items():
+            cell = next((one for one in whole.cells if one.path == path), None)
+            last = whole.steps.get(self._stage_of(whole, cell)) if cell else None
+            if last is None:
+                why = whole.absent.get(path, "it is evaluated without training of its own")
+                self.found.undefined[SHORT_RUN, target] = why
+                continue
+            trained[target] = last.inputs["items"][0]
+            if stage:
+                weights[stage] = last.parent
+                trained[stage] = whole.steps[last.parent].inputs["items"][0]
+            if short:
+                self._train(whole, last)
+                self._select(stage, target, last)
+        for feature in asked:
+            for name, item in trained.items():
+                self._probe(feature, PRETRAINED, "", name, item)
+            for stage, step in weights.items():
+                for target in targets:
+                    if stage and feature.short and target in trained:
+                        self._probe(feature, stage, step, target, trained[target])
+        return self.found
+
+    def _planned(self, paths: Iterable[str]) -> Plan:
+        study = self.study.model_copy(update=_paths(paths))
+        return planning.build(study, self.recipe, [self.model], self.catalogue, self.sources)
+
+    @staticmethod
+    def _stage_of(whole: Plan, cell: Any) -> str:
+        return whole.steps[whole.steps[cell.score].parent].parent
+
+    def _train(self, whole: Plan, last: Step) -> None:
+        """The short runs of a path."""
+        for one in counting.lineage(whole, last.id):
+            self.found.plan.add(whole.steps[one])
+
+    def _select(self, stage: str, target: str, last: Step) -> None:
+        """The score of a short run on English selection rows."""
+        task = self.catalogue.get(last.inputs["items"][0]["task"])
+        for look in self.looks.of_task(task, last.id, last.id, 0):
+            if look.inputs["split"] != "select":
+                self.found.undefined[SHORT_RUN, target] = f"{task.name} has no selection rows"
+                continue
+            predict = self._step("predict", look.inputs, last.id, f"{task.name} en, short run")
+            versions = planning.scored(predict, look.language, look.metrics)
+            score = self._step("score", versions, predict, f"{task.name} en, short run")
+            self.found.places[SHORT_RUN, stage, target] = score
+
+    def _probe(
+        self, feature: Feature, stage: str, step: str, name: str, item: Mapping[str, Any]
+    ) -> None:
+        task = self.catalogue.get(item["task"])
+        if task.format not in feature.formats:
+            why = f"{feature.name} is not defined for {task.format}"
+            self.found.undefined[feature.name, name] = why
+            return
+        data = self.catalogue.data(task.name, self.study.source)
+        try:
+            rows = self.sources.fingerprint(task, data, "train", "en")
+        except AbsentError as error:
+            self.found.undefined[feature.name, name] = str(error)
+            return
+        inputs = {
+            "feature": feature.name,
+            "version": feature.version,
+            "weights": step or self.model.fingerprint,
+            "task": task.name,
+            "source": self.study.source,
+            "data": rows,
+            "rows": min(feature.rows, item["rows"] or feature.rows),
+            "limits": {
+                "max_length": item["max_length"],
+                "max_query_length": self.recipe.max_query_length,
+                "doc_stride": self.recipe.doc_stride,
+            },
+            "seed": self.study.seeds[0],
+        }
+        label = f"{feature.name} of {task.name}" + (f" after 5 % of {stage}" if stage else "")
+        made = self._step("probe", inputs, step, label)
+        self.found.places[feature.name, stage, name] = made
+
+    def _step(self, kind: Any, inputs: Mapping[str, Any], parent: str, label: str) -> str:
+        step_id = fingerprint([kind, CODE_VERSIONS[kind], dict(inputs)])
+        step = planning.Step(step_id, kind, dict(inputs), parent, f"{kind} {label}")
+        self.found.plan.add(step)
+        return step_id
+
+
+def single_tasks(before: str) -> Iterator[str]:
+    """The single-task stages that an intermediate is made of: of sequences and of mixtures."""
+    for stage in parse(before).stages if before else ():
+        for item in stage.items:
+            if item.control is None:
+                yield str(replace(item, share=None))
+
+
+def is_single(text: str) -> bool:
+    """Whether a stage is one task that is trained as it is."""
+    stages = parse(text).stages
+    return len(stages) == 1 and stages[0].items == (
+        Item(stages[0].items[0].task, stages[0].items[0].languages, stages[0].items[0].rows),
+    )
