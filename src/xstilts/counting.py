@@ -1,4 +1,4 @@
-"""How many optimiser steps a plan takes, and how many it need not take because stages are shared."""
+"""How many optimiser steps sequences take, and how many they share."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class Saving:
         share = 100 * (1 - self.shared / self.alone)
         about = "" if self.exact else "about "
         return (
-            f"{self.sequences} sequences: {about}{self.shared:,} optimiser steps before the targets "
-            f"where {self.alone:,} would be if none shared its beginning: {share:.0f} % saved"
+            f"{self.sequences} sequences: {about}{self.shared:,} optimiser steps before the "
+            f"targets, {self.alone:,} if none shared its beginning: {share:.0f} % saved"
         )
 
 

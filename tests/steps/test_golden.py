@@ -26,17 +26,17 @@ from transformers import PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaFo
 
 import small_tasks
 from steps.runs import Points, trained
-from xstilts import metrics
+from xstilts import metrics, similarity
 from xstilts.corpus import shards
 from xstilts.model import heads, tokenizer
 from xstilts.pretraining import Pretraining
-from xstilts.steps import CODE_VERSIONS, checkpoint, predict, pretrain, score
+from xstilts.steps import CODE_VERSIONS, checkpoint, predict, pretrain, probe, score
 from xstilts.study import Options
 
 GOLDEN = Path(__file__).with_name("golden.json")
 TARGETS = {"s_xnli": "s_nli", "s_choice": "s_choice", "s_tags": "s_tags", "s_xquad": "s_squad"}
-TOLERANCE = {"train": 2e-3, "predict": 5e-4, "score": 1e-6, "shards": 1e-6, "pretrain": 2e-3}
-DECIMALS = {"train": 3, "predict": 4, "score": 6, "shards": 6, "pretrain": 3}
+TOLERANCE = {"probe": 5e-3, "train": 2e-3, "predict": 5e-4, "score": 1e-6, "shards": 1e-6, "pretrain": 2e-3}
+DECIMALS = {"probe": 3, "train": 3, "predict": 4, "score": 6, "shards": 6, "pretrain": 3}
 METRIC_ROWS = {
     ("accuracy",): [("yes", "yes"), ("no", "yes"), ("no", "no")],
     ("tag_accuracy", "seqeval_f1", "pos_f1"): [
@@ -193,6 +193,27 @@ def pretrain_output(encoder, folder, out):
     return {**json.loads((out / "curve.json").read_text()), "tokens": result["tokens"]}
 
 
+def probe_output(small, encoder):
+    """Every feature of two tasks: how long its arrays are, and how alike the tasks are by it."""
+    shared = {"source": "files", "rows": 6, "seed": 1}
+    limits = {"max_length": 64, "max_query_length": 8, "doc_stride": 16}
+    found = {}
+    for feature, one in similarity.FEATURES.items():
+        jobs = [
+            {"feature": feature, "task": task, "limits": limits, **shared}
+            for task in ("s_nli", "s_tags")
+        ]
+        made = probe.probe(jobs, (encoder, None), small_tasks.desk(small))
+        arrays = [tuple(arrays.values()) for _, arrays, _ in made]
+        norms = [math.log10(float(np.linalg.norm(own[0]))) for own in arrays]
+        if feature == "logme":
+            compared = [similarity.logme.logme(*own) for own in arrays]
+        else:
+            compared = [one.compare(arrays[0][0], arrays[1][0])]
+        found[feature] = [*norms, *map(float, compared)]
+    return found
+
+
 def outputs(tmp):
     small = small_tasks.write(tmp / "small")
     encoder = model(tmp / "model")
@@ -202,6 +223,7 @@ def outputs(tmp):
         "train": train_output(small, encoder, tmp),
         "predict": predict_output(small, encoder, tmp),
         "score": score_output(tmp),
+        "probe": probe_output(small, encoder),
     }
 
 

@@ -66,6 +66,22 @@ def flag(one: Outcome) -> Flag:
     return "repeat" if len(tasks) == 1 and one.trained_on in tasks else "same data"
 
 
+def families(trained_on: Mapping[str, str]) -> dict[str, str]:
+    """Targets by what they are trained on: those whose training data overlap are one family.
+
+    Args:
+        trained_on: target -> the task whose rows train its head.
+
+    Returns:
+        Target -> the first target of its family.
+    """
+    found: dict[str, str] = {}
+    for target, own in trained_on.items():
+        alike = next((t for t in found if _held(trained_on[t]) & _held(own)), None)
+        found[target] = target if alike is None else found[alike]
+    return found
+
+
 def _held(task: str) -> set[str]:
     """A task and those whose rows it has, all or many of them."""
     return {task, *(TASKS[task].contains if task in TASKS else ())}

@@ -22,8 +22,10 @@ from xstilts.cli import (
     export,
     imports,
     leaks,
+    order,
     perturb,
     pretrain,
+    rank,
     report,
     run,
     scoring,
@@ -93,6 +95,8 @@ app.command("plan", epilog=EXAMPLES)(run.plan)
 app.command("gains")(answers.gains)
 app.command("scaling")(answers.scaling)
 app.command("claims")(answers.claims)
+app.command("order")(order.order)
+app.command("rank")(rank.rank)
 app.command("report")(report.report)
 app.command("compare")(report.compare)
 app.command("pretrain")(pretrain.pretrain)

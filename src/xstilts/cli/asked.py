@@ -63,15 +63,7 @@ def plan(context: typer.Context, paths: list[str], tasks: Catalogue) -> Plan:
     from xstilts.sources import Sources, mirror
     from xstilts.store import Store
 
-    _shell_traps(paths, tasks)
-    if not paths:
-        raise UserError(
-            f'{context.command_path} needs a path in quotes, as in "taxinli > xnli", a study file, '
-            f'or a ready-made study: "{context.command_path} demo" needs no data, and "xstilts '
-            'studies" lists all'
-        )
-    file = study_file(paths, tasks)
-    study = _study(context, paths, file)
+    file, study = declared(context, paths, tasks)
     recipe = recipes.get(study.recipe)
     sources = Sources.from_environment()
     if study.source == "mirror" and sources.mirror:
@@ -89,6 +81,25 @@ def plan(context: typer.Context, paths: list[str], tasks: Catalogue) -> Plan:
         path, reason = next(iter(found.absent.items()))
         raise UserError(f"{paths[0]}: nothing of it can be run, such as {path}: {reason}")
     return found
+
+
+def declared(
+    context: typer.Context, paths: list[str], tasks: Catalogue
+) -> tuple[Path | None, Study]:
+    """The study that paths and options make, and its file; None where paths are written out.
+
+    Raises:
+        UserError: if something of it is wrong.
+    """
+    _shell_traps(paths, tasks)
+    if not paths:
+        raise UserError(
+            f'{context.command_path} needs a path in quotes, as in "taxinli > xnli", a study file, '
+            f'or a ready-made study: "{context.command_path} demo" needs no data, and "xstilts '
+            'studies" lists all'
+        )
+    file = study_file(paths, tasks)
+    return file, _study(context, paths, file)
 
 
 def study_file(paths: list[str], tasks: Catalogue) -> Path | None:

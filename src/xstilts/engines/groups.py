@@ -51,8 +51,8 @@ def is_there(step: Step, store: Store) -> bool:
 def grouped(steps: list[Step]) -> list[list[Step]]:
     """Steps in groups, in an order in which parents come before children.
 
-    A train step is a group of its own, and so are the probe steps of one encoder. Predict steps that differ in language only are one, and
-    the score steps of those another.
+    A train step is a group of its own. Predict steps that differ in language only are one, and the
+    score steps of those another; the probe steps of one encoder are one too.
     """
     groups: dict[str, list[Step]] = {}
     group_of: dict[str, str] = {}

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from xstilts.similarity.vectors import cosine
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 SOURCE = "Achille et al. 2019 (1902.03545), Task2Vec; on text Vu et al. 2020 (2005.00770), TaskEmb"

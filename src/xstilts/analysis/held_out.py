@@ -1,0 +1,69 @@
+"""The best of several paths, judged on seeds that had no say in choosing it.
+
+To pick the best of many on the very seeds that it is judged on is to report their luck (the
+winner's curse). Here seeds are split in halves, all ways: the best is picked on one half and
+judged on the other. With an odd number of seeds the half that picks is the larger one.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from xstilts.analysis.draws import Draws, combine, common_seeds
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+
+def splits(seeds: int) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """All ways to cut seeds in a half that picks and one that judges, as places; none of one."""
+    size = (seeds + 1) // 2
+    return [
+        (picks, tuple(place for place in range(seeds) if place not in picks))
+        for picks in combinations(range(seeds), size)
+        if size < seeds
+    ]
+
+
+def aligned(draws: Sequence[Draws]) -> tuple[NDArray[np.float64], tuple[int, ...]]:
+    """Draws on their common seeds: ``[paths, seeds, 1 + resamples]``, and the seeds."""
+    seeds = common_seeds(draws) or ()
+    return np.stack([one.of(seeds) for one in draws]), seeds
+
+
+def best(draws: Mapping[str, Draws]) -> Draws | None:
+    """The value of the best path in every seed, whichever path the seed's counterparts pick.
+
+    A seed's row is the mean over all splits in which it judges, so no run judges its own pick. None
+    with fewer than two seeds.
+
+    Args:
+        draws: path -> a quantity of which more is better.
+    """
+    values, seeds = aligned(list(draws.values()))
+    ways = splits(len(seeds))
+    if not ways:
+        return None
+    sums, times = np.zeros(values.shape[1:]), np.zeros(len(seeds))
+    for picks, judges in ways:
+        chosen = int(values[:, picks, 0].mean(axis=1).argmax())
+        sums[list(judges)] += values[chosen, list(judges)]
+        times[list(judges)] += 1
+    return Draws(sums / times[:, None], seeds, min(one.groups for one in draws.values()))
+
+
+def picked_by_all(draws: Mapping[str, Draws]) -> Draws:
+    """The path that is best on all seeds, judged on the same: too good by the winner's curse."""
+    values, seeds = aligned(list(draws.values()))
+    chosen = int(values[:, :, 0].mean(axis=1).argmax())
+    return Draws(values[chosen], seeds, min(one.groups for one in draws.values()))
+
+
+def mean_of(draws: Sequence[Draws]) -> Draws:
+    """What a path drawn at random gives on average."""
+    return combine(draws, lambda *rows: np.mean(rows, axis=0))
