@@ -28,9 +28,9 @@ ROOMS = {
     "similarity": "similarity",
     "steps": "steps",
     "plan": (
-        "models plan forgetting counting probing store store_disk store_gc store_lease store_merge store_owner "
-        "store_pack store_scratch store_status store_step store_work imported engines preflight "
-        "leakage submitting"
+        "models plan forgetting counting probing store store_disk store_gc store_lease "
+        "store_merge store_owner store_pack store_scratch store_status store_step store_work "
+        "imported engines preflight leakage submitting"
     ),
     "report": "analysis report",
     "doors": "cli __init__ __main__",

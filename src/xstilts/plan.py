@@ -288,11 +288,15 @@ class _Builder:
                 predict = self._step("predict", dict(look.inputs), parent, f"predict {label}", also)
                 inputs = scored(predict, look.language, look.metrics)
                 score = self._step("score", inputs, predict, f"score {label}")
-                one = Kept(
-                    *(model.name, names, seed if number else None),
-                    *(look.task, look.head, look.language, score),
+                self.plan.kept[score] = Kept(
+                    model=model.name,
+                    stages=names,
+                    seed=seed if number else None,
+                    task=look.task,
+                    head=look.head,
+                    language=look.language,
+                    score=score,
                 )
-                self.plan.kept[one.score] = one
 
     def _item(self, one: StageItem, target: str) -> dict[str, Any]:
         found = self._plain_item(one.item, target)

@@ -35,7 +35,14 @@ from xstilts.study import Options
 
 GOLDEN = Path(__file__).with_name("golden.json")
 TARGETS = {"s_xnli": "s_nli", "s_choice": "s_choice", "s_tags": "s_tags", "s_xquad": "s_squad"}
-TOLERANCE = {"probe": 5e-3, "train": 2e-3, "predict": 5e-4, "score": 1e-6, "shards": 1e-6, "pretrain": 2e-3}
+TOLERANCE = {
+    "probe": 5e-3,
+    "train": 2e-3,
+    "predict": 5e-4,
+    "score": 1e-6,
+    "shards": 1e-6,
+    "pretrain": 2e-3,
+}
 DECIMALS = {"probe": 3, "train": 3, "predict": 4, "score": 6, "shards": 6, "pretrain": 3}
 METRIC_ROWS = {
     ("accuracy",): [("yes", "yes"), ("no", "yes"), ("no", "no")],

@@ -43,7 +43,7 @@ def rows_of(small, task, count=6):
 
 def test_tokens_are_counted_special_ones_apart(small, tiny):
     _, pieces = checkpoint.load(tiny)
-    task, rows = rows_of(small, "s_nli")
+    _, rows = rows_of(small, "s_nli")
     expected = np.zeros(len(pieces.special))
     for row in rows:
         for text in (row.text_a, row.text_b):

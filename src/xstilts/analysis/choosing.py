@@ -119,7 +119,7 @@ class Choice:
 
 def stages_of(gains: Gains, model: str) -> dict[str, str]:
     """Target -> its stage as text, of the targets that have a head trained for them by name."""
-    found = {}
+    found: dict[str, str] = {}
     for one in gains.outcomes:
         last = routes.route(one).last
         if one.model == model and one.trained_on is not None and "|" not in last:
@@ -129,7 +129,7 @@ def stages_of(gains: Gains, model: str) -> dict[str, str]:
 
 def grids(gains: Gains, model: str, candidates: Sequence[str]) -> dict[str, dict[str, Draws]]:
     """Target -> candidate -> scores, of targets that have them all."""
-    found = {}
+    found: dict[str, dict[str, Draws]] = {}
     for target in stages_of(gains, model):
         outcomes = {one: gains.outcome(model, target, one) for one in candidates}
         draws = {name: one.over() for name, one in outcomes.items() if one is not None}

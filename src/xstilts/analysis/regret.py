@@ -67,12 +67,14 @@ def judge(
             one = regret(merits[target], grids[target], k)
             if one is not None:
                 found[target] = one
+    regrets = [estimate(mean(list(found.values()))) if found else None for found in at.values()]
     return Judged(
-        way,
-        estimate(mean(taus)),
-        *(estimate(mean(list(found.values()))) if found else None for found in at.values()),
-        _by_family(at[1], families),
-        tuple(mine),
+        way=way,
+        tau=estimate(mean(taus)),
+        regret_at_1=regrets[0],
+        regret_at_3=regrets[1],
+        by_family=_by_family(at[1], families),
+        targets=tuple(mine),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from xstilts.errors import UserError, suggest
 from xstilts.similarity import cka, fisher, logme, vectors, vocabulary
@@ -19,11 +19,10 @@ if TYPE_CHECKING:
 
     from xstilts.tasks.base import Format
 
-Needs = Literal["tokens", "states", "labels", "gradients", "training"]
 LABELLED: tuple[Format, ...] = ("classification", "multiple_choice", "tagging", "span")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Feature:
     """One way to compare an intermediate task with a target.
 
@@ -32,60 +31,86 @@ class Feature:
         about: what a large value means, for people.
         source: the publication that defines it.
         formats: of the tasks that it is defined for, both of them.
-        needs: what of the tasks it is made of.
-        rows: English training rows that are looked at.
-        passes: what it costs, in forward passes over a row of each task; training counts three.
-        short: whether the intermediate task's short run is what is compared.
-        version: part of a probe's identity; raised whenever a value could change.
+        rows: English training rows of a task that are looked at.
+        passes: what it costs, in forward passes over a row; three with its gradient.
         compare: two tasks' arrays, the intermediate's first -> a number, larger is more alike. With
             ``short``, the target's rows under the intermediate's short run, then under the
             pretrained encoder.
+        short: whether the intermediate task's short run is what is compared.
+        version: part of a probe's identity; raised whenever a value could change.
     """
 
     name: str
     about: str
     source: str
     formats: tuple[Format, ...]
-    needs: Needs
     rows: int
     passes: float
-    short: bool
-    version: int
     compare: Callable[[Any, Any], float]
+    short: bool = False
+    version: int = 1
 
 
 _EVERY: tuple[Format, ...] = (*LABELLED, "mlm")
-FEATURES: Mapping[str, Feature] = MappingProxyType(
-    {
-        one.name: one
-        for one in (
-            Feature(
-                *("vocabulary", "they use the same words", vocabulary.SOURCE),
-                *(_EVERY, "tokens", 2000, 0.0, False, 1, vocabulary.similarity),
-            ),
-            Feature(
-                *("text_embedding", "the encoder sees the same kind of text", vectors.TEXT_SOURCE),
-                *(_EVERY, "states", 200, 1.0, False, 1, vectors.cosine),
-            ),
-            Feature(
-                *("task_embedding", "the same weights matter for both", fisher.SOURCE),
-                *(LABELLED, "gradients", 100, 4.0, False, 1, fisher.similarity),
-            ),
-            Feature(
-                *("gradient", "a step on one is a step on the other", vectors.GRADIENT_SOURCE),
-                *(LABELLED, "gradients", 100, 4.0, False, 1, vectors.cosine),
-            ),
-            Feature(
-                *("logme", "its short run's states tell the target's labels", logme.SOURCE),
-                *(("classification", "tagging"), "labels", 200, 1.0, True, 1, logme.gain),
-            ),
-            Feature(
-                *("cka", "its short run leaves the target's states as they were", cka.SOURCE),
-                *(_EVERY, "states", 200, 1.0, True, 1, cka.linear),
-            ),
-        )
-    }
+_ALL = (
+    Feature(
+        name="vocabulary",
+        about="they use the same words",
+        source=vocabulary.SOURCE,
+        formats=_EVERY,
+        rows=2000,
+        passes=0.0,
+        compare=vocabulary.similarity,
+    ),
+    Feature(
+        name="text_embedding",
+        about="the encoder sees the same kind of text",
+        source=vectors.TEXT_SOURCE,
+        formats=_EVERY,
+        rows=200,
+        passes=1.0,
+        compare=vectors.cosine,
+    ),
+    Feature(
+        name="task_embedding",
+        about="the same weights matter for both",
+        source=fisher.SOURCE,
+        formats=LABELLED,
+        rows=100,
+        passes=4.0,
+        compare=fisher.similarity,
+    ),
+    Feature(
+        name="gradient",
+        about="a step on one is a step on the other",
+        source=vectors.GRADIENT_SOURCE,
+        formats=LABELLED,
+        rows=100,
+        passes=4.0,
+        compare=vectors.cosine,
+    ),
+    Feature(
+        name="logme",
+        about="its short run's states tell the target's labels",
+        source=logme.SOURCE,
+        formats=("classification", "tagging"),
+        rows=200,
+        passes=1.0,
+        short=True,
+        compare=logme.gain,
+    ),
+    Feature(
+        name="cka",
+        about="its short run leaves the target's states as they were",
+        source=cka.SOURCE,
+        formats=_EVERY,
+        rows=200,
+        passes=1.0,
+        short=True,
+        compare=cka.linear,
+    ),
 )
+FEATURES: Mapping[str, Feature] = MappingProxyType({one.name: one for one in _ALL})
 SHORT_RUN = "short_run"  # the score of path and target, both paused: not a probe but a run
 SHORT_SHARE = 0.05
 

@@ -140,6 +140,7 @@ def _portion(
     tokenizer: LoadedTokenizer,
 ) -> Iterator[tuple[int, list[dict[str, Any]]]]:
     encoded = [one for _, _, one in portion]
+    outputs: list[Any]
     if task.format == "mlm":
         outputs = [forward.masked_lm(encoder, one, tokenizer, desk) for one in encoded]
     elif head is None:

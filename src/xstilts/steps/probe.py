@@ -31,10 +31,11 @@ if TYPE_CHECKING:
 
     from xstilts.model.encoder import Encoder
     from xstilts.model.tokenizer import LoadedTokenizer
+    from xstilts.steps.batches import MicroBatch
     from xstilts.steps.desk import Desk
 
 ARRAYS = "features.safetensors"
-HEAD_STEPS, HEAD_RATE, HEAD_BATCH = 50, 1e-3, 32  # of the head that gradients go through
+HEAD_STEPS, HEAD_RATE = 100, 1e-3  # of the head that gradients go through, on all rows
 Arrays = dict[str, "NDArray"]
 
 
@@ -158,7 +159,7 @@ class _Probe:
         squares = {name: np.zeros(tuple(one.shape)) for name, one in parameters.items()}
         for unit in range(len(self.encoded)):
             model.zero_grad(set_to_none=True)
-            self._loss(model, np.array([unit])).backward()  # type: ignore[no-untyped-call]
+            self._loss(model, np.array([unit])).backward()
             for name, one in parameters.items():
                 if one.grad is not None:
                     squares[name] += one.grad.double().cpu().numpy() ** 2
@@ -169,7 +170,7 @@ class _Probe:
         """The gradient of the mean loss with respect to the encoder's layers, as a sketch."""
         model, parameters = self._ready()
         for units in group_by_budget(self.encoded.unit_tokens, self.desk.token_budget):
-            self._loss(model, units).backward()  # type: ignore[no-untyped-call]
+            self._loss(model, units).backward()
         return sketch(
             (name, one.grad.double().cpu().numpy() / len(self.encoded))
             for name, one in sorted(parameters.items())
@@ -188,25 +189,30 @@ class _Probe:
         model.eval()
         parameters = dict(_layers(self.encoder))
         for one in self.encoder.parameters():
-            one.requires_grad_(requires_grad=False)
+            one.requires_grad_(False)
+        groups = group_by_budget(self.encoded.unit_tokens, self.desk.token_budget)
+        micros = [self._micro(units) for units in groups]
+        with torch.no_grad():
+            states = [heads.states_for(head, self.encoder, micro.batch) for micro in micros]
         optimizer = torch.optim.Adam(head.parameters(), lr=HEAD_RATE)
-        stream = np.random.default_rng(stream_seed(self.seed, "probe order", self.task.name))
         for _ in range(HEAD_STEPS):
-            size = min(HEAD_BATCH, len(self.encoded))
-            units = stream.choice(len(self.encoded), size, replace=False)
             optimizer.zero_grad(set_to_none=True)
-            (self._loss(model, units) / size).backward()  # type: ignore[no-untyped-call]
+            for micro, seen in zip(micros, states, strict=True):
+                logits = head(self.encoder, seen, micro.batch)
+                loss = heads.loss_sum(self.task.format, logits, micro.batch, micro.targets)
+                (loss / len(self.encoded)).backward()
             optimizer.step()
         model.zero_grad(set_to_none=True)
         for one in parameters.values():
-            one.requires_grad_(requires_grad=True)
+            one.requires_grad_(True)
         return model, parameters
 
     def _loss(self, model: StageModel, units: NDArray[np.int64]) -> torch.Tensor:
-        micro = collate(
-            self.task.format, self.encoded, units, seed=None, tokenizer=self.tokenizer
-        ).to(torch.device(self.desk.device))
-        return model(self.task.name, self.task.format, micro)
+        return model(self.task.name, self.task.format, self._micro(units))
+
+    def _micro(self, units: NDArray[np.int64]) -> MicroBatch:
+        micro = collate(self.task.format, self.encoded, units, seed=None, tokenizer=self.tokenizer)
+        return micro.to(torch.device(self.desk.device))
 
 
 def _layers(encoder: Encoder) -> Iterator[tuple[str, torch.nn.Parameter]]:
