@@ -10,6 +10,8 @@ from xstilts.suites import MIXTURES
 from xstilts.tasks import TASKS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from xstilts.analysis.outcomes import Outcome
     from xstilts.path import Item
     from xstilts.plan import Cell
