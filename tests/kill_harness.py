@@ -6,12 +6,13 @@
 This process imports everything and then only forks: it runs no torch operation and writes nothing
 to a store, so its children start in milliseconds and each is as fresh as a new process. Every
 round runs the study in a store of its own, one child after another, until a child finishes it. A
-child is killed in one of these ways, all of them SIGKILL:
+child is killed in one of these ways; those that begin with "term" are SIGTERM, which it answers as
+the command line does, all others SIGKILL:
 
-    time:S             by us, S seconds after its start
-    cold:S             the same, of a process that was not forked but started from nothing
-    step:N             by itself, at the N-th optimiser step that it does
-    failpoint:NAME:N   by itself, at the N-th passage of that place in the store
+    time:S, term:S          by us, S seconds after its start
+    cold:S                  the same, of a process that was not forked but started from nothing
+    step:N, termstep:N      by itself, at the N-th optimiser step that it does
+    failpoint:NAME:N:ACT    by itself, at the N-th passage of that place (ACT is kill or term)
 
 With ``--bugs`` come rounds in which resuming is broken on purpose: a harness that is worth anything
 must say that their results differ. The output is JSON: see ``Harness.run`` and ``report``.
@@ -23,7 +24,7 @@ import argparse
 import json
 import os
 import random
-import re
+import resource
 import signal
 import sys
 import time
@@ -31,7 +32,7 @@ import traceback
 from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
-from itertools import pairwise
+from itertools import cycle, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,7 +45,7 @@ import pyarrow.parquet  # noqa: F401
 import transformers.models.xlm_roberta.modeling_xlm_roberta  # noqa: F401
 
 import small_tasks
-from xstilts import failpoints
+from xstilts import cli, failpoints
 from xstilts.engines import local
 from xstilts.report.rows import score_rows
 from xstilts.steps import predict, score, train  # noqa: F401
@@ -52,7 +53,7 @@ from xstilts.store import Store
 from xstilts.study import Options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from xstilts.plan import Plan
 
@@ -62,12 +63,11 @@ PATHS = (
     ("s_tags", small_tasks.recipe(epochs=3, select_every=4)),
 )
 CHECKPOINT_SECONDS = 0.03
-# Not reached: files are brought back only by a later study.
-FAILPOINTS = [
-    name
-    for name in re.findall(r"^``([a-z.]+)``", failpoints.__doc__, re.MULTILINE)
-    if name != "restore.moved"
-]
+# How children die, and how often; of those that die at a failpoint, some are asked to.
+WAYS = {"step": 8, "termstep": 4, "time": 2, "term": 2, "failpoint": 4}
+ACTS = ("kill", "kill", "term")
+STRAYS = ("tmp", "work", "leases", "status")  # where nothing is left after gc
+TERMINATED = 143  # how a child ends that was asked to
 
 
 def plan(data: Path, model: Path) -> Plan:
@@ -93,9 +93,9 @@ def plan(data: Path, model: Path) -> Plan:
 class Log:
     """Lines that survive the process; it is also the engine's watcher."""
 
-    def __init__(self, path: Path, die_at: int = 0) -> None:
+    def __init__(self, path: Path, die_at: int = 0, how: int = signal.SIGKILL) -> None:
         self.file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        self.steps, self.die_at, self.label = 0, die_at, ""
+        self.steps, self.die_at, self.how, self.label = 0, die_at, how, ""
 
     def say(self, *words: object) -> None:
         os.write(self.file, f"{' '.join(map(str, words))}\n".encode())
@@ -109,7 +109,7 @@ class Log:
             self.say("step", done)
             self.steps += 1
             if self.steps == self.die_at:
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(os.getpid(), self.how)
 
     def note(self, text: str) -> None:
         """Where training is resumed; its next step says so too."""
@@ -160,16 +160,23 @@ def plant(bug: str) -> None:
 def work(data: Path, model: Path, root: Path, how: str, bug: str) -> int:
     """Do what is left of the study; returns the exit status."""
     kind, _, rest = how.partition(":")
+    signal.signal(signal.SIGTERM, cli._terminate)
     if kind == "failpoint":
         os.environ["XSTILTS_FAILPOINT"] = rest
         failpoints._armed.cache_clear()  # our parent has passed some, unarmed
     try:
-        log = Log(root.with_suffix(".log"), int(rest) if kind == "step" else 0)
+        steps = int(rest) if kind in ("step", "termstep") else 0
+        dies = signal.SIGTERM if kind == "termstep" else signal.SIGKILL
+        log = Log(root.with_suffix(".log"), steps, dies)
         if bug:
             plant(bug)
         bench = small_tasks.bench(data, root, checkpoint_seconds=CHECKPOINT_SECONDS)
         bench = replace(bench, store=LoggedStore(root, log))
         outcome = local.LocalEngine().run(plan(data, model), bench, log)
+        if failpoints.passages:
+            log.say("passed", *failpoints.passages)
+    except KeyboardInterrupt:
+        return TERMINATED
     except BaseException:  # noqa: BLE001 (never back into the parent's code)
         traceback.print_exc()
         return 1
@@ -185,28 +192,49 @@ class Harness:
     def __init__(self, options: argparse.Namespace) -> None:
         self.options, self.random = options, random.Random(options.seed)
         self.kills: Counter[str] = Counter()
+        self.places: Counter[str] = Counter()
         self.cold, self.ways, self.bug = options.cold, list(options.ways), ""
+        self.failpoints: Iterator[str] = iter(())
 
     def run(self) -> dict:
         """The study in peace, then rounds until enough children were killed, then the bugs.
 
         Returns:
-            ``kills``: how many, by where they landed, and how many ``cold`` ones among them;
-            ``rounds`` and ``bugs``: what every round left, compared with peace.
+            ``kills``: how many, by where they landed (``training``, ``write``, ``elsewhere``), and
+            how many of them were ``cold`` or ``term``; ``places``: the same in detail; ``rounds``
+            and ``bugs``: what every round left, compared with peace; ``cpu_seconds`` of all.
         """
         self.options.folder.mkdir(parents=True, exist_ok=True)
         started = time.monotonic()
-        self.finish("peace", lambda: "never")
+        self.finish("peace", lambda: "failpoint:*:0")
         seconds = time.monotonic() - started
+        (passed,) = (line for line in log_of(self.options.folder / "peace") if "passed" in line)
+        places = passed.split()[1:]
+        self.random.shuffle(places)
+        self.failpoints = cycle(places)  # every kind of write has its turn
         rounds = []
-        while sum(self.kills.values()) - self.kills["cold"] < self.options.kills:
+        while not self.enough():
             rounds.append(self.finish(f"round{len(rounds)}", lambda: self.way(seconds)))
         kills, bugs = dict(self.kills), {}
         for bug in BUGS if self.options.bugs else ():
             self.bug = bug
             ways = iter(["step:15"])  # of the first stage's 19, well after the first resume point
             bugs[bug] = self.finish(bug, lambda ways=ways: next(ways, "never"))
-        return {"kills": kills, "rounds": rounds, "bugs": bugs}
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return {
+            "kills": kills,
+            "places": dict(self.places),
+            "rounds": rounds,
+            "bugs": bugs,
+            "cpu_seconds": used.ru_utime + used.ru_stime,
+        }
+
+    def enough(self) -> bool:
+        """Whether as many were killed as was asked for, where it was asked for."""
+        kills, options = self.kills, self.options
+        total = kills["training"] + kills["write"] + kills["elsewhere"] - kills["cold"]
+        there = kills["training"] >= options.training and kills["write"] >= options.writes
+        return total >= options.kills and there
 
     def together(self, ways: list[str]) -> dict:
         """The study in peace, then by children that work on one store at the same time.
@@ -238,13 +266,14 @@ class Harness:
             return self.ways.pop(0)
         if self.cold:
             return f"cold:{self.random.uniform(0, seconds / 2):.3f}"
-        match self.random.choice(("time", "time", "step", "failpoint")):
-            case "time":
-                return f"time:{self.random.uniform(0.02, seconds / 2):.3f}"
-            case "step":
-                return f"step:{self.random.randint(1, 12)}"
+        match self.random.choices(*zip(*WAYS.items(), strict=True))[0]:
+            case "time" | "term" as kind:
+                return f"{kind}:{self.random.uniform(0.02, seconds / 2):.3f}"
+            case "step" | "termstep" as kind:
+                return f"{kind}:{self.random.randint(1, 8)}"
             case _:
-                return f"failpoint:{self.random.choice(FAILPOINTS)}:{self.random.randint(1, 4)}"
+                place, act = next(self.failpoints), self.random.choice(ACTS)
+                return f"failpoint:{place}:{self.random.randint(1, 4)}:{act}"
 
     def attempt(self, root: Path, how: str) -> bool:
         """Run a child; returns whether it finished the study instead of being killed."""
@@ -254,18 +283,31 @@ class Harness:
         # It is still importing; or it found nothing left to do, and is gone without a word.
         while kind == "cold" and len(log_of(root)) == lines and not ended(pid):
             time.sleep(0.01)
-        seconds = float(rest) if kind in ("time", "cold") else 600.0
-        status = wait(pid, seconds)
+        seconds = float(rest) if kind in ("time", "cold", "term") else 600.0
+        status = wait(pid, seconds, signal.SIGTERM if kind == "term" else signal.SIGKILL)
         if status == 0:
             return True
-        assert status == -signal.SIGKILL, f"child ended with {status} ({how})"
-        training = log_of(root)[-1:] and log_of(root)[-1].startswith("step")
+        asked = kind.startswith("term") or how.endswith(":term")
+        expected = (TERMINATED, -signal.SIGTERM) if asked else (-signal.SIGKILL,)
+        assert status in expected, f"child ended with {status} ({how})"
+        self.count(kind, rest, log_of(root), asked)
+        return False
+
+    def count(self, kind: str, rest: str, log: list[str], asked: bool) -> None:
+        """Count a kill by where it landed."""
+        last = log[-1] if log else "nothing"
+        training = last.startswith("step")
         where = "write" if kind == "failpoint" else "training" if training else "elsewhere"
+        begun = [line.split()[1] for line in log if line.startswith("begin")]
+        place = "after a step of train" if training else ["beginning", *begun][-1]
+        if kind == "failpoint":
+            place = rest.partition(":")[0]
+        self.places[f"{where}: {place}"] += 1
         self.kills[where] += 1
+        self.kills["term"] += asked
         if kind == "cold":
             self.kills["cold"] += 1
             self.cold -= 1
-        return False
 
     def start(self, root: Path, how: str) -> int:
         """The process id of a child: forked, or a cold one, from nothing."""
@@ -284,7 +326,7 @@ def ended(pid: int) -> bool:
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
-def wait(pid: int, seconds: float) -> int:
+def wait(pid: int, seconds: float, how: int = signal.SIGKILL) -> int:
     """The exit status of a child that is killed after so many seconds."""
     until = time.monotonic() + seconds
     while True:
@@ -293,7 +335,7 @@ def wait(pid: int, seconds: float) -> int:
             return os.waitstatus_to_exitcode(status)
         if time.monotonic() >= until:
             with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+                os.kill(pid, how)
             return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         time.sleep(0.002)
 
@@ -323,7 +365,7 @@ def report(options: argparse.Namespace, root: Path) -> dict:
         "unfinished": [step.label for step in found.steps.values() if not store.has(step.id)],
         "differences": sorted(k for k in mine | theirs if mine.get(k) != theirs.get(k)),
         "faults": [str(fault) for fault in store.verify()],
-        "strays": [str(p) for place in ("tmp", "work") for p in (root / place).glob("*")],
+        "strays": [str(p) for place in STRAYS for p in (root / place).glob("*")],
         "repeats": [line for line in log if line.startswith(("repeat", "failed"))],
         "resumed": sum(line.startswith("step") and line != "step 1" for line in begun),
         "planned_steps": sum(store.record(one)["result"]["steps"] for one in trained),
@@ -348,6 +390,8 @@ def main() -> None:
     for name in ("data", "model", "folder"):
         parser.add_argument(name, type=Path)
     parser.add_argument("--kills", type=int, default=12)
+    parser.add_argument("--training", type=int, default=0, help="at least so many in training")
+    parser.add_argument("--writes", type=int, default=0, help="at least so many in writes")
     parser.add_argument("--cold", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--bugs", action="store_true")

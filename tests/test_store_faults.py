@@ -1,4 +1,7 @@
-"""`store verify` finds every one of 200 injected faults, names it, and blames nothing else."""
+"""`store verify` finds every one of 200 injected faults, names it, and blames nothing else.
+
+So does a merge of the damaged store into an empty one: nothing wrong arrives.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import random
 from test_store import finish, flip
 from xstilts.store import Store
 from xstilts.store_disk import write_marker
+from xstilts.store_merge import merge
 
 STEPS, FAULTS = 10, 200
 FILES = ("model.safetensors", "predictions/sw.parquet", "step.json")
@@ -44,9 +48,18 @@ KINDS = [flipped, truncated, missing]
 WRONG_MARKERS = [of_another_step, that_names_other_files]
 
 
+def check_merge(store, damaged, other):
+    """The other steps arrive, that one is refused."""
+    into = Store(other)
+    merged = merge(into, store.root, lambda *_: None)
+    assert list(merged.refused) == [damaged]
+    assert len(merged.added) == STEPS - 1
+    assert into.verify() == []
+
+
 def test_200_of_200_faults_are_found(tmp_path):
     chance = random.Random(8)
-    store = Store(tmp_path)
+    store = Store(tmp_path / "store")
     ids = [f"{number:020x}" for number in range(STEPS)]
     content = {name: chance.randbytes(400) for name in FILES[:2]}
     for one in ids:
@@ -55,6 +68,9 @@ def test_200_of_200_faults_are_found(tmp_path):
     found = []
     for number in range(FAULTS):
         step, name = ids[number % STEPS], FILES[number % len(FILES)]
+        if number % 4 == 1:  # the weights of every fourth went before
+            store.evict_weights(step)
+            name = name if name != FILES[0] else FILES[1]
         if number % 10 == 9:
             kind, name = WRONG_MARKERS[number // 10 % 2], "step.json"
         else:
@@ -65,6 +81,8 @@ def test_200_of_200_faults_are_found(tmp_path):
         expected = "more" if kind is that_names_other_files else name
         if {fault.name for fault in faults} == {expected}:
             found.append(number)
+        if number % 20 < 3:
+            check_merge(store, step, tmp_path / f"other{number}")
         assert store.discard_damaged(step)
         finish(store, step, content)
     assert len(found) == FAULTS

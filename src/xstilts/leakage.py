@@ -6,12 +6,13 @@ fingerprints and found once. A run compares what is not known yet; a plan only s
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from xstilts.identity import fingerprint
 from xstilts.sources.leaks import VERSION, Leak, Texts
+from xstilts.store_disk import disk_errors, make_folder, read_marker, write_marker
+from xstilts.store_scratch import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -181,15 +182,14 @@ def _texts(
 
 def _read(store: Path, pair: Pair) -> Leak | None:
     try:
-        text = (store / FOLDER / f"{pair.name}.json").read_text(encoding="utf-8")
-        return Leak(**json.loads(text))
+        return Leak(**read_marker(store / FOLDER / f"{pair.name}.json"))
     except (OSError, ValueError, TypeError):
-        return None  # not there, or broken: it is found again
+        return None  # not there, or damaged: it is found again
 
 
 def _write(store: Path, pair: Pair, leak: Leak) -> None:
     path = store / FOLDER / f"{pair.name}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(asdict(leak), ensure_ascii=False), encoding="utf-8")
-    part.replace(path)
+    doing = f"keeping what {pair.seen.task} and {pair.evaluated.task} share"
+    with disk_errors(doing, store), scratch(store, pair.name) as box:
+        make_folder(path.parent)
+        write_marker(path, asdict(leak), box)

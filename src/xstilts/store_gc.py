@@ -16,12 +16,23 @@ if TYPE_CHECKING:
 
 
 class Listed(NamedTuple):
-    """One finished step; `created` is UTC, ISO 8601, empty for a damaged step."""
+    """One finished step.
+
+    Attributes:
+        id: its identity.
+        kind: what it is; ``damaged`` where its record cannot be read.
+        bytes: on the disk.
+        created: UTC, ISO 8601; empty for a damaged step.
+        about: what it was made of, for people.
+        evicted: whether its weights were removed to free their space.
+    """
 
     id: str
     kind: str
     bytes: int
     created: str
+    about: str
+    evicted: bool
 
 
 class Freed(NamedTuple):
@@ -40,12 +51,43 @@ def step_folders(root: Path) -> Iterator[Path]:
 
 def ls(root: Path) -> Iterator[Listed]:
     """See `Store.ls`."""
-    for folder in step_folders(root):
-        try:
-            record = read_record(folder)
-        except (Corrupt, OSError):
-            record = {"kind": "damaged", "created": ""}
-        yield Listed(folder.name, record["kind"], tree_bytes(folder), record["created"])
+    records = {folder: _readable(folder) for folder in step_folders(root)}
+    inputs = {folder.name: record["inputs"] for folder, record in records.items()}
+    for folder, record in records.items():
+        yield Listed(
+            folder.name,
+            record["kind"],
+            tree_bytes(folder),
+            record["created"],
+            _about(inputs, folder.name),
+            bool(record["evicted"]),
+        )
+
+
+def _readable(folder: Path) -> dict[str, Any]:
+    try:
+        return read_record(folder)
+    except (Corrupt, OSError):
+        return {"kind": "damaged", "created": "", "inputs": {}, "evicted": []}
+
+
+def _about(inputs: dict[str, dict[str, Any]], step_id: str) -> str:
+    """What a step was made of, in a few words; a score is of what its predictions are of."""
+    mine = inputs[step_id]
+    if isinstance(mine.get("predictions"), str):
+        mine = inputs.get(mine["predictions"], {}) | {"language": mine.get("language")}
+    items, config = mine.get("items"), mine.get("config")
+    words: list[Any] = []
+    if "imported" in mine:
+        words.append(f"imported({mine['imported']})")
+    if isinstance(items, list):
+        words.append(" + ".join(str(one.get("task")) for one in items if isinstance(one, dict)))
+    if isinstance(config, dict):
+        words.append(config.get("name"))
+    words += [mine.get("task"), mine.get("language")]
+    if isinstance(mine.get("seed"), int) and "task" not in mine:
+        words.append(f"(seed {mine['seed']})")
+    return " ".join(str(word) for word in words if word)
 
 
 def verify(root: Path) -> list[Corrupt]:

@@ -15,6 +15,7 @@ from itertools import chain, groupby
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from xstilts.errors import UserError
+from xstilts.failpoints import failpoint
 from xstilts.store_disk import read_marker
 from xstilts.store_gc import step_folders
 from xstilts.store_pack import CONTENTS, Tally, made_from, parents_first, payload_bytes, present
@@ -206,6 +207,7 @@ def _merge(
             place = folder / entry.name
             place.parent.mkdir(parents=True, exist_ok=True)
             with place.open("xb") as file:
+                failpoint("merge.file")
                 while chunk := entry.file.read(_CHUNK_BYTES):
                     file.write(chunk)
                     tally.add(len(chunk))

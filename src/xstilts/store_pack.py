@@ -10,15 +10,16 @@ from __future__ import annotations
 import io
 import json
 import os
-import secrets
 import tarfile
 from contextlib import suppress
 from graphlib import CycleError, TopologicalSorter
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 from xstilts.errors import UserError
-from xstilts.store_disk import disk_errors, sealed_text, sync
+from xstilts.failpoints import failpoint
+from xstilts.store_disk import disk_errors, sealed_text
 from xstilts.store_step import MARKER, is_id
+from xstilts.whole import whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -81,28 +82,24 @@ def pack(
     records = parents_first({one: _travelling(store.record(one), weights) for one in step_ids})
     total = sum(map(payload_bytes, records.values()))
     contents = {"format": 1, "steps": list(records), "bytes": total}
-    part = out.with_name(f".{out.name}.{secrets.token_hex(4)}.part")
     tally = Tally(told, total)
-    with disk_errors(f'packing "{out.name}"', out.resolve().parent):
-        try:
-            with (
-                part.open("xb") as raw,
-                pa.CompressedOutputStream(raw, "zstd") as packed,
-                tarfile.open(fileobj=packed, mode="w|") as tar,
-            ):
-                _add(tar, CONTENTS, json.dumps(contents).encode())
-                for one, record in records.items():
-                    _add(tar, f"steps/{one}/{MARKER}", sealed_text(record))
-                    finished = store.open(one)
-                    for name in present(record):
-                        with finished.path(name).open("rb") as file:
-                            about = tarfile.TarInfo(f"steps/{one}/{name}")
-                            about.size = record["files"][name]["bytes"]
-                            tar.addfile(about, _Counted(file, tally))
-            sync(part)
-            part.rename(out)
-        finally:
-            part.unlink(missing_ok=True)
+    with (
+        disk_errors(f'packing "{out.name}"', out.resolve().parent),
+        whole(out) as part,
+        part.open("xb") as raw,
+        pa.CompressedOutputStream(raw, "zstd") as packed,
+        tarfile.open(fileobj=packed, mode="w|") as tar,
+    ):
+        _add(tar, CONTENTS, json.dumps(contents).encode())
+        for one, record in records.items():
+            _add(tar, f"steps/{one}/{MARKER}", sealed_text(record))
+            finished = store.open(one)
+            for name in present(record):
+                with finished.path(name).open("rb") as file:
+                    about = tarfile.TarInfo(f"steps/{one}/{name}")
+                    about.size = record["files"][name]["bytes"]
+                    tar.addfile(about, _Counted(file, tally))
+                    failpoint("pack.member")
     return len(records)
 
 

@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xstilts import store_owner
+from xstilts.failpoints import failpoint
 from xstilts.store_disk import make_folder
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Status:
         temporary = self._path.with_suffix(".part")
         with suppress(OSError):
             temporary.write_text(json.dumps(body, ensure_ascii=False), encoding="utf-8")
+            failpoint("status.written")
             temporary.replace(self._path)
             store_owner.hold(self._path)
 

@@ -9,9 +9,11 @@ from typing import Any
 
 from xstilts.errors import UserError, suggest
 from xstilts.identity import ID_HEX_DIGITS
+from xstilts.plain import plain
 from xstilts.store_disk import damage, disk_errors, read_marker, seal_file, sync
 
 MARKER = "step.json"
+_KIND, _CREATED = re.compile(r"[a-z_]{1,40}"), re.compile(r"[-+:.0-9TZ]{0,40}")
 _ID = re.compile(rf"[0-9a-f]{{{ID_HEX_DIGITS}}}")
 
 
@@ -28,11 +30,15 @@ class Corrupt(UserError):  # noqa: N818 (it reads as what it says)
         self.step_id = folder.name
         self.name = name
 
+    @property
+    def problem(self) -> str:
+        """Which file has what, without what to do."""
+        return f'file "{self.name}" of step {self.step_id} {self.args[2]}'
+
     def __str__(self) -> str:
-        folder, name, problem = self.args
+        folder = self.args[0]
         return (
-            f'store: file "{name}" of step {folder.name} {problem}; '
-            f'next: delete "{folder}" and run again, the step is then redone'
+            f'store: {self.problem}; next: delete "{folder}" and run again, the step is then redone'
         )
 
 
@@ -107,8 +113,9 @@ def checked_id(step_id: str) -> str:
 def _inside(name: str) -> bool:
     """Whether a file name from a record stays in its step's folder."""
     path = PurePosixPath(name)
-    plain = str(path) == name and "\0" not in name and "\\" not in name
-    return plain and not path.is_absolute() and ".." not in path.parts and name not in {".", MARKER}
+    as_it_is = str(path) == plain(name) == name and "\\" not in name
+    inside = not path.is_absolute() and ".." not in path.parts
+    return as_it_is and inside and name not in {".", MARKER}
 
 
 def plain_files(folder: Path) -> dict[str, Path]:
@@ -169,6 +176,8 @@ def record_problem(body: dict[str, Any], step_id: str) -> str | None:
         return f"belongs to step {body.get('id')}"
     if wrong := [part for part, kind in _PARTS.items() if not isinstance(body.get(part), kind)]:
         return f'has no valid "{wrong[0]}"'
+    if not _KIND.fullmatch(body["kind"]) or not _CREATED.fullmatch(body["created"]):
+        return "is of no kind or time"  # they are shown to people
     for name in (*body["files"], *body["evictable"], *body["evicted"]):
         if not isinstance(name, str) or not _inside(name) or name not in body["files"]:
             return f'names "{name}", which is not a file of the step'

@@ -19,6 +19,7 @@ from xstilts import suites
 from xstilts.errors import UserError
 from xstilts.metrics import leaderboard, submission
 from xstilts.tasks import counts
+from xstilts.whole import whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -135,8 +136,8 @@ def _write(folder: Path, entry: Entry, side: str) -> None:
     """One file, of predictions or (``side`` is ``gold``) of right answers."""
     task = entry.task
     path = folder / task.name / f"test-{entry.language}.{submission.suffix(task)}"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(_text(task, entry.rows, side), encoding="utf-8")
+    with whole(path) as part:
+        part.write_text(_text(task, entry.rows, side), encoding="utf-8")
 
 
 def _text(task: Task, rows: list[dict[str, Any]], side: str) -> str:

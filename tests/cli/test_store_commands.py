@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from xstilts.store import Store
@@ -25,7 +27,34 @@ def test_ls(cli, store):
     assert ran.code == 0
     assert [line.split()[:2] for line in lines] == [[step_id, "score"] for step_id in IDS]
     total = sum(step.bytes for step in store.ls())
-    assert ran.err == f"2 steps, {total:,} bytes\n"
+    assert ran.err == f"2 steps (2 score), {total:,} bytes in {store.root}\n"
+
+
+def test_ls_says_what_steps_are(cli, tmp_path):
+    """A stage, evicted; a prediction of it; its score, which is of what its prediction is of."""
+    made = Store(tmp_path)
+    ids = ["a" * 20, "b" * 20, "c" * 20]
+    inputs = [
+        {"items": [{"task": "mnli"}, {"task": "mlm"}], "seed": 2},
+        {"task": "xnli", "language": "sw", "weights": ids[0]},
+        {"predictions": ids[1], "language": "sw"},
+    ]
+    for step_id, kind, about in zip(ids, ("train", "predict", "score"), inputs, strict=True):
+        with made.writing(step_id) as folder:
+            (folder / "data").write_text("12345")
+            evictable = ["data"] if kind == "train" else []
+            changed = {"kind": kind, "inputs": about, "evictable": evictable}
+            made.finish(step_id, folder, RECORD | changed)
+    made.evict_weights(ids[0])
+    lines = cli("store", "ls", "--store", tmp_path).out.splitlines()
+    assert [line.split("  ")[-1] for line in lines] == [
+        "mnli + mlm (seed 2), weights evicted",
+        "xnli sw",
+        "xnli sw",
+    ]
+    document = json.loads(cli("store", "ls", "--store", tmp_path, "--json").out)
+    assert [one["about"] for one in document] == ["mnli + mlm (seed 2)", "xnli sw", "xnli sw"]
+    assert document[0]["evicted"] is True
 
 
 def test_ls_takes_the_store_from_the_environment(cli, store, monkeypatch):

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from test_store import flip
 from xstilts.cli.watch import Lines
 from xstilts.engines import Bench, pretrain
 from xstilts.errors import UserError
@@ -136,3 +137,36 @@ def test_shards_that_came_from_elsewhere_need_no_corpus(run):
     assert (again.id, told.steps) == (first.id, [])
     with pytest.raises(UserError, match="is a train step: --shards takes the id of shards"):
         run(given=first.id)
+
+
+def test_runs_on_one_plateau_do_not_run_at_once(run, tmp_path, monkeypatch):
+    """A run that begins while another of the same plateau is under way is sent away in one line."""
+    said = []
+
+    def meanwhile(self, done, total, tokens):
+        if done == 1 and not said:
+            said.append("")
+            with pytest.raises(UserError, match="a run on the plateau of toy is under way in proc"):
+                run(steps=12)
+            said[0] = "sent away"
+
+    monkeypatch.setattr(Told, "progress", meanwhile)
+    run()
+    assert said == ["sent away"]
+    monkeypatch.undo()
+    assert run(steps=12)[1].steps[-1] == 12
+
+
+@pytest.mark.parametrize("name", ["mono_ids.npy", "tokenizer.json"])
+def test_damaged_shards_are_made_again(run, name):
+    first, _ = run()
+    store, shards = Store(first.folder.parents[2]), first.record["inputs"]["shards"]
+    flip(store.open(shards).path(name), 0)
+    longer, told = run(steps=12)
+    assert any(f'file "{name}" of step' in one and "is redone" in one for one in told.lines)
+    assert told.steps[-1] == 12
+    assert longer.record["inputs"]["shards"] == shards
+    flip(store.open(shards).path(name), 0)
+    with pytest.raises(UserError, match="has other bytes"):
+        run(given=shards, steps=13)
+    assert store.has(shards)  # nothing here could make them again

@@ -9,6 +9,7 @@ from xstilts.analysis import claims, outcomes, power, scaling, verdicts
 from xstilts.analysis.gains import Gains
 from xstilts.errors import UserError
 from xstilts.report.rows import score_rows
+from xstilts.whole import whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,7 +81,8 @@ class Results:
         from xstilts.report.page import page
 
         found = findings.collect(self.name, self.plan, self.store, self.catalogue)
-        Path(file).write_text(page(found), encoding="utf-8")
+        with whole(Path(file)) as part:
+            part.write_text(page(found), encoding="utf-8")
         return Path(file)
 
     def predictions(self) -> pd.DataFrame:

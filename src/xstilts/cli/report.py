@@ -21,6 +21,7 @@ from xstilts.cli.options import (
     TaskFiles,
     about_a_study,
 )
+from xstilts.whole import whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,8 +82,8 @@ def report(
         written = (formats.csv if format_ == "csv" else formats.parquet)(found, out)
     else:
         text = page(found) if format_ == "html" else getattr(formats, format_)(found)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(text, encoding="utf-8")
+        with whole(out) as part:
+            part.write_text(text, encoding="utf-8")
         written = [out]
     sys.stdout.write("".join(f"{path}\n" for path in written))
     return 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from xstilts.cli import asked
-from xstilts.cli.options import STORE, Debug, StoreFolder, TaskFiles
+from xstilts.cli.options import STORE, Debug, Json, StoreFolder, TaskFiles
 from xstilts.errors import UserError
+from xstilts.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,12 +28,25 @@ app = typer.Typer(
 
 
 @app.command("ls")
-def ls(store: StoreFolder = STORE, debug: Debug = False) -> int:  # noqa: ARG001
-    """List every finished step."""
-    steps = list(opened(store).ls())
+def ls(
+    store: StoreFolder = STORE,
+    json_: Json = False,
+    debug: Debug = False,  # noqa: ARG001
+) -> int:
+    """List every finished step, the newest last: what it is, its size, when it was finished."""
+    found = opened(store)
+    steps = sorted(found.ls(), key=lambda one: (one.created, one.id))
+    if json_:
+        sys.stdout.write(json.dumps([one._asdict() for one in steps], ensure_ascii=False) + "\n")
+        return 0
     for one in steps:
-        sys.stdout.write(f"{one.id}  {one.kind:8}  {one.bytes:>14,} bytes  {one.created}\n")
-    sys.stderr.write(f"{_counted(len(steps), 'step')}, {sum(s.bytes for s in steps):,} bytes\n")
+        gone = ", weights evicted" if one.evicted else ""
+        line = f"{one.id}  {one.kind:8} {one.bytes:>14,} bytes  {one.created[:19]}  {one.about}"
+        sys.stdout.write(f"{plain(line)}{gone}\n")
+    kinds = Counter(one.kind for one in steps)
+    told = ", ".join(f"{number:,} {kind}" for kind, number in kinds.items())
+    size = sum(one.bytes for one in steps)
+    sys.stderr.write(f"{_counted(len(steps), 'step')} ({told}), {size:,} bytes in {found.root}\n")
     return 0
 
 
@@ -40,7 +56,7 @@ def verify(store: StoreFolder = STORE, debug: Debug = False) -> int:  # noqa: AR
     found = opened(store)
     faults = found.verify()
     for fault in faults:
-        sys.stdout.write(f"{fault}\n")
+        sys.stdout.write(f"{plain(str(fault))}\n")
     steps = _counted(sum(1 for _ in found.ls()), "step")
     sys.stderr.write(f"{steps} read, {_counted(len(faults), 'fault')}\n")
     return 2 if faults else 0
@@ -55,7 +71,7 @@ def gc(
     """Remove what dead processes left behind and the resume points of finished steps."""
     freed = opened(store).gc(dry_run=dry_run)
     for path in freed.paths:
-        sys.stdout.write(f"{path}\n")
+        sys.stdout.write(f"{plain(str(path))}\n")
     word = "would be freed" if dry_run else "freed"
     sys.stderr.write(f"{freed.bytes:,} bytes {word}\n")
     return 0
@@ -114,7 +130,7 @@ def merge(
     with _bar("merging") as told:
         merged = store_merge.merge(Store(store), source, told)
     for step_id, why in merged.refused.items():
-        sys.stdout.write(f"refused: {step_id}: {why}\n")
+        sys.stdout.write(f"refused: {step_id}: {plain(why)}\n")
     sys.stderr.write(
         f"{_counted(len(merged.added), 'step')} added, {len(merged.kept)} here before, "
         f"{len(merged.restored)} had their weights brought back, {len(merged.refused)} refused\n"

@@ -16,6 +16,7 @@ from xstilts.corpus.licences import sources
 from xstilts.corpus.overlap import Overlap
 from xstilts.corpus.sieve import Sieve
 from xstilts.errors import UserError
+from xstilts.failpoints import failpoint
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -68,6 +69,7 @@ def build(
     (part / "text").mkdir(parents=True)
     sieve = Sieve(overlap)
     met = _write_text(corpus, mirror, sieve, part / "text", progress)
+    failpoint("corpus.text")
     rows = _write_rows(
         read.parallel(corpus, mirror), sieve.rows, part / "parallel.jsonl", progress
     ) | _write_rows(dictionaries(mirror), sieve.entries, part / "dictionary.jsonl", progress)
@@ -83,6 +85,7 @@ def build(
         "excluded": _licences(met | rows.keys(), excluded=True),
     }
     (part / "report.json").write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+    failpoint("corpus.rename")
     part.rename(out)
     return report
 

@@ -7,7 +7,10 @@ dictionaries, ``dictionary.jsonl``, an entry a row.
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from xstilts.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -24,7 +27,11 @@ def text_files(corpus: Path, languages: Collection[str] = ()) -> list[Path]:
 
 
 def parallel_rows(corpus: Path, languages: Collection[str] = ()) -> Iterator[dict[str, str]]:
-    """Rows of ``parallel.jsonl`` as language -> text, of these languages or all; two at least."""
+    """Rows of ``parallel.jsonl`` as language -> text, of these languages or all; two at least.
+
+    Raises:
+        UserError: if a row is none.
+    """
     return _rows(corpus / "parallel.jsonl", languages)
 
 
@@ -33,14 +40,43 @@ def dictionary_rows(corpus: Path, languages: Collection[str] = ()) -> Iterator[d
     return _rows(corpus / "dictionary.jsonl", languages)
 
 
+def lines(path: Path) -> list[str]:
+    """The lines of a file of running text.
+
+    Raises:
+        UserError: if it is not UTF-8.
+    """
+    with _utf8(path):
+        return path.read_text(encoding="utf-8").splitlines()
+
+
 def _rows(path: Path, languages: Collection[str]) -> Iterator[dict[str, str]]:
     if not path.exists():
         return
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            row = json.loads(line)
+    with _utf8(path), path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, start=1):
+            row = _row(line)
+            if row is None:
+                raise UserError(f"{path} line {number}: no JSON object of texts: build it again")
             row.pop("source", None)
             if languages:
                 row = {code: text for code, text in row.items() if code in languages}
             if len(row) > 1:
                 yield row
+
+
+@contextmanager
+def _utf8(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: byte {error.start + 1} is not UTF-8: build it again") from None
+
+
+def _row(line: str) -> dict[str, str] | None:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    texts = isinstance(row, dict) and all(isinstance(text, str) for text in row.values())
+    return row if texts else None

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xstilts.corpus.cleaned import dictionary_rows, parallel_rows, text_files
+from xstilts.corpus.cleaned import dictionary_rows, lines, parallel_rows, text_files
+from xstilts.failpoints import failpoint
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -124,10 +125,10 @@ def build(
     number = {code: index for index, code in enumerate(codes)}
     mono = _Writer(tokenizer)
     for path in texts:
-        lines = path.read_text().splitlines()
+        texts_of = lines(path)
         if most_tokens:
-            lines = _stretches(lines, tokenizer, most_tokens, seed)
-        mono.add(lines, number[path.stem])
+            texts_of = _stretches(texts_of, tokenizer, most_tokens, seed)
+        mono.add(texts_of, number[path.stem])
     mono.save(out, "mono")
     parallel = _save_rows(parallel_rows(corpus, languages), number, tokenizer, out, "parallel")
     if (corpus / "dictionary.jsonl").exists():
@@ -208,6 +209,7 @@ class _Writer:
     def save(self, out: Path, name: str) -> None:
         ids = np.concatenate(self._ids) if self._ids else np.zeros(0, self._dtype)
         np.save(out / f"{name}_ids.npy", ids)
+        failpoint("shards.half")
         np.save(out / f"{name}_offsets.npy", np.cumsum([0, *self._lengths], dtype=np.int64))
         np.save(out / f"{name}_language.npy", np.array(self._language, np.int16))
 

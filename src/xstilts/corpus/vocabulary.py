@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from xstilts.corpus.cleaned import lines as lines_of
 from xstilts.corpus.cleaned import parallel_rows, text_files
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def sample_lines(
     """
     lines: dict[str, list[str]] = {}
     for path in text_files(corpus, languages):
-        lines[path.stem] = path.read_text().splitlines()
+        lines[path.stem] = lines_of(path)
     for row in parallel_rows(corpus, languages):
         for code, text in row.items():
             lines.setdefault(code, []).append(text)

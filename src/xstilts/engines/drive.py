@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from xstilts.engines import Outcome
-from xstilts.engines.groups import is_intermediate, is_there, jobs, remaining
+from xstilts.engines.groups import evict, is_there, jobs, remaining
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -74,8 +74,7 @@ class Course:
             self._number += len(self._jobs)
         if self._jobs:
             self._left = {step.id for step in remaining(self._plan, self._store)}
-        if self._ours:
-            self._evict(self._plan.steps.values())
+        self._evict(self._plan.steps.values())  # also what a run that died had no time for
         bad = self._bad()
         steps = [self._plan.steps[one] for one in self._plan.steps if one in self._left - bad]
         found = jobs(self._plan, steps, self._number + 1)
@@ -125,16 +124,7 @@ class Course:
                 self._watcher.failed(step, str(fault))
 
     def _evict(self, steps: Iterable[Step]) -> None:
-        """Free weights that nothing still needs, as the study's ``keep`` allows."""
-        if self._plan.keep == "all":
-            return
-        for step in steps:
-            if step.kind != "train" or not is_there(step, self._store):
-                continue
-            if any(child.id in self._left for child in self._plan.children(step.id)):
-                continue
-            if self._plan.keep == "none" or not is_intermediate(self._plan, step):
-                self._store.evict_weights(step.id)
+        evict(self._plan, self._store, steps, self._left)
 
     def wait(self, todo: Sequence[Job], seconds: float) -> None:
         """All that could be done now is under way elsewhere: wait a moment, and say for what."""

@@ -12,7 +12,7 @@ from xstilts.engines import Job
 from xstilts.identity import canonical_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from xstilts.plan import Plan, Step
     from xstilts.store import Store
@@ -98,6 +98,26 @@ def is_intermediate(plan: Plan, stage: Step) -> bool:
 def looks_back(step: Step) -> bool:
     """Whether a step only looks at a stage: at what it keeps of those before it, or by a probe."""
     return "split" in step.inputs or step.kind == "probe"
+
+
+def evict(plan: Plan, store: Store, steps: Iterable[Step], left: Collection[str] = ()) -> None:
+    """Free weights that nothing still needs, as the study's ``keep`` allows.
+
+    Args:
+        plan: the study's.
+        store: where they are.
+        steps: whose weights.
+        left: the ids of the steps that are still to be done.
+    """
+    if plan.keep == "all":
+        return
+    for step in steps:
+        if step.kind != "train" or not is_there(step, store):
+            continue
+        if any(child.id in left for child in plan.children(step.id)):
+            continue
+        if plan.keep == "none" or not is_intermediate(plan, step):
+            store.evict_weights(step.id)
 
 
 def purpose(plan: Plan, stage: Step) -> str:

@@ -18,6 +18,7 @@ from xstilts.errors import UserError
 from xstilts.identity import file_sha256, fingerprint
 from xstilts.pretraining import BUDGET
 from xstilts.steps import CODE_VERSIONS
+from xstilts.store_step import Corrupt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -47,10 +48,16 @@ def pretrain(config: Pretraining, corpus: Path | str, bench: Bench, watcher: Wat
 
     Raises:
         UserError: if the corpus or the encoder to continue is not there, the loss stops being a
-            number, or another process is doing the same.
+            number, or another process is doing the same or a run on the same plateau.
     """
     with reported(watcher, bench.store.root) as told:
-        return _pretrain(config, corpus, bench, told)
+        try:
+            return _pretrain(config, corpus, bench, told)
+        except Corrupt as fault:
+            if isinstance(corpus, str) or not bench.store.discard_damaged(fault.step_id):
+                raise  # shards that came from another machine cannot be made again
+            told.note(f"{fault.problem}: the step is redone")
+            return _pretrain(config, corpus, bench, told)
 
 
 def _pretrain(config: Pretraining, corpus: Path | str, bench: Bench, watcher: Watcher) -> Finished:
@@ -68,6 +75,8 @@ def _pretrain(config: Pretraining, corpus: Path | str, bench: Bench, watcher: Wa
             raise UserError(f"step {corpus} is a {kind} step: --shards takes the id of shards")
     else:
         shards = _shards(config, given, corpus, bench, watcher, desk)
+    for name in shards.record["files"]:
+        shards.path(name)  # verified
     # Defaults stay out, so that a new key of the file leaves old runs what they are.
     declared = config.model_dump(mode="json", exclude_defaults=True)
     inputs = {
@@ -90,7 +99,12 @@ def _pretrain(config: Pretraining, corpus: Path | str, bench: Bench, watcher: Wa
     opened = Shards.open(shards.path("languages.json").parent)
     watcher.begin(f"pretrain {config.name}", 2, 2)
     started = time.monotonic()
-    with _alone(bench.store, step_id, config.name), bench.store.writing(step_id) as folder:
+    # Runs of other lengths go on from the same plateau, and write there.
+    with (
+        _alone(bench.store, trunk, f"a run on the plateau of {config.name}"),
+        _alone(bench.store, step_id, config.name),
+        bench.store.writing(step_id) as folder,
+    ):
         last = bench.store.work(step_id)
         plateau_end = config.steps - config.falling_steps
         points = _Points(bench.store.work(trunk), last, plateau_end, desk.note)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -48,15 +49,15 @@ class Worker:
         """Do what can be done now of a job's steps, and put every finished one into the store."""
         parents, plan, store = self._plan.steps, self._plan, self._store
         ready = [s for s in steps if all(is_there(parents[one], store) for one in s.needs)]
-        leases = [lease for step in ready if (lease := store.lease(step.id)) is not None]
-        try:
+        leases: dict[str, Lease] = {}
+        with ExitStack() as held:  # released whatever happens, also while they are taken
+            for step in ready:
+                if (lease := store.lease(step.id)) is not None:
+                    held.callback(lease.release)
+                    leases[step.id] = lease
             # Another process may have done it, and all that needed it, since it was asked for.
-            held = {lease.name for lease in leases}
-            mine = [s for s in ready if s.id in held and still_needed(plan, store, s)]
-            return self._work(job, mine, leases) if mine else Report(job.number)
-        finally:
-            for lease in leases:
-                lease.release()
+            mine = [s for s in ready if s.id in leases and still_needed(plan, store, s)]
+            return self._work(job, mine, [*leases.values()]) if mine else Report(job.number)
 
     def _work(self, job: Job, group: list[Step], leases: list[Lease]) -> Report:
         def check() -> None:

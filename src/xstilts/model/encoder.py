@@ -21,6 +21,7 @@ from transformers import (
 )
 
 from xstilts.errors import UserError
+from xstilts.failpoints import failpoint
 from xstilts.model import packing
 from xstilts.model.dropout import KeyHolder, install
 
@@ -337,4 +338,5 @@ def save(encoder: Encoder, folder: Path) -> None:
         for name, tensor in encoder.pooler.state_dict().items():
             state[f"{prefix}.pooler.dense.{name}"] = tensor.detach().cpu().contiguous()
     save_file(state, folder / WEIGHTS, metadata={"format": "pt"})
+    failpoint("weights.saved")
     encoder.config.save_pretrained(folder)

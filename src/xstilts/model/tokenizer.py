@@ -9,6 +9,7 @@ import numpy as np
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from xstilts.errors import UserError
+from xstilts.failpoints import failpoint
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,6 +49,7 @@ class LoadedTokenizer:
     def save(self, folder: Path) -> None:
         """Write the tokenizer's files beside a model."""
         self.hugging_face.save_pretrained(folder)
+        failpoint("tokenizer.saved")
 
 
 def load(folder: Path | str, revision: str | None = None) -> LoadedTokenizer:

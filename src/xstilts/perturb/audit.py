@@ -16,6 +16,7 @@ import numpy as np
 from xstilts.errors import UserError
 from xstilts.formats.examples import Bitext, Candidate, Choice, Pair, Question, Tagged
 from xstilts.identity import stream_seed
+from xstilts.whole import whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -94,7 +95,8 @@ def write(
     """
     if path.exists():
         raise UserError(f"{path} is there already: move it away, or read it with --read-audit")
-    with path.open("w", encoding="utf-8-sig", newline="") as file:  # the mark is for spreadsheets
+    # The encoding's mark is for spreadsheets.
+    with whole(path) as part, part.open("w", encoding="utf-8-sig", newline="") as file:
         sheet = csv.writer(file)
         sheet.writerow(COLUMNS)
         for old, new in pairs:
@@ -108,14 +110,20 @@ def read(path: Path) -> Audit:
     Raises:
         UserError: if it is no such sheet, nothing is judged, or an answer is neither yes nor no.
     """
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        sheet = csv.DictReader(file)
-        if tuple(sheet.fieldnames or ()) != COLUMNS:
-            raise UserError(f"{path} is no audit sheet: its columns should be {', '.join(COLUMNS)}")
-        rows = list(sheet)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            sheet = csv.DictReader(file, strict=True)
+            if tuple(sheet.fieldnames or ()) != COLUMNS:
+                wanted = ", ".join(COLUMNS)
+                raise UserError(f"{path} is no audit sheet: its columns should be {wanted}")
+            rows = list(sheet)
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is no audit sheet: not CSV in UTF-8 ({error!s:.80})") from None
+    if any(None in row or None in row.values() for row in rows):
+        raise UserError(f"{path}: a row has more or fewer cells than columns: save it as CSV again")
     judged = []
     for number, row in enumerate(rows, start=1):
-        answer = (row["label_holds"] or "").strip().casefold()
+        answer = row["label_holds"].strip().casefold()
         if answer and answer not in _ANSWERS:
             raise UserError(
                 f'{path}, example {number} (id {row["id"]}): "{answer:.40}" in label_holds is '

@@ -19,6 +19,7 @@ from xstilts.path import Item, Mixture, Path
 from xstilts.report.licences import licences
 from xstilts.tasks.base import Hub
 from xstilts.tasks.citations import bibtex
+from xstilts.whole import whole
 
 if TYPE_CHECKING:
     import pathlib
@@ -113,11 +114,11 @@ def export(store: Store, step_id: str, out: pathlib.Path, catalogue: Catalogue) 
     files = {name: finished.path(name) for name in finished.record["files"]}
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"{out}: is in use; give --out another name, or remove it")
-    out.mkdir(parents=True, exist_ok=True)
-    for name, source in files.items():
-        (out / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, out / name)
-    (out / CARD).write_text(card(about, catalogue), encoding="utf-8")
+    with whole(out) as part:
+        for name, source in files.items():
+            (part / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, part / name)
+        (part / CARD).write_text(card(about, catalogue), encoding="utf-8")
     return [*files, CARD]
 
 

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from xstilts.report.sections import sections
+from xstilts.whole import whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -60,12 +61,12 @@ def _write(
         "claims": [verdict.row() for verdict in findings.verdicts],
         "scores": findings.rows,
     }
-    folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name, rows in tables.items():
         if rows:
             path = folder / f"{name}.{suffix}"
-            write(pa.Table.from_pylist([_flat(row) for row in rows]), str(path))
+            with whole(path) as part:
+                write(pa.Table.from_pylist([_flat(row) for row in rows]), str(part))
             written.append(path)
     return written
 

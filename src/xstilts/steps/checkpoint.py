@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from xstilts.errors import UserError
+from xstilts.failpoints import failpoint
 from xstilts.model import encoder as encoders
 from xstilts.model import heads, tokenizer
 
@@ -49,6 +50,7 @@ def save(
         for name, tensor in head.state_dict().items()
     }
     save_file(tensors, folder / HEADS)
+    failpoint("heads.saved")
     index = {
         task: {"format": labels[task][0], "labels": list(labels[task][1])} for task in task_heads
     }

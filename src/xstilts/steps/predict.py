@@ -13,6 +13,7 @@ import torch
 
 from xstilts import formats
 from xstilts.errors import UserError
+from xstilts.failpoints import failpoint
 from xstilts.formats import Limits
 from xstilts.formats.encoded import Encoded
 from xstilts.steps import checkpoint, forward
@@ -116,6 +117,7 @@ def write(rows: list[dict[str, Any]], out: Path) -> dict[str, Any]:
     from pyarrow import parquet
 
     parquet.write_table(pa.Table.from_pylist(rows), out / PREDICTIONS)
+    failpoint("predictions.saved")
     return {"rows": len(rows)}
 
 

@@ -13,6 +13,7 @@ import torch
 
 from xstilts import formats, similarity
 from xstilts.errors import UserError
+from xstilts.failpoints import failpoint
 from xstilts.formats import Limits
 from xstilts.identity import stream_seed
 from xstilts.model import heads
@@ -70,6 +71,7 @@ def write(arrays: Arrays, out: Path) -> None:
     from safetensors.numpy import save_file
 
     save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, out / ARRAYS)
+    failpoint("features.saved")
 
 
 class _Probe:

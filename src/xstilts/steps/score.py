@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from xstilts import metrics
+from xstilts.failpoints import failpoint
 from xstilts.identity import stream_seed
 from xstilts.steps import variants
 
@@ -79,6 +80,7 @@ def score(inputs: Mapping[str, Any], predictions: Path, out: Path) -> list[dict[
         ]
     )
     parquet.write_table(pa.Table.from_pylist(rows, schema=schema), out / SCORES)
+    failpoint("scores.saved")
     schema = pa.schema(
         [
             ("metric", pa.string()),
