@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 
 import numpy as np
@@ -9,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
 from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoModelForMaskedLM, AutoTokenizer
@@ -635,10 +637,38 @@ def test_a_loss_that_is_no_number_names_step_and_task(small, tiny, tmp_path):
     save_file(weights, broken / "model.safetensors", {"format": "pt"})
     inputs = small_tasks.train_inputs(small, broken, path_of("s_nli"), **capped(5))
     points = Points()
-    with pytest.raises(UserError, match=r"loss is nan at step 1 of 5 \(s_nli\): lower") as caught:
+    said = (
+        r"loss is nan at step 1 of 5 \(s_nli\), rows r\d+, r\d+, r\d+ and \d+ more, parameter "
+        r'"encoder\.network\.roberta\.encoder\.layer\.1\.output\.dense\.weight" held NaN or '
+        "infinity before this step: lower"
+    )
+    with pytest.raises(UserError, match=said) as caught:
         trained(small, broken, tmp_path / "out", inputs, points=points, checkpoint_seconds=0)
     assert len(str(caught.value).splitlines()) == 1
     assert points.saves == 0
+
+
+def test_the_rows_to_blame_are_named(small, tiny, tmp_path):
+    """One word's embedding is infinite: the rows that hold it are named, and no others."""
+    word = "lanterns"
+    broken = shutil.copytree(tiny, tmp_path / "broken")
+    (piece, *_) = Tokenizer.from_file(str(tiny / "tokenizer.json")).encode(word).ids[1:]
+    weights = load_file(broken / "model.safetensors")
+    weights["roberta.embeddings.word_embeddings.weight"][piece] = float("inf")
+    save_file(weights, broken / "model.safetensors", {"format": "pt"})
+    recipe = small_tasks.recipe(batch=small_tasks.TRAIN_ROWS)
+    inputs = small_tasks.train_inputs(small, broken, path_of("s_nli"), recipe, **capped(1))
+    with pytest.raises(UserError, match=r"rows .*(word_embeddings|decoder)\.weight") as caught:
+        trained(small, broken, tmp_path / "out", inputs)
+    named = re.search(r"rows (.*?)( and (\d+) more)?, parameter", str(caught.value))
+    run = begun(small, tiny, inputs)
+    encoded = run.tasks[0].encoded
+    every = stage.training_rows(inputs["items"][0], "files", small_tasks.desk(small))
+    pieces = np.split(encoded.ids, encoded.offsets[1:-1])
+    rows = {every[own].id for own, ids in zip(encoded.owner, pieces, strict=True) if piece in ids}
+    shown = named[1].split(", ")
+    assert set(shown) <= rows
+    assert len(shown) + int(named[3] or 0) == len(rows) < len(every)
 
 
 def test_a_rate_that_blows_up_stops_where_it_does(small, tiny, tmp_path):
@@ -658,7 +688,8 @@ def test_a_gradient_that_is_no_number_stops_even_the_last_step(small, tiny, tmp_
     out = tmp_path / "out"
     out.mkdir()
     said = (
-        rf"gradient norm is {value} at step 3 of 3 \(s_\w+, in the stage s_nli \+ s_tags\): lower"
+        rf"gradient norm is {value} at step 3 of 3 \(s_\w+, in the stage s_nli \+ s_tags\), rows "
+        r'\w+, .* more, first in the gradient of parameter "encoder\..*\.LayerNorm\.weight"'
     )
     with pytest.raises(UserError, match=said) as caught:
         run.complete(out)

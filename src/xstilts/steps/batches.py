@@ -77,7 +77,7 @@ def _permutation(seed: int, units: int, epoch: int) -> NDArray[np.int64]:
     return _PERMUTATIONS[key]
 
 
-def group_by_budget(tokens: NDArray[np.int64], budget: int) -> list[NDArray[np.int64]]:
+def group_by_budget(tokens: NDArray[np.int64], budget: float) -> list[NDArray[np.int64]]:
     """Indices in groups of similar length with at most ``budget`` tokens, at least one each.
 
     Args:

@@ -9,7 +9,9 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from xstilts.errors import UserError
 from xstilts.model import heads
+from xstilts.steps import blame
 from xstilts.steps.batches import collate, evaluation_batches, group_by_budget
 
 if TYPE_CHECKING:
@@ -41,6 +43,9 @@ def head_outputs(
         classification: float32 ``[S, labels]``; multiple_choice: float32 ``[S]``; tagging: int64
         ``[T]``, the best tag at every token; span: float32 ``[T, 2]``; retrieval: int64
         ``[1, U, 20]``, the units whose answers are nearest to each query.
+
+    Raises:
+        UserError: if an answer is no number.
     """
     if format_ == "retrieval":
         found = vectors(encoder, head, encoded, desk)
@@ -51,6 +56,7 @@ def head_outputs(
     def take(numbers: NDArray[np.int64], states: torch.Tensor, batch: object) -> None:
         nonlocal outputs
         logits = head(encoder, states, batch).float()
+        _refuse(logits, encoder, head, numbers)
         if format_ == "tagging":
             logits = logits.argmax(-1)
         elif format_ == "multiple_choice":
@@ -103,6 +109,7 @@ def vectors(
             sums = kept.new_zeros(kept.shape[0], len(lengths), kept.shape[2])
             means = sums.index_add_(1, owner, kept) / lengths[:, None]
             found = functional.normalize(means.float(), dim=-1)
+        _refuse(found, encoder, head, numbers)
         if table is None:
             table = torch.zeros(found.shape[0], len(encoded.lengths), found.shape[2])
         table[:, torch.from_numpy(numbers)] = found.float().cpu()
@@ -133,6 +140,7 @@ def masked_lm(
         places = micro.targets["places"]
         logits = encoder.masked_lm_logits(encoder(batch)[places]).float()
         losses = functional.cross_entropy(logits, micro.targets["hidden_ids"], reduction="none")
+        _refuse(losses, encoder, None, units)
         # Sequences of a batch stand in order of length, as in ``collate``.
         order = units[np.argsort(encoded.lengths[units], kind="stable")]
         owner = np.repeat(order, batch.lengths)[places.cpu().numpy()]
@@ -201,6 +209,22 @@ def _stream(
         take(numbers, states, batch)
         done, tokens = done + len(numbers), tokens + len(batch.ids)
         desk.progress(done, len(encoded.lengths), tokens)
+
+
+def _refuse(
+    found: torch.Tensor, encoder: Encoder, head: nn.Module | None, numbers: NDArray[np.int64]
+) -> None:
+    """Stop where an answer is no number: it would be decoded as if it were one."""
+    if blame.is_number(found):
+        return
+    place, broken = "the encoder", blame.unsound(encoder)
+    if broken is None and head is not None:
+        place, broken = "the head", blame.unsound(head)
+    why = f'parameter "{broken}" of {place} is none' if broken else "all parameters are numbers"
+    raise UserError(
+        f"the model's answers to a batch of {len(numbers)} inputs (number {numbers.min() + 1:,} "
+        f"and others) hold NaN or infinity: {why}; train or import these weights again"
+    )
 
 
 def _token_places(encoded: Encoded, numbers: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from xstilts.corpus.sampler import Sampler
 from xstilts.errors import UserError
+from xstilts.failpoints import failpoint
 from xstilts.formats.encoded import Template
 from xstilts.identity import stream_seed
 from xstilts.model import encoder as encoders
@@ -26,7 +27,7 @@ from xstilts.model import tokenizer as tokenizers
 from xstilts.model.dropout import row_keys
 from xstilts.model.newborn import new_encoder
 from xstilts.model.packing import Batch
-from xstilts.steps import state
+from xstilts.steps import blame, state
 from xstilts.steps.batches import hide_tokens
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def pretrain(
         of each objective at the end, and for each language ``tokens_seen`` and ``epochs``.
 
     Raises:
-        UserError: if the loss stops being a number.
+        UserError: if the loss stops being a number, with the parameter to blame.
     """
     run = _Run(config, shards, tokenizer_folder, start, resume, desk)
     run.complete(out)
@@ -137,6 +138,7 @@ class _Run:
         self.tokenizer.save(out)
         curve = {"objective": self.objective.tolist(), "loss": self.losses.round(5).tolist()}
         (out / "curve.json").write_text(json.dumps(curve))
+        failpoint("curve.saved")
 
     def summary(self) -> dict[str, Any]:
         """What is worth knowing of a finished run."""
@@ -185,35 +187,41 @@ class _Run:
         self.desk.note(f"resumed at step {step:,} of {self.config.steps:,}")
 
     def _optimise(self) -> None:
-        seed = stream_seed(self.config.seed, "step", self.step)
-        stream = np.random.default_rng(seed)
         for group, peak in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = peak * plateau(self.step, self.config)
+        loss = self._loss()
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.encoder.parameters(), 1.0)
+        value = loss.item()
+        if not math.isfinite(value + norm.item()):
+            blamed = blame.parameter(self.encoder, (self._loss() for _ in range(1)))
+            raise UserError(
+                f"loss is {value} and the gradient's norm {norm.item()} at step {self.step + 1} "
+                f"of {self.config.steps}, a batch of {OBJECTIVES[self.objective[self.step]]}, "
+                f"{blamed}: lower learning_rate"
+            )
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.losses[self.step] = value
+
+    def _loss(self) -> torch.Tensor:
+        """The loss of the step's batch, which is a function of the seed and the step."""
+        seed = stream_seed(self.config.seed, "step", self.step)
+        stream = np.random.default_rng(seed)
         with torch.autocast(
             self.device.type, dtype=torch.bfloat16, enabled=self._dtype is torch.bfloat16
         ):
             match OBJECTIVES[self.objective[self.step]]:
                 case "mlm":
-                    loss = self._masked(self._texts(stream), seed)
+                    return self._masked(self._texts(stream), seed)
                 case "tlm":
-                    loss = self._masked(self._translations(stream), seed)
+                    return self._masked(self._translations(stream), seed)
                 case "ranking":
                     pairs = self.sampler.parallel.draw(stream, self.config.ranking_pairs)
-                    loss = self._ranked(pairs, seed)
-                case "dictionary":
+                    return self._ranked(pairs, seed)
+                case _:
                     pairs = self.sampler.dictionary.draw(stream, self.config.dictionary_pairs)
-                    loss = self._ranked(pairs, seed)
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.encoder.parameters(), 1.0)
-        value = loss.item()
-        if not math.isfinite(value + norm.item()):
-            raise UserError(
-                f"loss is {value} and the gradient's norm {norm.item()} at step {self.step + 1} "
-                f"of {self.config.steps}: lower learning_rate"
-            )
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        self.losses[self.step] = value
+                    return self._ranked(pairs, seed)
 
     def _texts(self, stream: np.random.Generator) -> list[list[int]]:
         """Rows of running text."""

@@ -16,18 +16,24 @@ import torch
 from torch import nn
 
 from xstilts.errors import UserError
+from xstilts.failpoints import failpoint
+from xstilts.formats import controls
 from xstilts.identity import fingerprint, stream_seed
 from xstilts.model import heads, vocabulary
-from xstilts.steps import checkpoint, stage, state, tracking
+from xstilts.steps import blame, checkpoint, stage, state, tracking
 from xstilts.steps.batches import collate, group_by_budget, step_units
 from xstilts.steps.selection import Selection
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from xstilts.model.encoder import Encoder
+    from xstilts.steps.batches import MicroBatch
     from xstilts.steps.desk import Desk, ResumePoints
+    from xstilts.steps.stage import StageTask
     from xstilts.tasks.base import Format
 
 READ_EVERY = 20  # steps of a GPU between two looks at what it computed
@@ -74,7 +80,8 @@ def train(
         steps, units, tokens, seconds, loss (mean of the last tenth), and what was selected.
 
     Raises:
-        UserError: if the loss or the gradient stops being a number; nothing is written then.
+        UserError: if the loss or the gradient stops being a number, with the batch's rows and the
+            parameter to blame; nothing is written then.
     """
     return _Run(inputs, parent, resume, desk).complete(out)
 
@@ -159,20 +166,32 @@ class _Run:
             "packed": self.model.encoder.packed,
         }
 
-    def _optimise(self) -> None:
-        index, local = self.schedule.task[self.step], int(self.schedule.local[self.step])
+    def _batch(self, step: int) -> tuple[StageTask, NDArray[np.int64], int]:
+        """The task of a step, its units, and the seed of what is drawn in it."""
+        index, local = self.schedule.task[step], int(self.schedule.local[step])
         task = self.tasks[index]
         order = stream_seed(self.seed, "order", int(index))
         units = step_units(order, len(task.encoded), task.item["batch"], local)
-        seed = stream_seed(self.seed, "step", self.step)
-        torch.manual_seed(seed)  # for whatever an unpacked architecture draws by itself
+        return task, units, stream_seed(self.seed, "step", step)
+
+    def _micros(self, task: StageTask, units: NDArray[np.int64], seed: int) -> Iterator[MicroBatch]:
         groups = group_by_budget(task.encoded.unit_tokens[units], self.desk.token_budget)
         if task.format == "retrieval":  # every answer of the step is a candidate of every query
             groups = [np.arange(len(units))]
-        micros = [
-            collate(task.format, task.encoded, units[g], seed=seed, tokenizer=self.tokenizer)
-            for g in groups
-        ]
+        for group in groups:
+            chosen = units[group]
+            yield collate(task.format, task.encoded, chosen, seed=seed, tokenizer=self.tokenizer)
+
+    def _loss(self, task: StageTask, micro: MicroBatch) -> torch.Tensor:
+        """The summed loss of a micro-batch."""
+        with self.accelerator.autocast():
+            loss: torch.Tensor = self.wrapped(task.task.name, task.format, micro.to(self.device))
+        return loss
+
+    def _optimise(self) -> None:
+        task, units, seed = self._batch(self.step)
+        torch.manual_seed(seed)  # for whatever an unpacked architecture draws by itself
+        micros = list(self._micros(task, units, seed))
         targets = sum(micro.count() for micro in micros)
         for group in self.optimizer.param_groups:
             group["lr"] = self.options["learning_rate"] * _slope(
@@ -180,8 +199,7 @@ class _Run:
             )
         total, tokens = torch.zeros((), device=self.device), 0
         for micro in micros:
-            with self.accelerator.autocast():
-                loss = self.wrapped(task.task.name, task.format, micro.to(self.device)) / targets
+            loss = self._loss(task, micro) / targets
             self.accelerator.backward(loss)
             total += loss.detach()
             tokens += len(micro.batch.ids)
@@ -224,12 +242,24 @@ class _Run:
         self.unread = []
 
     def _refusal(self, name: str, value: float, step: int) -> str:
-        task = self.tasks[self.schedule.task[step]].task.name
+        task, units, seed = self._batch(step)
+
+        def losses(some: NDArray[np.int64]) -> Iterator[torch.Tensor]:
+            return (self._loss(task, micro) for micro in self._micros(task, some, seed))
+
+        parameter = blame.parameter(self.model, losses(units))
+        alone = task.format != "retrieval"  # there, answers are told apart from each other
+        bad = [u for u in units if alone and not all(map(blame.is_number, losses(np.array([u]))))]
+        rows = stage.training_rows(task.item, self.inputs["source"], self.desk)
+        if task.format == "mlm":
+            rows = list(controls.lines(rows))
+        ids = dict.fromkeys(rows[owner].id for owner in task.encoded.owner[bad or units])
         names = [one.task.name for one in self.tasks]
         among = f", in the stage {' + '.join(names)}" if len(names) > 1 else ""
         return (
             f"{name} is {value} at step {step + 1} of {len(self.schedule)} "
-            f"({task}{among}): lower the recipe's learning rate"
+            f"({task.task.name}{among}), rows {blame.listed(list(ids))}, {parameter}: lower the "
+            "recipe's learning rate, or look at these rows and at the weights it starts from"
         )
 
     def _cut(self, encoder: Encoder) -> vocabulary.Cut | None:
@@ -319,6 +349,7 @@ class _Run:
             }
         )
         parquet.write_table(curve, out / "curve.parquet")
+        failpoint("curve.saved")
 
 
 def _accelerator(device: torch.device, precision: str, to: tracking.Tracking | None = None) -> Any:
