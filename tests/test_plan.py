@@ -418,3 +418,49 @@ def test_a_margin_is_for_a_target_of_the_study(small, tiny):
     assert plan(small, tiny, PATH, margins=("s_xnli@0.5",)).margins == {"s_xnli": 0.5}
     with pytest.raises(UserError, match=r'margins: "s_xnil" is no target .* did you mean "s_xnli"'):
         plan(small, tiny, PATH, margins=("s_xnil@0.5",))
+
+
+# --- zero-shot ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "trained_in"),
+    [
+        ("s_xnli", {"en"}),
+        ("s_nli:de > s_xnli", {"en", "de"}),  # whatever the stage
+        ("s_tags + s_nli:en/de | s_xnli", {"en", "de"}),
+        ("shuffled(s_nli:de) > s_xnli", {"en", "de"}),
+        ("s_nli + s_text@0.2 > s_xnli", {"en"}),  # raw text has no labels
+        ("text(s_nli:de) > s_xnli", {"en"}),
+        ("same_steps(s_nli:de) > s_xnli", {"en"}),  # its steps are counted, its rows not read
+        ("s_xnli | s_tatoeba", set()),
+    ],
+)
+def test_zero_shot_is_said_of_every_language(small, tiny, path, trained_in):
+    path = path.replace("s_xnli | s", "s_nli | s")
+    plan = small_tasks.plan(small, tiny, path)
+    assert plan.cells
+    assert {cell.language for cell in plan.cells if cell.zero_shot is False} == trained_in
+    assert all(cell.zero_shot is not None for cell in plan.cells)
+    assert plan.notes == {}
+
+
+def test_training_in_a_language_that_the_path_does_not_name_is_told(small, tiny):
+    """A task of one's own whose only training rows are German."""
+    german = next(task for task in small_tasks.tasks(small) if task.name == "s_tags")
+    data = german.sources["files"]
+    mine = replace(
+        german, name="mine", sources={"files": replace(data, train_languages=("de", "ru"))}
+    )
+    plan = planning.build(
+        Study(name="z", paths=("mine", "mine:de | mine", "mine:ru | mine:en"), source="files"),
+        small_tasks.RECIPE,
+        [models.find(str(tiny))],
+        Catalogue((*small_tasks.tasks(small), mine)),
+        Sources(),
+    )
+    by_path = {path: plan.notes.get(path, "") for path in dict.fromkeys(c.path for c in plan.cells)}
+    assert "not zero-shot in de: it trains on rows in de without saying so" in by_path["mine"]
+    assert [note for path, note in by_path.items() if path != "mine"] == ["", ""]
+    (cell,) = (c for c in plan.cells if c.path == "mine" and c.language == "de")
+    assert cell.zero_shot is False

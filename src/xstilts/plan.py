@@ -66,6 +66,8 @@ class Cell:
     Attributes:
         seed: None for an evaluation without any training, which is a constant.
         trained_on: the task whose rows the target's head was trained on; None in retrieval.
+        zero_shot: whether no labelled row of the language was trained on in any stage; None where
+            something imported may have seen some.
     """
 
     model: str
@@ -77,6 +79,7 @@ class Cell:
     language: str
     split: str
     score: str
+    zero_shot: bool | None = None
 
 
 @dataclass
@@ -173,7 +176,9 @@ class _Builder:
                 resolved.append(resolve.resolve(path, self.source, self.catalogue))
             except AbsentError as error:
                 self._absent(str(path), error, allow_absent)
-        self.plan.notes = {str(one.path): one.note for one in resolved if one.note}
+        for one in resolved:
+            if note := "; ".join(filter(None, (one.note, self._unsaid(one)))):
+                self.plan.notes[str(one.path)] = note
         for model in models:
             self.plan.models[model.fingerprint] = model
             for one in resolved:
@@ -231,6 +236,7 @@ class _Builder:
             label = f"train {' > '.join(so_far)} (seed {seed})"
             weights = parent = self._train(stage, weights, parent, seed, label)
             trained.append((stage, parent))
+        seen = self._labelled_languages(resolved)
         for evaluation in resolved.evaluations:
             data = self.catalogue.data(evaluation.task, self.source)
             for language in evaluation.languages:
@@ -250,6 +256,7 @@ class _Builder:
                     language=language,
                     split=data.split,
                     score=score,
+                    zero_shot=None if imported else language not in seen,
                 )
                 cells.append(cell)
         if imported and not cells:
@@ -260,6 +267,30 @@ class _Builder:
         for step in self._steps:
             self.plan.add(step)
         self.plan.cells += cells
+
+    def _labelled_languages(self, resolved: Resolved) -> set[str]:
+        """The languages that a path's stages have labelled rows in."""
+        items = [one.item for stage in resolved.stages for one in stage.items]
+        labelled = [
+            item
+            for item in items
+            if item.control not in ("text", "imported")
+            and self.catalogue.get(item.task).format != "mlm"
+        ]
+        return {code for item in labelled for code in item.languages}
+
+    def _unsaid(self, resolved: Resolved) -> str:
+        """What to know of rows in a language that is evaluated and that the path does not name."""
+        said = {code for stage in resolved.path.stages for i in stage.items for code in i.languages}
+        evaluated = {code for one in resolved.evaluations for code in one.languages}
+        codes = sorted((self._labelled_languages(resolved) & evaluated) - said - {"en"})
+        if not codes:
+            return ""
+        named = ", ".join(codes)
+        return (
+            f"not zero-shot in {named}: it trains on rows in {named} without saying so; a language "
+            "after the task says it, as in mnli:de"
+        )
 
     def _train(self, stage: Stage, weights: str, parent: str, seed: int, label: str) -> str:
         options = self.recipe.options()

@@ -81,6 +81,8 @@ def test_a_row_says_all_there_is_to_know(plan, store, tiny):
         "model_fingerprint": fingerprint,
         "max_steps": 7,
         "max_eval_rows": 5,
+        "precision": "fp32",
+        "zero_shot": True,
         "versions": {"torch": "2"},
         "device": "cpu",
         "threads": 3,

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xstilts.report import screen
+from xstilts.report.protocol import mixtures
 from xstilts.report.tables import _percent, _Scores, summary, tables
 from xstilts.tasks import SOURCES, TASKS, Catalogue, Data, Files, Hub
 
@@ -254,3 +255,47 @@ def test_what_gives_way_is_cut(capsys, monkeypatch):
     table.add_row("cosmos_qa", screen.cut("commonsense reading comprehension"))
     screen.show(table)
     assert capsys.readouterr().out.splitlines()[-1] == "cosmos_qa  commonsense readin…"
+
+
+# --- protocols ----------------------------------------------------------------------------------
+
+
+def test_means_over_different_protocols_say_so(shown):
+    """A cap in one language, another precision in another: what differs is said, and where."""
+    rows = [
+        row(0.8, "en"),
+        row(0.7, "de", max_eval_rows=100),
+        row(0.6, "sw", precision="bf16"),
+    ]
+    differ = "precision none (en de), bf16 (sw); max eval rows none (en sw), 100 (de)"
+    assert f"means are over different protocols: {differ}" in " ".join(shown(rows).split())
+    assert "protocols" not in shown([row(0.8, "en"), row(0.7, "de")])
+    other = row(0.5, path="xnli")
+    _, note = summary([*rows, other], CATALOGUE)
+    assert "; means over different protocols: taxinli > xnli" in note
+    assert list(mixtures([*rows, other])) == [f"taxinli > xnli (xnli): {differ}"]
+
+
+def test_metrics_have_versions_of_their_own(shown):
+    rows = [*span(0.8, 0.7, "en"), *span(0.6, 0.5, "de")]
+    for one in rows:
+        one["metric_version"] = 2 if one["metric"] == "squad_f1" else 1
+    assert "protocols" not in shown(rows)
+    rows[0]["metric_version"] = 1
+    assert "version of squad_f1 1 (en), 2 (de)" in " ".join(shown(rows).split())
+
+
+def test_languages_that_were_trained_in_are_called_so(shown):
+    rows = [row(0.8, "en", zero_shot=False), row(0.7, "de", zero_shot=False)]
+    text = shown([*rows, row(0.6, "sw", zero_shot=True)])
+    assert "not zero-shot, as trained in: de" in " ".join(text.split())
+    _, note = summary([*rows, row(0.5, path="xnli")], CATALOGUE)
+    assert "; not all zero-shot: taxinli > xnli" in note
+
+
+def test_a_language_that_was_not_evaluated_is_absent(shown):
+    """No row, no line, no zero in a mean: (80 + 60) / 2 = 70."""
+    text = shown([row(0.8, "en"), row(0.6, "sw")])
+    assert "German" not in text
+    assert "0.0" not in text.replace("80.0", "").replace("60.0", "").replace("70.0", "")
+    assert [line.split()[-1] for line in text.splitlines() if line.startswith("mean")] == ["70.0"]

@@ -181,7 +181,9 @@ def _target(
     codes = tuple(dict.fromkeys(code for _, code in cells))
     tables = {place: _read(store, cell.score) for place, cell in cells.items()}
     counts = {
-        (name, code): _aligned([tables[key, code][name] for key in runs if (key, code) in tables])
+        (name, code): _aligned(
+            [tables[key, code][name] for key in runs if (key, code) in tables], task.name, code
+        )
         for name in task.main_metrics
         for code in codes
     }
@@ -264,8 +266,20 @@ def _read(store: Store, score: str) -> dict[str, tuple[NDArray[np.int64], NDArra
     return found
 
 
-def _aligned(runs: Sequence[tuple[NDArray[np.int64], NDArray[np.float64]]]) -> Counts:
-    """The counts of several runs on the same groups."""
+def _aligned(
+    runs: Sequence[tuple[NDArray[np.int64], NDArray[np.float64]]], target: str, code: str
+) -> Counts:
+    """The counts of several runs on the same groups.
+
+    Raises:
+        UserError: if they were scored on different ones, so that a mean would be of unlike things.
+    """
     groups = runs[0][0]
-    assert all(np.array_equal(groups, other) for other, _ in runs), "runs on different items"
+    for other, _ in runs:
+        if not np.array_equal(groups, other):
+            raise UserError(
+                f"{target} in {code}: runs were scored on different rows ({len(groups):,} and "
+                f"{len(other):,} groups), as imported predictions beside ours under a cap are: "
+                "they cannot be compared; run the study without max_eval_rows"
+            )
     return Counts(groups, np.stack([sums for _, sums in runs], axis=1))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from xstilts import languages
 from xstilts.analysis.estimate import holm, may_test, p_value
 from xstilts.report.cells import shown
+from xstilts.report.protocol import mixtures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -128,6 +129,8 @@ def cautions(findings: Findings) -> Iterator[str]:
     capped = [f"{cap:,} {what}" for what, cap in caps.items() if cap]
     if capped:
         yield f"A quick look: at most {' and '.join(capped)}."
+    if mixed := list(mixtures(findings.rows)):
+        yield f"Means are over different protocols: {'. '.join(mixed)}."
     if any(g.estimate.seeds == 1 for g in findings.all):
         yield "One seed: intervals are about the test items and do not cover another training run."
     if outcomes.unfinished:

@@ -16,11 +16,12 @@ def score_rows(plan: Plan, store: Store) -> list[dict[str, Any]]:
     """Every finished score of a plan, in the order of the study.
 
     Returns:
-        Rows with ``model, path, seed, source, trained_on, target, language, split, metric, value``
-        (in [0, 1]), ``n`` (units scored), ``main`` (False for retrieval layers that do not count),
-        ``layer``, ``metric_version``; ``score_id, predict_id, weights_id``, the fingerprints
-        ``data`` and ``model_fingerprint``; ``max_steps, max_eval_rows``, the caps of a quick look;
-        and of the prediction ``versions, device, threads, seconds`` (for all languages together).
+        Rows with ``model, path, seed, source, trained_on, target, language, split, zero_shot,
+        metric, value`` (in [0, 1]), ``n`` (units scored), ``main`` (False for retrieval layers that
+        do not count), ``layer``, ``metric_version``; ``score_id, predict_id, weights_id``, the
+        fingerprints ``data`` and ``model_fingerprint``; ``max_steps, max_eval_rows``, the caps of a
+        quick look; and of the prediction ``precision, versions, device, threads, seconds`` (for all
+        languages together).
     """
     fingerprints = {model.name: fingerprint for fingerprint, model in plan.models.items()}
     rows: list[dict[str, Any]] = []
@@ -38,6 +39,7 @@ def score_rows(plan: Plan, store: Store) -> list[dict[str, Any]]:
             "model_fingerprint": fingerprints[cell.model],
             "max_steps": stage.inputs["max_steps"] if stage else None,
             "max_eval_rows": predict.inputs["max_rows"],
+            "precision": predict.inputs.get("precision"),
             **_circumstances(store.record(predict.id)["provenance"]),
         }
         rows += [{**place, **result, **about} for result in store.record(cell.score)["result"]]

@@ -7,6 +7,7 @@ from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
 from xstilts import languages
+from xstilts.report import protocol
 from xstilts.report.screen import grid
 from xstilts.tasks import TASKS
 
@@ -24,6 +25,8 @@ class _Scores:
 
     def __init__(self, rows: Sequence[dict[str, Any]], task: Task) -> None:
         self.first = rows[0]
+        self.mixed = protocol.mixed(rows)
+        self.trained_in = protocol.trained_in(rows)
         self.task = task
         self.metrics = list(dict.fromkeys(row["metric"] for row in rows))
         self.codes = list(dict.fromkeys(row["language"] for row in rows))
@@ -64,6 +67,10 @@ class _Scores:
             parts.append(f"at most {first['max_steps']:,} steps a stage")
         if first["max_eval_rows"]:
             parts.append(f"at most {first['max_eval_rows']:,} rows a language")
+        if self.trained_in:
+            parts.append(f"not zero-shot, as trained in: {', '.join(self.trained_in)}")
+        if self.mixed:
+            parts.append(f"means are over different protocols: {'; '.join(self.mixed)}")
         return "; ".join(parts)
 
     @property
@@ -125,8 +132,15 @@ def summary(rows: Sequence[dict[str, Any]], catalogue: Catalogue) -> tuple[Table
             f"{len(scores.seeds)}" if scores.seeds else "",
         )
     note = "mean of the main metrics; others: unweighted mean over the languages but English"
-    spread = any(len(scores.seeds) > 1 for scores in every)
-    return table, note + "; ± standard deviation over seeds" * spread
+    if any(len(scores.seeds) > 1 for scores in every):
+        note += "; ± standard deviation over seeds"
+    for what, which in (
+        ("not all zero-shot", [scores.title for scores in every if scores.trained_in]),
+        ("means over different protocols", [scores.title for scores in every if scores.mixed]),
+    ):
+        if which:
+            note += f"; {what}: {', '.join(dict.fromkeys(which))}"
+    return table, note
 
 
 def _grouped(rows: Sequence[dict[str, Any]], catalogue: Catalogue) -> Iterator[_Scores]:
