@@ -5,28 +5,47 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
-from contextlib import suppress
+from contextlib import redirect_stderr, redirect_stdout, suppress
 
 import pyarrow as pa
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import small_tasks
+from corpus.mirror import PLACES, declaration, plant
 from test_store import A, finish
-from xstilts import path, pretraining, store_merge, store_pack, study
+from xstilts import (
+    path,
+    pretraining,
+    store_gc,
+    store_merge,
+    store_owner,
+    store_pack,
+    store_status,
+    study,
+)
+from xstilts.analysis import claims
+from xstilts.cli import main, status
+from xstilts.corpus import cleaned, evaluation
+from xstilts.corpus import read as raw
 from xstilts.errors import UserError
-from xstilts.formats.examples import Pair, Tagged
+from xstilts.formats.examples import BadRowError, Pair, Tagged, example
+from xstilts.metrics import leaderboard
+from xstilts.perturb import audit, lexicons
 from xstilts.sources import own
 from xstilts.sources.readers import read
 from xstilts.sources.taskfile import TaskFile
 from xstilts.steps import given_predictions
 from xstilts.store import Store
+from xstilts.store_disk import read_marker
 from xstilts.store_step import record_problem
-from xstilts.tasks import Files
+from xstilts.tasks import Catalogue, Files
 
 INPUTS = int(os.environ.get("XSTILTS_FUZZ", "500"))
 fuzz = settings(
@@ -229,6 +248,154 @@ def test_predictions(place, task, rows, name, whole):
     check()
 
 
+GOLD = {
+    "xnli": (b"neutral\nentailment\n", b"neutral\ncontradiction\n"),
+    "udpos": (b"NOUN\nVERB\n\nADJ\n", b"NOUN\nADP\n\nADJ\n"),
+    "panx": (b"B-PER\nI-PER\n\nO\n", b"B-PER\nO\n\nO\n"),
+    "xquad": (b'{"1": "b"}', json.dumps(SQUAD).encode()),
+    "tatoeba": (b"0\n1\n", b"1\n0\n"),
+    "bucc2018": (b"de-1\ten-1\n", b"de-1\ten-2\n"),
+    "lareqa": (b'{"q": ["a", "b"]}', b'{"q": ["b"]}'),
+}
+
+
+@pytest.mark.parametrize("name", GOLD)
+def test_leaderboard_files(place, name):
+    task, (predictions, gold) = Catalogue().get(name), GOLD[name]
+
+    @fuzz
+    @given(spoilt(predictions), spoilt(gold))
+    def check(first, second):
+        files = written(place, "predictions", first), written(place, "gold", second)
+        answered(leaderboard.score_file, task, *files, "de")
+
+    check()
+
+
+CLAIMS = b"""- id: mine
+  text: t
+  source: s
+  status: unverified
+  model: m
+  suite: xtreme
+  split: dev
+  aggregation: a
+  rule: mean_gain
+  intermediate: [squad_v1]
+  expected: 8.2
+"""
+SHEET = b"task,language,noise,seed,id,label,before,after,label_holds\nt,de,n@0.1,1,a,b,c,d,yes\n"
+
+
+@fuzz
+@given(spoilt(CLAIMS))
+def test_claims(place, data):
+    answered(claims.load, written(place, "claims.yaml", data))
+
+
+@fuzz
+@given(spoilt(SHEET))
+def test_audit_sheets(place, data):
+    answered(audit.read, written(place, "audit.csv", data))
+
+
+@fuzz
+@given(spoilt(b"Haus\thouse\nBaum\ttree\n"))
+def test_lexicons(place, data):
+    answered(lexicons.find, "de", None, written(place, "words.tsv", data))
+
+
+@fuzz
+@given(spoilt(b'{"en": "a", "de": "b", "source": "s"}\n{"en": "c"}\n'))
+def test_cleaned_corpora(place, data):
+    written(place, "parallel.jsonl", data)
+    answered(lambda: list(cleaned.parallel_rows(place)))
+    answered(cleaned.lines, place / "parallel.jsonl")
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_evaluation_files_of_the_mirror(tmp_path, name):
+    plant(tmp_path, name, "Twelve grey geese flew over the quiet harbour.")
+    path = tmp_path / PLACES[name][0]
+
+    @settings(fuzz, max_examples=max(INPUTS // 10, 50))  # 18 readers of a few kinds
+    @given(spoilt(path.read_bytes()))
+    def check(data):
+        path.write_bytes(data)
+        answered(lambda: list(evaluation.texts(tmp_path, name)))
+
+    check()
+
+
+RAW = {
+    "gnome_user_docs/parallel.tsv": b"id\ten\tde\n1\tSave.\tSpeichern.\n",
+    "raw_text/bible-corpus/Wolof-NT.xml": b'<cesDoc><seg id="b.1" type="verse">\n\tx\n</seg>',
+    "raw_text/nltk_udhr2/udhr2.zip": b"",
+    "ntrex128/newstest2019-ref.deu.txt": b"Eins.\nZwei.\n",
+    "raw_text/ud_panx_train_detok/tr.txt": b"Bir ev.\n",
+}
+
+
+@pytest.mark.parametrize("name", RAW)
+def test_raw_corpora(tmp_path, name):
+    folders = tmp_path / "corpus", tmp_path / "mirror"
+    declaration(folders[1], {"eng": [["Article 1", "All are born free."]] * 30})
+    (tmp_path / "mirror/ntrex128").mkdir()
+    (tmp_path / "mirror/ntrex128/newstest2019-src.eng.txt").write_text("One.\nTwo.\n")
+    path = folders[0 if name.startswith("gnome") else 1] / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folders[0].mkdir(exist_ok=True)
+    whole = RAW[name] or path.read_bytes()
+
+    def read_all():
+        for _, _, lines in raw.text(*folders):
+            list(lines)
+        for _, rows in raw.parallel(*folders):
+            list(rows)
+
+    @fuzz
+    @given(spoilt(whole))
+    def check(data):
+        path.write_bytes(data)
+        answered(read_all)
+
+    check()
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.just(A),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=6,
+)
+ANSWERS = st.fixed_dictionaries(
+    {"text": st.lists(st.text(max_size=3)), "answer_start": st.lists(st.integers(-1, 5))}
+)
+FIELDS = {
+    "s_xnli": {"text_a": "a", "text_b": "b", "label": "yes"},
+    "s_choice": {"prompt": "a", "choices": ["b", "c"], "label": "1"},
+    "s_tags": {"words": ["a", "b"], "tags": ["A", "B"]},
+    "s_xquad": {"context": "a", "question": "b", "answers": {"text": ["a"], "answer_start": [0]}},
+    "s_tatoeba": {"text": "a", "english": "b", "query": "c", "answers": ["d"], "right": ["e"]},
+    "s_text": {"text": "a"},
+}
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_rows(place, name):
+    """Whatever columns hold, as rows of the hub may: an example, or why it is none."""
+    (task,) = (one for one in small_tasks.tasks(place) if one.name == name)
+    keys = st.sampled_from([*FIELDS[name], "group"])
+
+    @fuzz
+    @given(st.dictionaries(keys, VALUES | ANSWERS), st.sets(keys))
+    def check(changed, gone):
+        fields = {k: v for k, v in (FIELDS[name] | changed).items() if k not in gone}
+        with suppress(BadRowError):  # whoever reads the file adds its line
+            assert example(task, fields, "row 1").id == "row 1"
+
+    check()
+
+
 # --- what a store holds -------------------------------------------------------------------------
 
 
@@ -262,11 +429,41 @@ def plain_pack(tmp_path_factory) -> bytes:
     return _PACK[0]
 
 
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.just(A),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
-    max_leaves=6,
-)
+@fuzz
+@given(st.binary(max_size=40) | spoilt(b'{"a": 1, "sha256_of_the_rest": "0"}'))
+def test_markers_and_small_files(place, data):
+    """Markers, leases, statuses: read, or said to be damaged, or passed over."""
+    path = written(place, "step.json", data)
+    with pytest.raises(ValueError, match="other bytes"):
+        read_marker(path.resolve())
+    store = Store(place / "little")
+    for folder, name in (("leases", f"{A}.1"), ("status", f"{store_owner.mark()}.json")):
+        (store.root / folder).mkdir(parents=True, exist_ok=True)
+        (store.root / folder / name).write_bytes(data)
+    answered(store.holder, A)
+    answered(lambda: status.lines(store_status.read(store.root)))
+
+
+def test_resume_points(tmp_path):
+    work = Store(tmp_path).work(A)
+    work.save(1, {"x": torch.zeros(3)}, {"step": 1})
+    point = work.folder / "point-1"
+    whole = {name: (point / name).read_bytes() for name in ("point.json", "tensors.safetensors")}
+
+    @fuzz
+    @given(
+        st.sampled_from(sorted(whole)).flatmap(lambda n: st.tuples(st.just(n), spoilt(whole[n])))
+    )
+    def check(change):
+        point.mkdir(parents=True, exist_ok=True)
+        for name, data in (*whole.items(), change):
+            (point / name).write_bytes(data)
+        found = work.load(str)
+        assert found is None or found[1:] == ({"step": 1}, 1)
+
+    check()
+
+
 PARTS = ("id", "kind", "created", "inputs", "provenance", "files", "evictable", "evicted")
 
 
@@ -275,3 +472,49 @@ PARTS = ("id", "kind", "created", "inputs", "provenance", "files", "evictable", 
 def test_records(body):
     said = record_problem({"id": A, **body}, A)
     assert said is None or said
+
+
+@fuzz
+@given(st.dictionaries(st.sampled_from(("items", "config", "task", "predictions", "seed")), VALUES))
+def test_what_listings_say_of_records(inputs):
+    assert isinstance(store_gc._about({A: inputs}, A), str)
+
+
+# --- the command line ---------------------------------------------------------------------------
+
+WORDS = MARKS | st.text(max_size=12) | st.sampled_from(["xnli", "taxinli > xnli", "demo", A, "-1"])
+COMMANDS = (
+    ("plan", "", "--source", "microworld"),
+    ("plan", "taxinli > xnli", "--source", "microworld", "--seeds", ""),
+    ("plan", "taxinli > xnli", "--source", "microworld", "--recipe", ""),
+    ("plan", "taxinli > xnli", "--source", ""),
+    ("tasks", ""),
+    ("languages", ""),
+    ("studies", ""),
+    ("store", "pack", "out", ""),
+    ("store", "ls", "--store", ""),
+    ("perturb", "xnli", "--with", "", "--source", "microworld"),
+    ("export", "hub", ""),
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_command_lines(tmp_path, monkeypatch, command):
+    """Whatever stands in one place of a command line: an answer, or one line and exit code 2."""
+    monkeypatch.chdir(tmp_path)
+    Store(tmp_path / ".xstilts").root.mkdir()
+
+    @settings(fuzz, max_examples=INPUTS // 25)  # each is a command of its own
+    @given(WORDS)
+    def check(word):
+        said = io.StringIO()
+        with (
+            redirect_stdout(io.StringIO()),
+            redirect_stderr(said),
+            pytest.raises(SystemExit) as end,
+        ):
+            main([one or word for one in command])
+        assert end.value.code in (0, 2), said.getvalue()
+        assert "Traceback" not in said.getvalue()
+
+    check()

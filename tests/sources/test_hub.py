@@ -249,6 +249,32 @@ def test_every_mistake_is_one_line_that_says_what_to_do(root, ask):
     assert not any("\n" in error or "secret" in error for error in errors)
 
 
+@pytest.mark.parametrize("kind", ["another host", "this machine", "the folder above"])
+def test_a_card_that_sends_elsewhere_is_not_followed(root, ask, tmp_path, kind):
+    """Rows come from the dataset at the hub that was asked, whatever its card says."""
+    write_jsonl(tmp_path / "private.jsonl", REVIEWS)
+    with HubServer(root) as server, HubServer(tmp_path) as stranger:
+        target = {
+            "another host": f"{stranger.url}/private.jsonl",
+            "this machine": f"file://{tmp_path}/private.jsonl",
+            "the folder above": "../../../../private.jsonl",
+        }[kind]
+        datasets = root / "datasets" / "org" / "sent"
+        write_jsonl(datasets / "other.jsonl", REVIEWS)
+        datasets.joinpath("README.md").write_text(
+            f"---\nconfigs:\n- config_name: default\n  data_files:\n"
+            f"  - {{split: train, path: {json.dumps(target)}}}\n---\n"
+        )
+        server.commit()
+        place = {"repo": "org/sent", "split": "train"}
+        (said,) = ask(server, ["rows", place, "en"])
+        (folder,) = ask(server, ["rows", {**place, "repo": str(datasets)}, "en"])
+        assert stranger.requests == []
+    for one in (said, folder):
+        assert f'sends to "{target}", which is no file of its own' in one["error"]
+        assert "\n" not in one["error"]
+
+
 def test_without_a_network_only_rows_of_the_pinned_commit_come_from_the_cache(root, ask):
     with HubServer(root) as server:
         old = server.head("datasets/org/nli")

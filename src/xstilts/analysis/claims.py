@@ -158,7 +158,7 @@ def load(path: Path) -> tuple[Claim, ...]:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; expected a YAML list of claims") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, ArithmeticError, RecursionError) as error:
         raise UserError(f"{path}: not YAML: {' '.join(str(error).split()):.120}") from None
     if not isinstance(data, list):
         raise UserError(f'{path}: expected a list of claims, each with "- id:", text, source, rule')

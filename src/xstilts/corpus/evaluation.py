@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import zlib
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
+from zipfile import BadZipFile
 
 from xstilts.errors import UserError
 
@@ -13,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+_DAMAGE = (csv.Error, BadZipFile, zlib.error)
 Reader: TypeAlias = "Callable[[Path], Iterator[str]]"
 
 
@@ -21,10 +25,26 @@ def texts(mirror: Path, name: str) -> Iterator[str]:
 
     Raises:
         KeyError: if no set is called so.
+        UserError: if a file is not as it was published.
     """
     for pattern, reader in SETS[name]:
         for path in sorted(mirror.glob(pattern)):
-            yield from reader(path)
+            with as_published(path):
+                yield from reader(path)
+
+
+@contextmanager
+def as_published(path: Path) -> Iterator[None]:
+    """Turn what a file of another layout does to a reader into one line for the user."""
+    try:
+        yield
+    except UserError:
+        raise
+    except (ValueError, LookupError, TypeError, RuntimeError, OSError, *_DAMAGE) as error:
+        what = f"{type(error).__name__}: {error}"
+        raise UserError(
+            f"{path} is not as it was published ({what:.100}): fetch it again, or take it away"
+        ) from None
 
 
 def lines(path: Path) -> Iterator[str]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xstilts import languages
-from xstilts.corpus.evaluation import lines, sentences
+from xstilts.corpus.evaluation import as_published, lines, sentences
 from xstilts.corpus.hashing import hashes
 from xstilts.corpus.licences import sources
 from xstilts.errors import UserError, suggest
@@ -124,7 +124,7 @@ def _folders(corpus: Path) -> Iterator[Path]:
 
 def _table(path: Path) -> Iterator[Row]:
     rows = lines(path)
-    _, *codes = next(rows).split("\t")
+    _, *codes = next(rows, "").split("\t")
     for number, line in enumerate(rows, start=2):
         _, *cells = line.split("\t")
         if len(cells) != len(codes):
@@ -159,7 +159,9 @@ def _bibles(folder: Path) -> Iterator[Row]:
     verses: dict[str, Row] = {}
     for name, code in BIBLES.items():
         if (path := folder / f"{name}.xml").is_file():
-            for verse, words in _SEGMENT.findall(path.read_text(encoding="utf-8")):
+            with as_published(path):
+                text = path.read_text(encoding="utf-8")
+            for verse, words in _SEGMENT.findall(text):
                 verses.setdefault(verse, {})[code] = words
     yield from verses.values()
 
@@ -170,13 +172,14 @@ def _ntrex(folder: Path) -> Iterator[Row]:
         path = folder / f"newstest2019-ref.{NTREX.get(code, language.iso639_3)}.txt"
         if path.is_file():
             sides[code] = list(lines(path))
-    for segment in zip(*sides.values(), strict=True):
-        yield dict(zip(sides, segment, strict=True))
+    with as_published(folder):
+        for segment in zip(*sides.values(), strict=True):
+            yield dict(zip(sides, segment, strict=True))
 
 
 def _declaration(archive: Path) -> Iterator[Row]:
     """The paragraphs of the articles of the Universal Declaration of Human Rights."""
-    with zipfile.ZipFile(archive) as files:
+    with as_published(archive), zipfile.ZipFile(archive) as files:
         rows = [
             [{"en": paragraph} for paragraph in article]
             for article in _articles(files.read("udhr2/eng.txt"))[-UDHR_ARTICLES:]

@@ -167,6 +167,8 @@ def _choice(_task: Task, fields: Mapping[str, Any], name: str, group: str) -> Ch
 
 def _tagged(task: Task, fields: Mapping[str, Any], name: str, group: str) -> Tagged:
     words, tags = tuple(fields["words"]), tuple(str(tag) for tag in fields["tags"])
+    if not all(isinstance(word, str) for word in words):
+        raise BadRowError(f'"words" must be a list of texts, not {fields["words"]!r:.60}')
     if len(words) != len(tags):
         raise BadRowError(f"{len(words)} words but {len(tags)} tags")
     known = set(task.labels)
@@ -180,6 +182,8 @@ def _tagged(task: Task, fields: Mapping[str, Any], name: str, group: str) -> Tag
 def _question(_task: Task, fields: Mapping[str, Any], name: str, group: str) -> Question:
     answers = fields["answers"]
     texts, starts = tuple(answers["text"]), tuple(int(start) for start in answers["answer_start"])
+    if not all(isinstance(text, str) for text in texts):
+        raise BadRowError(f'"answers" must hold texts, not {answers["text"]!r:.60}')
     context = _text(fields, "context")
     for text, start in zip(texts, starts, strict=True):
         if not 0 <= start <= len(context) - len(text):

@@ -59,8 +59,15 @@ def _collected(entries: Entries) -> dict[str, tuple[str, ...]]:
     return {word: tuple(others) for word, others in found.items()}
 
 
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: byte {error.start + 1} is not UTF-8; save it so") from None
+
+
 def _pairs_of(path: Path) -> Iterator[tuple[str, str]]:
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+    for number, line in enumerate(_lines(path), start=1):
         word, tab, other = line.partition("\t")
         if not tab:
             raise UserError(f'{path}, line {number}: "{line:.60}" is not "word<TAB>translation"')
@@ -87,7 +94,7 @@ def _mirrored(language: str, mirror: Path | None) -> Iterator[tuple[str, str]]:
 
 def _wiktionary(path: Path) -> Iterator[tuple[str, str]]:
     """Lines "word {part of speech} (gloss) :: translation, translation"."""
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in _lines(path):
         head, mark, tail = line.partition("::")
         if mark and not line.startswith("#"):
             word = _ASIDE.sub("", head).strip()

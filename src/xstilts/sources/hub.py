@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 COMMIT = re.compile("[0-9a-f]{40}")
+_FRONT = re.compile(r"---\s*\n(.*?)\n---", re.DOTALL)
 HUB_TIMEOUT_SECONDS = 10.0
 
 
@@ -115,6 +116,7 @@ def infer(repo: str) -> dict[str, Any]:
     place = _at_commit(Hub(repo=repo, split=""))
     library = _library()
     with _reading(place):
+        _refuse_strangers(place)
         configs = library.get_dataset_config_names(**_address(place))
         default = library.get_dataset_default_config_name(**_address(place))
     place = replace(place, config=default or configs[0])
@@ -219,6 +221,7 @@ def _open(place: Hub) -> tuple[Any, list[str]]:
         _ask_hub(place)
     prepared = Path(datasets.config.HF_DATASETS_CACHE) / "xstilts" / place.revision
     with _reading(place):
+        _refuse_strangers(place)
         try:
             builder = datasets.load_dataset_builder(
                 name=place.config or None, cache_dir=str(prepared), **_address(place)
@@ -233,6 +236,54 @@ def _open(place: Hub) -> tuple[Any, list[str]]:
                 f'{_named(place)} has no configuration "{place.config}":{near}'
             ) from None
     return builder, [str(split) for split in builder.info.splits or builder.config.data_files]
+
+
+def _refuse_strangers(place: Hub) -> None:
+    """A dataset's card may name files of other hosts, or of this machine: none of them is read.
+
+    Asked before the library reads the card, as it would speak to that host at once.
+    """
+    import yaml
+
+    match = _FRONT.match(_card(place))
+    try:
+        front = yaml.safe_load(match[1]) if match else None
+    except (yaml.YAMLError, ValueError, ArithmeticError, RecursionError):
+        return  # the library says what is wrong with it
+    configs = front.get("configs") if isinstance(front, dict) else None
+    named = [one.get("data_files") for one in configs or () if isinstance(one, dict)]
+    for file in _texts(named):
+        if "://" in file or file.startswith(("/", "~")) or ".." in file.split("/"):
+            raise UserError(
+                f'{_named(place)} sends to "{file}", which is no file of its own: it is not read; '
+                "fetch what you trust, and declare it as your own files (docs/adding-a-task.md)"
+            )
+
+
+def _card(place: Hub) -> str:
+    """README.md; "" where it cannot be had: then the library cannot read it either."""
+    from huggingface_hub import hf_hub_download
+
+    try:
+        if _is_folder(place):
+            path = Path(place.repo) / "README.md"
+        else:
+            found = hf_hub_download(
+                place.repo, "README.md", repo_type="dataset", revision=place.revision
+            )
+            path = Path(found)
+        return path.read_text(encoding="utf-8", errors="replace")
+    except (_http_error(), OSError, ValueError):
+        return ""
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All texts in lists and mappings of them."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _texts(one)
 
 
 def _address(place: Hub) -> dict[str, str]:
