@@ -7,6 +7,7 @@ import json
 import os
 import re
 import resource
+import shlex
 import shutil
 import signal
 import subprocess
@@ -562,6 +563,9 @@ def numbers(out: str) -> list[tuple]:
     return [tuple(row[key] for key in keys) for row in json.loads(out)["scores"]]
 
 
+GOES_ON = "xstilts: interrupted: what was finished is kept; this goes on from there: xstilts "
+
+
 @pytest.fixture
 def command(at_mirror, tiny, tmp_path):
     """A run of two stages of twelve steps, each in a store of its own."""
@@ -597,9 +601,7 @@ def test_an_interrupted_run_goes_on(cli, command, tmp_path, monkeypatch, number,
         ran = cli(*command("cut"))
     assert ran.code == code
     assert ran.out == ""
-    assert ran.err.splitlines()[-1] == (
-        "xstilts: interrupted: what was finished is kept; the same command goes on from there"
-    )
+    assert ran.err.splitlines()[-1] == GOES_ON + shlex.join(map(str, command("cut")))
     assert at == [(1, 3), (2, 3), (3, 3), (1, 3), (2, 3)]
     assert [step.kind for step in Store(tmp_path / "cut").ls()] == ["train"]
     assert len(list((tmp_path / "cut" / "work").rglob("point.json"))) == 1
@@ -641,9 +643,7 @@ def test_ctrl_c_on_a_terminal(cli, tiny, tmp_path):
     os.close(terminal)
     assert process.returncode == 130
     assert "[1/3] train own (seed 1)" in seen
-    assert seen.splitlines()[-1].endswith(
-        "xstilts: interrupted: what was finished is kept; the same command goes on from there"
-    )
+    assert seen.splitlines()[-1].endswith(GOES_ON + shlex.join([*command, str(tmp_path / "cut")]))
     again, whole = cli(*command, tmp_path / "cut"), cli(*command, tmp_path / "whole")
     assert again.code == whole.code == 0
     assert numbers(again.out) == numbers(whole.out)

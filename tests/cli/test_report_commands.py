@@ -148,7 +148,8 @@ def test_a_stage_becomes_a_folder_with_a_card(ask, ran, tmp_path):
     assert "only a trained stage" in ask("export", "hub", scored, code=2).err
 
 
-def test_a_tracker_is_told_every_step(cli, at_mirror, tiny, tmp_path, monkeypatch):
+def notebook(monkeypatch):
+    """A tracker of this name; returns what it is told, as it comes."""
     import accelerate.tracking as accelerate
     from accelerate.tracking import GeneralTracker
 
@@ -176,6 +177,11 @@ def test_a_tracker_is_told_every_step(cli, at_mirror, tiny, tmp_path, monkeypatc
             told.append(("end", None))
 
     monkeypatch.setitem(accelerate.LOGGER_TYPE_TO_CLASS, "notebook", Notebook)
+    return told
+
+
+def test_a_tracker_is_told_every_step(cli, at_mirror, tiny, tmp_path, monkeypatch):
+    told = notebook(monkeypatch)
     words = ("run", "taxinli | xnli:en", "--source", "mirror", "--model", tiny, "--max-steps", 2)
     common = ("--max-eval-rows", 2, "--threads", 1, "--store", tmp_path / "store")
     ran = cli(*words, *common, "--track", "notebook")

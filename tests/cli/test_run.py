@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from statistics import mean, stdev
 from typing import TYPE_CHECKING
 
@@ -243,6 +244,17 @@ def test_weights_can_go_when_the_scores_are_there(cli, at_mirror, tiny, tmp_path
     assert json.loads(cli(*command).out)["scores"] == scores
 
 
+def test_weights_go_though_the_run_died_before_it_let_them(cli, at_mirror, tiny, tmp_path):
+    """As after a kill between the last score and the eviction: the same command frees them."""
+    command = ("run", "taxinli | xnli:de", "--source", "mirror", "--model", tiny, *QUICK)
+    command = (*command, "--store", tmp_path, "--json")
+    scores = json.loads(cli(*command).out)["scores"]
+    assert list(tmp_path.rglob("model.safetensors"))
+    assert json.loads(cli(*command, "--keep", "none").out)["scores"] == scores
+    assert not list(tmp_path.rglob("model.safetensors"))
+    assert Store(tmp_path).verify() == []
+
+
 def test_a_step_that_fails_stops_what_needs_it_and_nothing_else(
     cli, at_mirror, tiny, tmp_path, monkeypatch
 ):
@@ -264,7 +276,9 @@ def test_a_step_that_fails_stops_what_needs_it_and_nothing_else(
     assert list(document["failed"].values()) == [
         "loss is nan at step 1 of 2 (taxinli): lower the learning rate"
     ]
-    *counted, last = [line for line in ran.err.splitlines()[1:] if not line.startswith("leak: ")]
+    *counted, why, last = [
+        line for line in ran.err.splitlines()[1:] if not line.startswith("leak: ")
+    ]
     # Three seeds of two stages, a prediction and a scoring each, group after group.
     assert [line.split("]")[0] for line in counted] == [f"[{n}/12" for n in range(1, 13)]
     (failed,) = [line for line in counted if " failed: " in line]
@@ -275,9 +289,13 @@ def test_a_step_that_fails_stops_what_needs_it_and_nothing_else(
         "[8/12] score xnli in 2 languages: not run, as it needs what failed",
     ]
     # The second stage, and two languages, each predicted and scored.
+    assert why == (
+        "failed: train taxinli (seed 2): loss is nan at step 1 of 2 (taxinli): lower the learning "
+        "rate"
+    )
     assert last == (
-        "xstilts: failed steps: 1; not run, as they need those: 5; put the cause right and give "
-        "the same command again"
+        "xstilts: failed steps: 1; not run, as they need those: 5; put the cause right, then go on "
+        f"with: xstilts {shlex.join(map(str, command))}"
     )
     monkeypatch.setattr(train, "train", original)
     again = json.loads(cli(*command).out)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import sys
 from typing import TYPE_CHECKING, Any
@@ -139,7 +140,8 @@ def main(arguments: list[str] | None = None) -> None:
         code = _invoke(arguments)
         sys.stdout.flush()
     except KeyboardInterrupt as stop:
-        _say("interrupted: what was finished is kept; the same command goes on from there")
+        again = shlex.join(["xstilts", *arguments])
+        _say(f"interrupted: what was finished is kept; this goes on from there: {again}")
         code = 143 if stop.args == (signal.SIGTERM,) else 130
     except BrokenPipeError:  # `| head`: there is nobody left to tell
         nobody = os.open(os.devnull, os.O_WRONLY)
@@ -160,7 +162,8 @@ def _invoke(arguments: list[str]) -> int:
     # Not app(): it would answer Ctrl-C and closed pipes itself, and keep silent about them.
     command = typer.main.get_command(app)
     try:
-        with command.make_context("xstilts", [*arguments]) as context:
+        # What was given is kept for those who tell how to go on.
+        with command.make_context("xstilts", [*arguments], obj=arguments) as context:
             return command.invoke(context) or 0
     except typer.Exit as leave:
         return leave.exit_code

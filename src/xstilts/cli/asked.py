@@ -157,6 +157,10 @@ def _fields(options: Mapping[str, Any]) -> dict[str, Any]:
         fields["models"] = (options["model"] or ".",)
     if "seeds" in options:
         fields["seeds"] = _seeds(options["seeds"])
+    if "recipe" in fields:
+        from xstilts import recipes
+
+        recipes.get(fields["recipe"])  # a name that is none is told here
     for name, allowed in (("source", SOURCES), ("keep", ("all", "intermediates", "none"))):
         if name in fields and fields[name] not in allowed:
             raise UserError(

@@ -10,6 +10,7 @@ import typer
 
 from xstilts.cli import asked, checking, measuring
 from xstilts.cli.options import Debug, Json, TaskFiles
+from xstilts.plain import plain
 from xstilts.report import screen
 from xstilts.tasks import TASKS, counts
 from xstilts.tasks.citations import bibtex
@@ -37,7 +38,7 @@ def tasks(
         from xstilts.sources import own
 
         _, text = own.from_hub(name.removeprefix("hf:"))
-        sys.stdout.write(text)
+        sys.stdout.write(plain(text) if sys.stdout.isatty() else text)  # a file keeps all
         return 0
     if name.endswith((".yaml", ".yml")):
         shown = list(asked.catalogue([*(task or []), name]))[-1:]

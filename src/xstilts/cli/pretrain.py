@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from xstilts.cli.options import STORE, Debug, Device, StoreFolder, Threads
+from xstilts.plain import plain
 
 
 def pretrain(
@@ -61,6 +62,6 @@ def corpus(
             "set XSTILTS_MIRROR: the corpus is compared with the evaluation files there"
         )
     check(mirror)
-    build(raw, mirror, out, lambda line: sys.stderr.write(f"{line}\n"))
+    build(raw, mirror, out, lambda line: sys.stderr.write(f"{plain(line)}\n"))
     sys.stdout.write(f"{out}\n")
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -26,6 +27,8 @@ from xstilts.cli.options import (
 from xstilts.plain import plain
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from xstilts.engines import Outcome
     from xstilts.plan import Plan
     from xstilts.store import Store
@@ -49,7 +52,7 @@ def run(
     Beside a study file, options stand in place of what the file says.
     """
     from xstilts.engines import Outcome
-    from xstilts.engines.groups import remaining
+    from xstilts.engines.groups import evict, remaining
     from xstilts.store import Store
 
     catalogue = asked.catalogue(task)
@@ -59,6 +62,7 @@ def run(
     about += f" (store {store})"
     if not steps:  # and nothing heavy is imported
         sys.stderr.write(about + "\n")
+        evict(found, Store(store), found.steps.values())  # a run may have died before it did
         outcome = Outcome(kept=list(found.steps))
     else:
         from xstilts.cli.watch import watcher
@@ -71,7 +75,8 @@ def run(
             for line in (about, *leaks):
                 watch.say(line)
             outcome = LocalEngine().run(found, bench, watch)
-    return _show(found, Store(store), catalogue, outcome, json_)
+    again = shlex.join(["xstilts", *(context.obj or ["run", *(paths or [])])])
+    return _show(found, Store(store), catalogue, outcome, json_, again)
 
 
 @about_a_study
@@ -106,7 +111,7 @@ def plan(
     else:
         graph.show(found, Store(store))
         for line in leakage.told(leaks):
-            sys.stdout.write(f"{line}\n")
+            sys.stdout.write(f"{plain(line)}\n")
         if unknown:
             pairs = f"{unknown:,} pairs of training and evaluation rows"
             sys.stdout.write(f"not compared yet, a run does it first: {pairs}\n")
@@ -115,7 +120,9 @@ def plan(
     return 0
 
 
-def _show(plan: Plan, store: Store, catalogue: Catalogue, outcome: Outcome, json_: bool) -> int:
+def _show(
+    plan: Plan, store: Store, catalogue: Catalogue, outcome: Outcome, json_: bool, again: str
+) -> int:
     from xstilts.report.rows import score_rows
     from xstilts.report.screen import show
     from xstilts.report.tables import summary, tables
@@ -137,11 +144,22 @@ def _show(plan: Plan, store: Store, catalogue: Catalogue, outcome: Outcome, json
     for path, reason in plan.absent.items():
         sys.stderr.write(f"not run: {path}: {plain(reason)}\n")
     for path, note in plan.notes.items():
-        sys.stderr.write(f"note: {path}: {note}\n")
+        sys.stderr.write(f"note: {path}: {plain(note)}\n")
     if outcome.failures:
-        sys.stderr.write(
-            f"xstilts: failed steps: {len(outcome.failures)}; not run, as they need those: "
-            f"{len(outcome.skipped)}; put the cause right and give the same command again\n"
-        )
+        sys.stderr.write("".join(f"{plain(line)}\n" for line in _failed(plan, outcome, again)))
         return 2
     return 0
+
+
+def _failed(plan: Plan, outcome: Outcome, again: str) -> Iterator[str]:
+    """What failed and why, and how to go on."""
+    reasons: dict[str, list[str]] = {}
+    for step_id, reason in outcome.failures.items():
+        reasons.setdefault(" ".join(reason.split()), []).append(plan.steps[step_id].label)
+    for reason, labels in reasons.items():
+        more = f" and {len(labels) - 3} more" if len(labels) > 3 else ""
+        yield f"failed: {', '.join(labels[:3])}{more}: {reason}"
+    yield (
+        f"xstilts: failed steps: {len(outcome.failures)}; not run, as they need those: "
+        f"{len(outcome.skipped)}; put the cause right, then go on with: {again}"
+    )
