@@ -9,14 +9,20 @@ be learnt, so nothing is said of quality.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
-from xstilts import models, plan
+from xstilts import formats, models, plan
+from xstilts.model import tokenizer
+from xstilts.model.throughput import Work, peak_flops_per_s
 from xstilts.recipes import MINI
 from xstilts.sources import Sources
+from xstilts.steps import checkpoint
 from xstilts.steps.desk import Desk
 from xstilts.study import Study
 from xstilts.tasks import Catalogue, Data, Files, Task
@@ -25,6 +31,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+    from sides import Settings
+
+    from xstilts.formats.encoded import Encoded
 
 SPECIALS = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 LABELS = ("no", "maybe", "yes")
@@ -63,7 +72,6 @@ QUESTIONS = Lengths(170, 0.40, 384)
 
 def encoder(folder: Path, shape: Shape) -> Path:
     """Write an XLM-R with random weights and a tokenizer that knows the words w0, w1, ..."""
-    import torch
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaForMaskedLM
 
@@ -96,30 +104,55 @@ def encoder(folder: Path, shape: Shape) -> Path:
     return folder
 
 
-def words(count: int, kinds: int, stream: np.random.Generator) -> list[str]:
-    """So many words, of ``kinds`` different ones at most."""
-    chances = np.arange(1, kinds + 1) ** -ZIPF
-    places = np.searchsorted(np.cumsum(chances / chances.sum()), stream.random(count))
-    return [f"w{place}" for place in places]
+class Words:
+    """Draws words."""
+
+    def __init__(self, kinds: int, zipf: float, seed: int) -> None:
+        """So many different ones, the n-th as frequent as ``n ** -zipf``."""
+        self.stream = np.random.default_rng(seed)
+        chances = np.arange(1, kinds + 1) ** -zipf
+        self._ends = np.cumsum(chances / chances.sum())
+
+    def draw(self, count: int) -> list[str]:
+        """The next words."""
+        return [f"w{place}" for place in np.searchsorted(self._ends, self.stream.random(count))]
 
 
-def pairs(path: Path, rows: int, lengths: Lengths, kinds: int, seed: int = 1) -> None:
+def write(
+    folder: Path,
+    task: str,
+    rows: int,
+    lengths: Lengths,
+    *,
+    kinds: int = 16_000,
+    zipf: float = ZIPF,
+    languages: tuple[str, ...] = ("en",),
+) -> None:
+    """Write training rows of a task, and rows of ``b_pairs`` to evaluate in each language."""
+    for number, language in enumerate(languages):
+        few = rows if len(languages) > 1 else 8
+        pairs(folder / f"test.{language}.tsv", few, lengths, Words(kinds, zipf, number))
+    if task == "b_pairs":
+        pairs(folder / "pairs.tsv", rows, lengths, Words(kinds, zipf, 1000))
+    else:
+        questions(folder / "questions.json", rows, lengths, Words(kinds, zipf, 1000))
+
+
+def pairs(path: Path, rows: int, lengths: Lengths, words: Words) -> None:
     """Write rows of two texts and a label."""
-    stream = np.random.default_rng(seed)
     lines = ["a\tb\tlabel"]
-    for row, length in enumerate(lengths.draw(rows, stream)):
-        text = words(int(length) - 4, kinds, stream)  # four special tokens
+    for row, length in enumerate(lengths.draw(rows, words.stream)):
+        text = words.draw(int(length) - 4)  # four special tokens
         cut = max(1, 2 * len(text) // 3)
         lines.append(f"{' '.join(text[:cut])}\t{' '.join(text[cut:])}\t{LABELS[row % 3]}")
     path.write_text("\n".join(lines) + "\n", "utf-8")
 
 
-def questions(path: Path, rows: int, lengths: Lengths, kinds: int, seed: int = 1) -> None:
+def questions(path: Path, rows: int, lengths: Lengths, words: Words) -> None:
     """Write rows of a question and a context that holds its answer, a window each."""
-    stream = np.random.default_rng(seed)
     asked = []
-    for row, length in enumerate(lengths.draw(rows, stream)):
-        text = words(int(length) - 4, kinds, stream)
+    for row, length in enumerate(lengths.draw(rows, words.stream)):
+        text = words.draw(int(length) - 4)
         cut = min(12, len(text) // 2)
         context, answer = text[cut:], text[cut + (len(text) - cut) // 2]
         start = len(" ".join(context[: (len(text) - cut) // 2])) + ((len(text) - cut) // 2 > 0)
@@ -174,11 +207,57 @@ def tasks(folder: Path, languages: tuple[str, ...] = ("en",)) -> Catalogue:
 
 def stage(folder: Path, model: Path, path: str, **recipe: Any) -> tuple[dict[str, Any], Desk]:
     """The inputs of a path's first training step under recipe `mini`, and a desk to run it at."""
-    from dataclasses import replace
-
     catalogue, sources = tasks(folder), Sources()
     changed = replace(MINI, name="benchmark", **recipe)
     study = Study(name="benchmark", paths=(path,), source="files", keep="all")
     found = plan.build(study, changed, [models.find(str(model))], catalogue, sources)
     step = next(step for step in found.steps.values() if step.kind == "train")
     return dict(step.inputs), Desk(catalogue=catalogue, sources=sources, checkpoint_seconds=1e9)
+
+
+def encoded(folder: Path, task: str, clip: int, language: str = "") -> Encoded:
+    """A task's training rows, or those to evaluate in a language, encoded."""
+    catalogue = tasks(folder)
+    one = catalogue.get(task)
+    split: Any = "evaluate" if language else "train"
+    rows = Sources().examples(one, catalogue.data(task, "files"), split, language or "en")
+    backend = tokenizer.load(folder / "encoder").backend
+    return formats.encode(one, rows, backend, formats.Limits(clip, 64, 128))
+
+
+def examples(folder: Path, task: str, clip: int) -> list[dict[str, Any]]:
+    """The same rows as the Trainer takes them."""
+    data = encoded(folder, task, clip)
+    found = []
+    for start, end in pairwise(data.offsets):
+        ids = data.ids[start:end].tolist()
+        found.append({"input_ids": ids, "attention_mask": [1] * len(ids)})
+    for number, one in enumerate(found):
+        if task == "b_pairs":
+            one["labels"] = int(data.targets["label"][number])
+        else:
+            first, last = map(int, data.targets["span"][number])
+            one |= {"start_positions": first, "end_positions": last}
+    return found
+
+
+def work_of(folder: Path) -> Work:
+    """The arithmetic of an encoder."""
+    return Work.of(checkpoint.load(folder)[0].network)
+
+
+def limit(rates: list[float], flops: float, settings: Settings) -> str:
+    """What the machine could do at most, in a line.
+
+    Args:
+        rates: measured, in tokens a second.
+        flops: of a token.
+        settings: threads.
+    """
+    torch.set_num_threads(settings.threads)
+    peak = peak_flops_per_s(torch.device("cpu"), torch.float32)
+    return (
+        f"limit: {flops / 1e6:.1f} MFLOP a token at {peak / 1e9:.0f} GFLOP/s (fp32 products, "
+        f"measured now) are {peak / flops:,.0f} tokens/s; reached: "
+        f"{median(rates) * flops / peak:.0%}"
+    )

@@ -84,3 +84,19 @@ def test_blocks_do_not_matter(monkeypatch):
     parts = mine(first, second, *ids)
     assert [one.pair for one in parts] == [one.pair for one in whole]
     assert [one.score for one in parts] == pytest.approx([one.score for one in whole], rel=1e-5)
+
+
+@pytest.mark.parametrize("sizes", [(300, 200), (3, 2)])
+def test_with_and_without_faiss_the_same_is_mined(sizes, monkeypatch):
+    """With ties: every fifth vector is another one's double."""
+    pytest.importorskip("faiss")
+    stream = np.random.default_rng(3)
+    sides = [stream.standard_normal((size, 16)).astype(np.float32) for size in sizes]
+    for side in sides:
+        side[::5] = side[: len(side[::5])]
+    names = [texts(letter, *map(str, range(size))) for letter, size in zip("ax", sizes, strict=True)]
+    with_it = mine(*sides, *names)
+    monkeypatch.setattr(mining, "_index", lambda _: None)
+    without = mine(*sides, *names)
+    assert [one.pair for one in with_it] == [one.pair for one in without]
+    assert [one.score for one in with_it] == pytest.approx([one.score for one in without], rel=1e-5)

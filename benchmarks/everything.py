@@ -1,0 +1,55 @@
+"""All benchmarks: a table, then one JSON line.
+
+    python benchmarks/everything.py [--only ROW[,ROW]] [--rounds N] [--threads N] [--share X]
+
+``make bench`` runs it. The whole takes about twenty minutes on two idle cores; ``--share 0.3`` is a
+quick look, with windows that are too short to quote.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import sides
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sides import Row, Settings
+
+    Benchmarks = Mapping[str, Callable[[Settings], list[Row]]]
+
+
+def main(benchmarks: Benchmarks) -> None:
+    """Run those that are asked for and print what they found."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--only", default=",".join(benchmarks), help=", ".join(benchmarks))
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--share", type=float, default=1.0)
+    asked = parser.parse_args()
+    names = asked.only.split(",")
+    if unknown := [name for name in names if name not in benchmarks]:
+        parser.error(f'no row is called "{unknown[0]}": {", ".join(benchmarks)}')
+    settings = sides.Settings(asked.rounds, asked.threads, asked.share)
+    about = sides.machine(settings.threads)
+    found = []
+    for name in names:
+        started = time.monotonic()
+        found += benchmarks[name](settings)
+        sys.stderr.write(f"{name}: {time.monotonic() - started:.0f} s\n")
+    sides.show(found, about)
+
+
+if __name__ == "__main__":
+    import evaluation
+    import pretraining
+    import retrieval
+    import small_steps
+    import training
+
+    every = (training, evaluation, pretraining, small_steps, retrieval)
+    main({name: one for module in every for name, one in module.ROWS.items()})

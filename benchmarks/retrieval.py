@@ -1,0 +1,126 @@
+"""Exact search with a ratio margin, both ways, against faiss.
+
+    python benchmarks/retrieval.py [--only ROW]
+
+``mining`` mines 15,000 x 10,000 sentences as BUCC does, vectors of 256. Theirs is a flat index of
+faiss in both directions and the same margin by numpy; ours is `metrics.mining.mine` as it is
+called, with faiss where that is installed, and once without it. ``mining_memory`` does 150,000 x
+100,000 once, for its memory, and takes minutes: it is run only when asked for.
+"""
+
+from __future__ import annotations
+
+import resource
+from typing import TYPE_CHECKING
+
+import numpy as np
+from sides import Clock, Round, Row, Settings, Side, rows
+
+from xstilts.metrics import mining
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+WIDTH = 256
+
+
+def planted(queries: int, candidates: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Vectors of unit length; each candidate is the partner of one query."""
+    stream = np.random.default_rng(0)
+    first = stream.standard_normal((queries, WIDTH), np.float32)
+    second = first[:candidates] + 0.5 * stream.standard_normal((candidates, WIDTH), np.float32)
+    return tuple(one / np.linalg.norm(one, axis=1, keepdims=True) for one in (first, second))
+
+
+def ours(settings: Settings, sizes: tuple[int, int], with_faiss: bool) -> Callable[[], Round]:
+    """As predict steps call it."""
+    first, second = planted(*sizes)
+    texts = [{str(n): str(n) for n in range(len(side))} for side in (first, second)]
+    if not with_faiss:
+        mining._index = lambda _: None  # type: ignore[assignment]  # noqa: SLF001
+    elif settings.threads:
+        import faiss
+
+        faiss.omp_set_num_threads(settings.threads)
+
+    def job() -> Round:
+        clock = Clock()
+        found = mining.mine(first, second, *texts)
+        done = clock.round(sizes[0])
+        right = sum(one.source == one.target for one in found[: sizes[1]])
+        assert right > 0.999 * sizes[1]
+        return done
+
+    return job
+
+
+def flat(settings: Settings, sizes: tuple[int, int]) -> Callable[[], Round]:
+    """What a user of faiss would write."""
+    import faiss
+
+    faiss.omp_set_num_threads(settings.threads)
+    first, second = planted(*sizes)
+
+    def nearest(queries: NDArray[np.float32], index: NDArray[np.float32]) -> tuple:
+        searched = faiss.IndexFlatIP(WIDTH)
+        searched.add(index)
+        return searched.search(queries, mining.NEIGHBOURS)
+
+    def job() -> Round:
+        clock = Clock()
+        (forward, there), (backward, _) = nearest(first, second), nearest(second, first)
+        means = (forward.mean(1)[:, None] + backward.mean(1)[there]) / 2
+        best = (forward / means).argmax(1)
+        assert (there[np.arange(sizes[1]), best[: sizes[1]]] == np.arange(sizes[1])).mean() > 0.999
+        return clock.round(sizes[0])
+
+    return job
+
+
+def search(settings: Settings) -> list[Row]:
+    """15,000 x 10,000."""
+    sizes = (int(15_000 * settings.share), int(10_000 * settings.share))
+    found = []
+    for name, with_faiss in (("with faiss", True), ("without faiss", False)):
+        found += rows(
+            settings,
+            f"mine {sizes[0]:,} x {sizes[1]:,}, {name}",
+            "queries/s",
+            Side(f"xstilts, {name}, {settings.threads} threads", ours, (sizes, with_faiss)),
+            [
+                (
+                    "faiss IndexFlatIP",
+                    Side(f"faiss, {settings.threads} threads", flat, (sizes,)),
+                    (1 / 1.1, 1.0, None),
+                )
+            ],
+        )
+    return found
+
+
+def memory(settings: Settings) -> list[Row]:
+    """150,000 x 100,000, once, for its memory."""
+    sizes = (int(150_000 * settings.share), int(100_000 * settings.share))
+    once = Settings(1, settings.threads, settings.share)
+    found = rows(
+        once,
+        f"mine {sizes[0]:,} x {sizes[1]:,}",
+        "queries/s",
+        Side("xstilts", ours, (sizes, True)),
+        [("without faiss", Side("xstilts without faiss", ours, (sizes, False)), (None, None, None))],
+    )
+    base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    vectors = sum(sizes) * WIDTH * 4 / 2**20
+    for row in found:
+        row.note = f"mark: under 1,024 MiB beyond {vectors:,.0f} of vectors and {base:,.0f} of imports"
+    return found
+
+
+ROWS = {"mining": search, "mining_memory": memory}
+
+if __name__ == "__main__":
+    from everything import main
+
+    main(ROWS)
