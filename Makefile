@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo lint types test test-all browser docs fuzz lock clean
+.PHONY: install demo lint types test test-all bench browser docs fuzz lock clean
 
 install: $(STAMP)
 
@@ -42,6 +42,12 @@ test: lint types
 
 test-all: lint types browser
 	$(BIN)/pytest -n 2
+
+# Every benchmark, ours and what people use instead side by side: twenty minutes on two idle cores.
+# make bench ONLY=pairs runs one row of the table.
+bench: install
+	$(BIN)/python -c 'import faiss' 2>/dev/null || $(BIN)/python -m pip install --quiet -r requirements.lock
+	$(BIN)/python benchmarks/everything.py $(if $(ONLY),--only $(ONLY))
 
 # The report is opened in a real browser: Debian's, if there is none and we may install it.
 browser:

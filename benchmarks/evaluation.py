@@ -28,9 +28,38 @@ if TYPE_CHECKING:
 
     from xstilts.formats.encoded import Encoded
 
-LANGUAGES = tuple(
-    "af ar bg bn de el en es et eu fa fi fr he hi hu id it ja jv ka kk ko ml mr ms my nl pt ru sw ta "
-    "te th tl tr ur vi yo zh".split()
+LANGUAGES = (
+    *(
+        [
+            "af",
+            "ar",
+            "bg",
+            "bn",
+            "de",
+            "el",
+            "en",
+            "es",
+            "et",
+            "eu",
+            "fa",
+            "fi",
+            "fr",
+            "he",
+            "hi",
+            "hu",
+            "id",
+            "it",
+            "ja",
+            "jv",
+            "ka",
+            "kk",
+            "ko",
+            "ml",
+            "mr",
+            "ms",
+        ]
+    ),
+    *(["my", "nl", "pt", "ru", "sw", "ta", "te", "th", "tl", "tr", "ur", "vi", "yo", "zh"]),
 )
 CLIP, BATCH, ROWS_EACH, BUDGET = 128, 8, 25, 4096
 

@@ -201,9 +201,10 @@ def rows(
 
 def machine(threads: int) -> dict[str, Any]:
     """What everything was measured on, its best rate of fp32 matrix products among it."""
+    from importlib.metadata import version
+
     import torch
 
-    from xstilts.engines.local import provenance  # noqa: F401  (the versions a run records)
     from xstilts.model.throughput import peak_flops_per_s
 
     torch.set_num_threads(threads)
@@ -215,8 +216,6 @@ def machine(threads: int) -> dict[str, Any]:
     except OSError:
         pass
     libraries = ("torch", "transformers", "accelerate", "numpy")
-    from importlib.metadata import version
-
     return {
         "cpu": cpu,
         "cores": os.cpu_count(),
@@ -237,7 +236,7 @@ def show(found: Sequence[Row], about: dict[str, Any]) -> None:
         cpu = "" if row.cpu_ratio is None else f"{row.cpu_ratio:.2f}"
         rates = [f"{statistics.median(one):,.4g}" for one in (row.ours, row.theirs)]
         lines.append(
-            (row.work, row.against, *rates, row.unit, f"{row.ratio:.2f}", spread, cpu, marks)
+            (*(row.work, row.against), *rates, row.unit, f"{row.ratio:.2f}", spread, cpu, marks)
             + (row.reached,)
         )
     widths = [max(len(line[place]) for line in lines) for place in range(len(head))]
@@ -248,8 +247,10 @@ def show(found: Sequence[Row], about: dict[str, Any]) -> None:
         print(f"  ours:   {row.configurations[0]}\n  theirs: {row.configurations[1]}")
         if row.memory_mib:
             saved = 1 - row.memory_mib[0] / row.memory_mib[1]
-            print(f"  peak memory: {row.memory_mib[0]:,.0f} against {row.memory_mib[1]:,.0f} MiB "
-                  f"({-saved:+.0%})")
+            print(
+                f"  peak memory: {row.memory_mib[0]:,.0f} against {row.memory_mib[1]:,.0f} MiB "
+                f"({-saved:+.0%})"
+            )
         for text in filter(None, (row.limit, row.note)):
             print(f"  {text}")
     document = {"machine": about, "rows": [asdict(row) | {"ratio": row.ratio} for row in found]}

@@ -61,7 +61,9 @@ def warm(settings: Settings, folder: Path) -> Callable[[], Round]:
 def fresh(settings: Settings, folder: Path) -> Callable[[], Round]:
     """Each in a process of its own."""
     del settings
-    program = f"from pathlib import Path; import small_steps; small_steps.train(Path({str(folder)!r}))"
+    program = (
+        f"from pathlib import Path; import small_steps; small_steps.train(Path({str(folder)!r}))"
+    )
     here = str(Path(__file__).parent)
 
     def job() -> Round:
@@ -85,7 +87,13 @@ def stages(settings: Settings) -> list[Row]:
             "small stages, 2x128, one step each",
             "stages/s",
             Side("one warm process", warm, (folder,)),
-            [("a fresh process each", Side("a fresh process each", fresh, (folder,)), (15, 30, None))],
+            [
+                (
+                    "a fresh process each",
+                    Side("a fresh process each", fresh, (folder,)),
+                    (15, 30, None),
+                )
+            ],
         )
 
 

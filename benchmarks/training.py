@@ -21,8 +21,6 @@ from workload import PAIRS, QUESTIONS, Lengths, Shape
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import torch
-
 RATE, WARM_UP_STEPS = 3e-4, 2
 PADDINGS = {
     "max": "padded to {clip} tokens",

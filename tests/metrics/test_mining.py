@@ -94,7 +94,9 @@ def test_with_and_without_faiss_the_same_is_mined(sizes, monkeypatch):
     sides = [stream.standard_normal((size, 16)).astype(np.float32) for size in sizes]
     for side in sides:
         side[::5] = side[: len(side[::5])]
-    names = [texts(letter, *map(str, range(size))) for letter, size in zip("ax", sizes, strict=True)]
+    names = [
+        texts(letter, *map(str, range(size))) for letter, size in zip("ax", sizes, strict=True)
+    ]
     with_it = mine(*sides, *names)
     monkeypatch.setattr(mining, "_index", lambda _: None)
     without = mine(*sides, *names)

@@ -24,6 +24,7 @@ def settle(bench: Bench, watcher: Watcher) -> Desk:
         device=bench.device,
         token_budget=bench.token_budget,
         checkpoint_seconds=bench.checkpoint_seconds,
+        cache=bench.store.root / "encoded",
         progress=watcher.progress,
         note=watcher.note,
     )

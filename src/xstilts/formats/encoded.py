@@ -30,6 +30,7 @@ class Encoded:
         units: int64 ``[U+1]``; unit ``u`` is sequences ``units[u]`` to ``units[u+1]``.
         owner: int64 ``[U]``, the index of the example the unit comes from.
         targets: arrays of length U, S or T, named by the format.
+        kinds: int32 ``[K]``, the different ids; None where nobody counted them.
     """
 
     ids: NDArray[np.int32]
@@ -38,6 +39,7 @@ class Encoded:
     units: NDArray[np.int64]
     owner: NDArray[np.int64]
     targets: dict[str, NDArray] = field(default_factory=dict)
+    kinds: NDArray[np.int32] | None = None
 
     def __len__(self) -> int:
         """The number of units."""
@@ -47,6 +49,14 @@ class Encoded:
     def lengths(self) -> NDArray[np.int64]:
         """Tokens of each sequence, ``[S]``."""
         return np.diff(self.offsets)
+
+    def sequence_lengths(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Tokens of some sequences, ``[n]``; the others are not looked at."""
+        return self.offsets[numbers + 1] - self.offsets[numbers]
+
+    def tokens_of(self, units: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Tokens of some units, ``[n]``."""
+        return self.offsets[self.units[units + 1]] - self.offsets[self.units[units]]
 
     @property
     def unit_tokens(self) -> NDArray[np.int64]:

@@ -116,12 +116,12 @@ def collate(
     sequences = np.concatenate(
         [np.arange(encoded.units[unit], encoded.units[unit + 1]) for unit in units]
     )
-    row = np.repeat(np.arange(len(units)), np.diff(encoded.units)[units])
+    row = np.repeat(np.arange(len(units)), encoded.units[units + 1] - encoded.units[units])
     choice = sequences - encoded.units[units][row]
-    order = np.argsort(encoded.lengths[sequences], kind="stable")
+    order = np.argsort(encoded.sequence_lengths(sequences), kind="stable")
     sequences, row, choice = sequences[order], row[order], choice[order]
     slices = [slice(encoded.offsets[s], encoded.offsets[s + 1]) for s in sequences]
-    lengths = tuple(int(length) for length in encoded.lengths[sequences])
+    lengths = tuple(encoded.sequence_lengths(sequences).tolist())
     ids = [encoded.ids[one] for one in slices]
     seeds = [] if seed is None else [stream_seed(seed, int(s)) for s in sequences]
     arrays: dict[str, NDArray] = {}

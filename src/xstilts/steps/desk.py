@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     import torch
 
@@ -54,6 +55,7 @@ class Desk:
         checkpoint_seconds: how often training keeps a resume point.
         progress: told how far the work is.
         note: told what there is to know of it, such as where it was resumed.
+        cache: where encoded rows are kept for whoever needs them next; None: nowhere.
         tracking: where a stage's curves go besides; None: nowhere.
     """
 
@@ -64,4 +66,5 @@ class Desk:
     checkpoint_seconds: float = 60.0
     progress: Progress = field(default=no_progress)
     note: Callable[[str], None] = field(default=no_note)
+    cache: Path | None = None
     tracking: Tracking | None = None

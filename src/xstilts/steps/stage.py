@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xstilts import formats
 from xstilts.formats import Limits, controls
 from xstilts.identity import stream_seed
+from xstilts.steps import CODE_VERSIONS, encoding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from xstilts.model.tokenizer import LoadedTokenizer
     from xstilts.steps.desk import Desk
     from xstilts.tasks.base import Format, Source, Task
+
+NOT_OF_ROWS = ("batch", "epochs", "share", "steps_of")  # keys of an item
 
 
 @dataclass(frozen=True)
@@ -111,20 +113,25 @@ def _prepare_item(
     seed: int,
 ) -> StageTask:
     task = desk.catalogue.get(item["task"])
-    rows = training_rows(item, inputs["source"], desk)
-    format_ = task.format
-    if item["control"] == "shuffled":
-        rows = controls.shuffled(rows, stream_seed(seed, "shuffled", task.name))
+    encoding_task, format_ = task, task.format
     if item["control"] == "text" or format_ == "mlm":
-        format_, rows = "mlm", list(controls.lines(rows))
         from xstilts.tasks.text import MLM
 
-        encoding_task = MLM
-    else:
-        encoding_task = task
-    encoded = formats.encode(
-        encoding_task, rows, tokenizer.backend, limits(item, inputs["options"])
-    )
+        encoding_task, format_ = MLM, "mlm"
+
+    def rows() -> list[Example]:
+        found = training_rows(item, inputs["source"], desk)
+        if item["control"] == "shuffled":
+            found = controls.shuffled(found, stream_seed(seed, "shuffled", task.name))
+        return list(controls.lines(found)) if format_ == "mlm" else found
+
+    # All that rows depend on, and, where labels are shuffled, the seed of that.
+    named = {name: value for name, value in item.items() if name not in NOT_OF_ROWS}
+    named |= {"source": inputs["source"], "code": CODE_VERSIONS["train"]}
+    if item["control"] == "shuffled":
+        named["seed"] = seed
+    limit = limits(item, inputs["options"])
+    encoded = encoding.encoded(desk.cache, named, encoding_task, rows, tokenizer.backend, limit)
     if "steps_of" in item:
         other = _prepare_item(item["steps_of"], inputs, tokenizer, desk, seed)
         return StageTask(task, format_, encoded, item, other.own_steps)

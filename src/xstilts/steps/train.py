@@ -175,7 +175,7 @@ class _Run:
         return task, units, stream_seed(self.seed, "step", step)
 
     def _micros(self, task: StageTask, units: NDArray[np.int64], seed: int) -> Iterator[MicroBatch]:
-        groups = group_by_budget(task.encoded.unit_tokens[units], self.desk.token_budget)
+        groups = group_by_budget(task.encoded.tokens_of(units), self.desk.token_budget)
         if task.format == "retrieval":  # every answer of the step is a candidate of every query
             groups = [np.arange(len(units))]
         for group in groups:
@@ -270,7 +270,10 @@ class _Run:
             self.selection.encoded if self.selection else []
         )
         size = int(encoder.config.vocab_size)
-        return vocabulary.Cut(encoder, vocabulary.seen((one.ids for one in rows), size))
+        return vocabulary.Cut(
+            encoder,
+            vocabulary.seen((one.ids if one.kinds is None else one.kinds for one in rows), size),
+        )
 
     def _mend(self) -> None:
         """Put back the embeddings that were left out, as they are after the steps that count."""

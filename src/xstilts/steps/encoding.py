@@ -1,0 +1,125 @@
+"""Encoded training rows in files: tokenised once for every stage that reads them, never held whole.
+
+``<cache>/<key>/`` holds each array of an ``Encoded`` as raw numbers, and ``index.json`` with their
+types and shapes, written last. A key names all that the numbers depend on, so files are never
+changed; whoever needs them first makes them beside and renames. They may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from itertools import islice
+from shutil import rmtree
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from xstilts import formats
+from xstilts.formats.encoded import Encoded
+from xstilts.identity import fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from tokenizers import Tokenizer
+
+    from xstilts.formats import Limits
+    from xstilts.formats.examples import Example
+    from xstilts.tasks.base import Task
+
+CHUNK = 10_000  # examples tokenised together
+INDEX = "index.json"
+VERSION = 1  # of the files
+
+
+def encoded(
+    cache: Path | None,
+    identity: Any,
+    task: Task,
+    rows: Callable[[], Iterable[Example]],
+    tokenizer: Tokenizer,
+    limits: Limits,
+) -> Encoded:
+    """The rows encoded, memory-mapped where there is a cache.
+
+    Args:
+        cache: a folder; None: the arrays are made in memory.
+        identity: JSON that names the rows.
+        task: how they are encoded.
+        rows: reads them, where they have to be encoded.
+        tokenizer: of the encoder.
+        limits: how long sequences may be.
+    """
+    if cache is None:
+        return formats.encode(task, list(rows()), tokenizer, limits)
+    told = hashlib.sha256(tokenizer.to_str().encode()).hexdigest()
+    labels = [task.format, list(task.labels)]
+    key = fingerprint([VERSION, identity, labels, told, vars(limits)])
+    folder = cache / key
+    if not (folder / INDEX).exists():
+        _write(folder, _chunks(task, rows(), tokenizer, limits))
+    return _open(folder)
+
+
+def _chunks(
+    task: Task, rows: Iterable[Example], tokenizer: Tokenizer, limits: Limits
+) -> Iterator[tuple[int, Encoded]]:
+    """The number of each portion's first example, and the portion."""
+    stream, first = iter(rows), 0
+    while portion := list(islice(stream, CHUNK)):
+        yield first, formats.encode(task, portion, tokenizer, limits)
+        first += len(portion)
+
+
+def _write(folder: Path, portions: Iterator[tuple[int, Encoded]]) -> None:
+    beside = folder.with_name(f"{folder.name}.{secrets.token_hex(8)}")
+    beside.mkdir(parents=True)
+    index: dict[str, tuple[str, list[int]]] = {}
+    seen = np.zeros(0, bool)
+    tokens = sequences = 0
+
+    def append(name: str, array: NDArray[Any]) -> None:
+        with (beside / name).open("ab") as file:
+            file.write(np.ascontiguousarray(array).tobytes())
+        before = index[name][1][0] if name in index else 0
+        index[name] = str(array.dtype), [before + len(array), *array.shape[1:]]
+
+    for first, one in portions:
+        start = 0 if not first else 1  # the 0 at the front stands once
+        append("ids", one.ids)
+        append("types", one.types)
+        append("offsets", (one.offsets + tokens)[start:])
+        append("units", (one.units + sequences)[start:])
+        append("owner", one.owner + first)
+        for name, array in one.targets.items():
+            append(f"targets.{name}", array)
+        size = max(len(seen), int(one.ids.max(initial=-1)) + 1)
+        seen = np.pad(seen, (0, size - len(seen)))
+        seen[one.ids] = True
+        tokens, sequences = tokens + len(one.ids), sequences + len(one.lengths)
+    append("kinds", np.flatnonzero(seen).astype(np.int32))
+    (beside / INDEX).write_text(json.dumps(index))
+    try:
+        beside.rename(folder)
+    except OSError:  # another process was first
+        if not (folder / INDEX).exists():
+            raise
+        rmtree(beside)
+
+
+def _open(folder: Path) -> Encoded:
+    arrays: dict[str, NDArray[Any]] = {}
+    for name, (dtype, shape) in json.loads((folder / INDEX).read_text()).items():
+        empty = not all(shape)  # nothing can be mapped
+        arrays[name] = (
+            np.zeros(shape, dtype)
+            if empty
+            else np.memmap(folder / name, dtype, "r", shape=tuple(shape))
+        )
+    targets = {n.partition(".")[2]: a for n, a in arrays.items() if n.startswith("targets.")}
+    own = ("ids", "types", "offsets", "units", "owner", "kinds")
+    return Encoded(**{name: arrays[name] for name in own}, targets=targets)
