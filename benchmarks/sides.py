@@ -235,10 +235,8 @@ def show(found: Sequence[Row], about: dict[str, Any]) -> None:
         spread = " ".join(f"{ratio:.2f}" for ratio in row.ratios)
         cpu = "" if row.cpu_ratio is None else f"{row.cpu_ratio:.2f}"
         rates = [f"{statistics.median(one):,.4g}" for one in (row.ours, row.theirs)]
-        lines.append(
-            (*(row.work, row.against), *rates, row.unit, f"{row.ratio:.2f}", spread, cpu, marks)
-            + (row.reached,)
-        )
+        told = (row.unit, f"{row.ratio:.2f}", spread, cpu, marks, row.reached)
+        lines.append((row.work, row.against, *rates, *told))
     widths = [max(len(line[place]) for line in lines) for place in range(len(head))]
     for line in lines:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)))
