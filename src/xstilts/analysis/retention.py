@@ -34,6 +34,7 @@ class Retained:
         half: half the width of the change's 95 % interval over seeds; None with one seed.
         sequences: different beginnings that are in it.
         seeds: how many.
+        is_loss: whether less is better: of raw text.
     """
 
     model: str
@@ -44,6 +45,7 @@ class Retained:
     half: float | None
     sequences: int
     seeds: int
+    is_loss: bool
 
 
 def retained(plan: Plan, store: Store) -> list[Retained]:
@@ -77,6 +79,7 @@ def retained(plan: Plan, store: Store) -> list[Retained]:
                 half=_half(by_seed),
                 sequences=len({one.stages for one, _ in mine}),
                 seeds=len(by_seed),
+                is_loss=not mine[0][0].head,
             )
         )
     return found

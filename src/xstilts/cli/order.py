@@ -123,7 +123,7 @@ def _held(found: Sequence[Retained]) -> Table:
 
     table = grid("of", ">stages since", ">value", ">change", ">beginnings", ">seeds")
     for one in found:
-        raw = one.task == "mlm"
+        raw = one.is_loss
         scale, digits = (1, 2) if raw else (100, 1)
         half = "" if one.half is None else f" ± {scale * one.half:.{digits}f}"
         change = f"{scale * one.change:+.{digits}f}{half}" if one.since else ""

@@ -137,7 +137,7 @@ def title(plan: Plan, group: list[Step]) -> str:
     """A group in a few words."""
     first = group[0]
     if first.kind == "train":
-        return f"{first.label}, {purpose(plan, first)}"
+        return f"{first.label}, {purpose(plan, first) or 'a short run'}"
     if len(group) == 1:
         return first.label
     if first.kind == "probe":

@@ -1,0 +1,146 @@
+"""What the order of intermediate tasks changes, and what sequences keep."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from xstilts import counting
+from xstilts.analysis import retention, sequences
+from xstilts.analysis.estimate import estimate
+from xstilts.report.blocks import Cell, Chart, Section, Sheet, Text
+from xstilts.report.cells import gain_cell
+from xstilts.report.charts import COLOURS, inline, panels
+from xstilts.study import ORDER
+
+if TYPE_CHECKING:
+    from xstilts.analysis.sequences import Group, Sequences
+    from xstilts.report.blocks import Block
+    from xstilts.report.findings import Findings
+
+LEAD = (
+    "Mean scores over targets of every order of the same tasks. The best order is picked on half "
+    "of the seeds and judged on the others: on the same ones it would look better than it is."
+)
+
+
+def section(findings: Findings) -> Section:
+    """Scores of orders, components of variance, the best order, ends, and what is kept."""
+    empty = Section("order", "Order", "Order of tasks")
+    if ORDER not in findings.outcomes.analyses:
+        return empty
+    found = sequences.analyse(findings.gains)
+    blocks: list[Block] = [
+        Chart(f"order-{number}", partial(_draw, findings, model, groups))
+        for number, model in enumerate(findings.outcomes.models)
+        if (groups := sequences.groups(findings.gains, model))
+    ]
+    blocks += [one for one in (_variances(found), _best(found), _edges(found)) if one.rows]
+    if findings.plan is not None and findings.store is not None:
+        kept = _kept(findings)
+        blocks += [kept] * bool(kept.rows)
+        saved = counting.saving(findings.plan, findings.store)
+        blocks += [Text(str(saved))] if saved else []
+    return Section("order", "Order", "Order of tasks", LEAD, tuple(blocks)) if blocks else empty
+
+
+def _variances(found: Sequences) -> Sheet:
+    rows = []
+    for one in found.variances:
+        for part in one.parts:
+            told = part.df > 0
+            interval = f"{100 * part.low**0.5:.2f} to {100 * part.high**0.5:.2f}" if told else ""
+            deviation = Cell(f"{100 * part.deviation:.2f}" if told else "not told apart")
+            about = f"{one.orders} orders of {one.size}, {one.seeds} seeds"
+            rows.append(
+                (
+                    Cell(part.name),
+                    Cell(one.model),
+                    Cell(about),
+                    deviation,
+                    Cell(interval),
+                    Cell(str(part.df)),
+                )
+            )
+    header = ("source", "model", "of", "deviation", "95 % interval", "df")
+    title = "Standard deviations of a run's mean score, in points"
+    return Sheet("order-variance", title, header, tuple(rows), words=(0, 1, 2))
+
+
+def _best(found: Sequences) -> Sheet:
+    rows = []
+    for one in found.best:
+        held_out = Cell("one seed") if one.estimate is None else gain_cell(one.estimate)
+        p = "" if one.p is None else f"{one.p:.3f}"
+        words = (one.group, one.model, one.target or "mean", one.versus)
+        cursed = Cell(f"{100 * one.cursed:+.1f}", value=100 * one.cursed)
+        rows.append((*map(Cell, words), held_out, Cell(p), cursed, Cell(one.order)))
+    header = (
+        "set",
+        "model",
+        "target",
+        "versus",
+        "held out",
+        "p",
+        "same seeds",
+        "best on all seeds",
+    )
+    notes = ("p by Holm over all rows",)
+    return Sheet("order-best", "The best order", header, tuple(rows), notes, (0, 1, 2, 3, 7))
+
+
+def _edges(found: Sequences) -> Sheet:
+    rows = []
+    for one in found.edges:
+        p = "" if one.p is None else f"{one.p:.3f}"
+        words = (one.task, one.model, one.place)
+        rows.append((*map(Cell, words), gain_cell(one.estimate), Cell(p)))
+    header = ("task", "model", "place", "difference", "p")
+    title = "A task first or last, minus the mean of its sets' orders"
+    return Sheet("order-ends", title, header, tuple(rows), words=(0, 1, 2))
+
+
+def _kept(findings: Findings) -> Sheet:
+    assert findings.plan is not None and findings.store is not None  # noqa: PT018
+    rows = []
+    for one in retention.retained(findings.plan, findings.store):
+        scale, digits = (1, 2) if one.is_loss else (100, 1)
+        half = "" if one.half is None else f" ± {scale * one.half:.{digits}f}"
+        change = f"{scale * one.change:+.{digits}f}{half}" if one.since else ""
+        name = f"{one.task} (loss in nats)" if one.is_loss else one.task
+        value = f"{scale * one.value:.{digits}f}"
+        rows.append(tuple(map(Cell, (name, one.model, str(one.since), value, change))))
+    header = ("of", "model", "stages since", "value", "change")
+    title = "What is kept as stages follow, on English selection rows and raw text"
+    return Sheet("order-kept", title, header, tuple(rows), words=(0, 1))
+
+
+def _draw(findings: Findings, model: str, groups: list[Group], alt: Any) -> Any:
+    made = []
+    for group in groups:
+        kinds = {"order": group.orders, "one stage": (group.together,), "one task": group.singles}
+        befores = [(kind, one) for kind, mine in kinds.items() for one in mine if one]
+        draws = sequences.values(findings.gains, model, [one for _, one in befores])
+        rows = []
+        for (kind, before), one in zip(befores, draws, strict=False):
+            found = estimate(one)
+            low, high = 100 * found.low, 100 * found.high
+            value = 100 * found.value
+            rows.append({"after": before, "kind": kind, "value": value, "low": low, "high": high})
+        colour = alt.Color(
+            "kind:N",
+            scale=alt.Scale(range=list(COLOURS)),
+            legend=alt.Legend(title=None, orient="top"),
+        )
+        points = alt.Chart(inline(alt, rows)).encode(
+            y=alt.Y("after:N", title=None, sort="-x"), color=colour
+        )
+        x = alt.X("value:Q", title="mean score", scale=alt.Scale(zero=False))
+        layers = (
+            points.mark_rule(opacity=0.5, strokeWidth=2).encode(
+                x=alt.X("low:Q", title=None), x2="high:Q"
+            ),
+            points.mark_point(filled=True, size=60, opacity=1).encode(x=x),
+        )
+        made.append(alt.layer(*layers).properties(title=group.name, width=420))
+    return panels(alt, made, columns=1)
