@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from xstilts import path
+from xstilts import orders
 from xstilts.cli import app
 
 ROOT = Path(__file__).parents[1]
@@ -58,7 +58,7 @@ def test_commands_exist_with_their_options_and_paths(text):
         assert option in known, f"{option}: {sorted(known)}"
     for word in words:
         if " > " in word or " | " in word:
-            path.parse(word)
+            orders.paths(word)
 
 
 @pytest.mark.slow

@@ -46,5 +46,5 @@ def test_every_set_is_drawn(found):
         "a, c, d",
         "b, c, d",
     ]
-    rows = chart["concat"][0]["data"]["values"]
+    rows = chart["datasets"][chart["concat"][0]["data"]["name"]]
     assert len(rows) == 6 + 1 + 3

@@ -127,20 +127,16 @@ def _draw(findings: Findings, model: str, groups: list[Group], alt: Any) -> Any:
             low, high = 100 * found.low, 100 * found.high
             value = 100 * found.value
             rows.append({"after": before, "kind": kind, "value": value, "low": low, "high": high})
-        colour = alt.Color(
-            "kind:N",
-            scale=alt.Scale(range=list(COLOURS)),
-            legend=alt.Legend(title=None, orient="top"),
-        )
+        legend = alt.Legend(title=None, orient="top")
+        colour = alt.Color("kind:N", scale=alt.Scale(range=list(COLOURS)), legend=legend)
+        ranked = [row["after"] for row in sorted(rows, key=lambda row: -row["value"])]
+        x = partial(alt.X, title="mean score", scale=alt.Scale(zero=False))
         points = alt.Chart(inline(alt, rows)).encode(
-            y=alt.Y("after:N", title=None, sort="-x"), color=colour
+            y=alt.Y("after:N", title=None, sort=ranked), color=colour
         )
-        x = alt.X("value:Q", title="mean score", scale=alt.Scale(zero=False))
         layers = (
-            points.mark_rule(opacity=0.5, strokeWidth=2).encode(
-                x=alt.X("low:Q", title=None), x2="high:Q"
-            ),
-            points.mark_point(filled=True, size=60, opacity=1).encode(x=x),
+            points.mark_rule(opacity=0.5, strokeWidth=2).encode(x=x("low:Q"), x2="high:Q"),
+            points.mark_point(filled=True, size=60, opacity=1).encode(x=x("value:Q")),
         )
         made.append(alt.layer(*layers).properties(title=group.name, width=420))
     return panels(alt, made, columns=1)
