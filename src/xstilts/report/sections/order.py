@@ -121,7 +121,7 @@ def _draw(findings: Findings, model: str, groups: list[Group], alt: Any) -> Any:
         kinds = {"order": group.orders, "one stage": (group.together,), "one task": group.singles}
         befores = [(kind, one) for kind, mine in kinds.items() for one in mine if one]
         draws = sequences.values(findings.gains, model, [one for _, one in befores])
-        rows = []
+        rows: list[dict[str, Any]] = []
         for (kind, before), one in zip(befores, draws, strict=False):
             found = estimate(one)
             low, high = 100 * found.low, 100 * found.high
