@@ -68,6 +68,7 @@ def test_what_was_not_run_is_not_judged():
     [
         ("squad_v1", {"model": "some/mini"}, "model some/mini, not xlm-roberta-large"),
         ("squad_dev", {}, "squad_dev, not squad_v1"),
+        ("squad_v1[1k]", {}, "squad_v1[1k], not squad_v1"),
         ("squad_v1", {"split": "test"}, "split test, not dev"),
         ("squad_v1", {"targets": {"xnli": ("xnli", "en de")}}, "without pawsx, udpos, panx"),
     ],

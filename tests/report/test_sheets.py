@@ -98,6 +98,7 @@ def test_latex_is_booktabs_and_obeys_no_text():
     assert commands <= {
         *(r"\begin", r"\end", r"\centering", r"\small", r"\caption", r"\label", r"\toprule"),
         *(r"\midrule", r"\bottomrule", r"\textbf", r"\tiny", r"\pm", r"\textbackslash"),
+        *(r"\linewidth", r"\raggedright", r"\arraybackslash"),
         *(r"\textasciitilde", r"\textasciicircum", r"\textless", r"\textgreater", r"\textbar"),
     }
     bare = re.sub(r"\\[%$#_{}&]", "", text)

@@ -26,6 +26,7 @@ from xstilts.analysis.estimate import (
 )
 from xstilts.analysis.joint import joint
 from xstilts.errors import UserError
+from xstilts.path import parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -227,8 +228,18 @@ def _not_run(what: str) -> Finding:
 # --- rules -------------------------------------------------------------------------------------
 
 
+def _sizes(gains: Gains, wanted: str) -> list[str]:
+    """An intermediate and its cuts to fewer rows, the most rows first."""
+    cut = {
+        parse(one).stages[0].items[0].rows or 0: one
+        for one in gains.intermediates
+        if one.startswith(f"{wanted}[") and " " not in one
+    }
+    return [wanted, *(cut[rows] for rows in sorted(cut, reverse=True))]
+
+
 def _mean_gain(claim: data.MeanGain, gains: Gains, model: str) -> Finding:
-    for name in claim.intermediate:
+    for name in (one for wanted in claim.intermediate for one in _sizes(gains, wanted)):
         whole = gains.mean(model, name)
         if whole is not None:
             found = estimate(whole[0], gains.collapsed(model, whole[1], name, ""))

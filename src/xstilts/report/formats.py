@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def latex(findings: Findings) -> str:
-    r"""Every table as one ``table`` of the package booktabs, ready for ``\input``."""
+    r"""Every table as one ``table``, ready for ``\input``; packages booktabs, array, graphicx."""
     return "\n".join(map(_latex, _all(findings)))
 
 
@@ -81,6 +81,8 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+MOST_COLUMNS = 5  # of numbers with intervals, in small type
+
 # --- LaTeX --------------------------------------------------------------------------------------
 
 _SPECIAL = {
@@ -102,21 +104,25 @@ def _tex(text: str) -> str:
 
 def _latex(sheet: Sheet) -> str:
     words = set(sheet.words)
-    # Long text would run off the page: its columns have a width.
-    columns = "".join(
-        "l" if place == 0 and len(words) == 1 else "p{3cm}" if place in words else "r"
-        for place in range(len(sheet.header))
-    )
+    # Long text would run off the page: its columns share what numbers leave of the line.
+    share = max(0.9 - 0.08 * (len(sheet.header) - len(words)), 0.3) / len(words)
+    wide = rf">{{\raggedright\arraybackslash}}p{{{share:.2f}\linewidth}}"
+    text = "l" if len(words) == 1 else wide
+    columns = "".join(text if n in words else "r" for n in range(len(sheet.header)))
     rows = [
         " & ".join(_latex_cell(cell, n in words) for n, cell in enumerate(row))
         for row in sheet.rows
     ]
     notes = " ".join(f"{_tex(note)}." for note in sheet.notes if note)
+    # So many numbers are wider than the line.
+    many = len(words) == 1 and len(sheet.header) > MOST_COLUMNS
+    fitted = (r"\resizebox{\linewidth}{!}{%", "}") if many else ()
     lines = [
         r"\begin{table}",
         r"\centering\small",
         rf"\caption{{{_tex(sheet.title)}. {notes}}}",
         rf"\label{{tab:{sheet.name}}}",
+        *fitted[:1],
         rf"\begin{{tabular}}{{{columns}}}",
         r"\toprule",
         " & ".join(map(_tex, sheet.header)) + r" \\",
@@ -124,6 +130,7 @@ def _latex(sheet: Sheet) -> str:
         *(rf"{row} \\" for row in rows),
         r"\bottomrule",
         r"\end{tabular}",
+        *fitted[1:],
         r"\end{table}",
     ]
     return "\n".join(lines) + "\n"
