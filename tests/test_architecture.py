@@ -28,7 +28,7 @@ ROOMS = {
     "similarity": "similarity",
     "steps": "steps",
     "plan": (
-        "models plan forgetting counting probing store store_disk store_gc store_lease "
+        "models plan adversity forgetting counting probing store store_disk store_gc store_lease "
         "store_merge store_pack store_scratch store_status store_step store_work "
         "imported engines preflight leakage submitting"
     ),

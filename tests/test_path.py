@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xstilts.errors import UserError
-from xstilts.path import CONTROLS, Evaluation, Item, Mixture, Path, parse
+from xstilts.path import CONTROLS, Evaluation, Item, Mixture, Noise, Path, parse
 
 
 def stage(*items: Item) -> Mixture:
@@ -41,6 +41,18 @@ EXAMPLES = {
     "same_steps(mnli) > xnli": Path((stage(Item("mnli", control="same_steps")), XNLI)),
     "shuffled(mnli[10k]) > xnli": Path(
         (stage(Item("mnli", rows=10_000, control="shuffled")), XNLI)
+    ),
+    "mnli ~keyboard@0.1 > xnli": Path(
+        (stage(Item("mnli", noise=Noise("keyboard", 0.1))), XNLI),
+    ),
+    "mnli + qqp:en[10k]@0.5 ~code_switch@1 > xnli": Path(
+        (
+            stage(
+                Item("mnli"),
+                Item("qqp", ("en",), 10_000, 0.5, noise=Noise("code_switch", 1.0)),
+            ),
+            XNLI,
+        )
     ),
     "| tatoeba": Path((), (Evaluation("tatoeba"),)),
     "| tatoeba:de/fr": Path((), (Evaluation("tatoeba", ("de", "fr")),)),
@@ -82,6 +94,10 @@ def test_the_table_of_the_documentation_holds_canonical_paths():
         ("a@0.7 + b@0.2 + c@0.1", "a@0.7 + b@0.2 + c@0.1"),  # 0.7 + 0.2 + 0.1 < 1 in floats
         ("text", "text"),  # a control word without a bracket is a name like any other
         ("mnli + mnli:de + shuffled(mnli)", "mnli + mnli:de + shuffled(mnli)"),
+        ("mnli~keyboard@.10>xnli", "mnli ~keyboard@0.1 > xnli"),
+        ("a@.5 ~ swap @ 1.0 + b@0.5", "a@0.5 ~swap@1 + b@0.5"),
+        ("shuffled(mnli)~marks@0.0", "shuffled(mnli) ~marks@0"),
+        ("mnli + mnli ~drop@0.1", "mnli + mnli ~drop@0.1"),  # clean and noisy rows
     ],
 )
 def test_other_spellings_have_one_canonical_text(text, canonical):
@@ -89,7 +105,11 @@ def test_other_spellings_have_one_canonical_text(text, canonical):
 
 
 AFTER_ITEM = 'expected "+", ">", "|" or the end'
-ORDER = "training is written task:languages[rows]@share, an evaluation task:languages"
+ORDER = (
+    "training is written task:languages[rows]@share ~noise@severity, an evaluation task:languages"
+)
+PERTURBATION = "expected the name of a perturbation"
+SEVERITY = "expected a severity from 0 to 1, such as 0.1"
 ROWS = "expected a number of rows such as 1500, 10k or 1M"
 SHARE = "expected a share above 0 and below 1, such as 0.2"
 
@@ -170,6 +190,23 @@ SHARE = "expected a share above 0 and below 1, such as 0.2"
         ("text(shuffled(mnli))", 14, 'found "(", expected ")"'),
         ("text(mnli", 10, 'found the end, expected ")"'),
         ("text(mnli@0.2)", 10, f'found "@", expected ")"; {ORDER}'),
+        # Noise
+        ("mnli ~ > xnli", 8, 'found ">", expected the name of a perturbation'),
+        (
+            "mnli ~keyboard > xnli",
+            16,
+            'found ">", expected "@" and how much of it, as in keyboard@0.1',
+        ),
+        (
+            "mnli ~Keyboard@0.1",
+            7,
+            f'found "Keyboard", {PERTURBATION}; names are lower case, write "keyboard"',
+        ),
+        ("mnli ~keyboard@2", 16, f'found "2", {SEVERITY}'),
+        ("mnli ~keyboard@10%", 16, f'found "10%", {SEVERITY}'),
+        ("mnli ~keyboard@0.1@0.5", 19, f'found "@", {AFTER_ITEM}; {ORDER}'),
+        ("text(mnli ~keyboard@0.1)", 11, f'found "~", expected ")"; {ORDER}'),
+        ("| xnli ~keyboard@0.1", 8, f'found "~", expected "," or the end; {ORDER}'),
         # Twice
         ("mnli + qqp + mnli[10k]", 14, 'found "mnli" again, expected each task of a stage once'),
         (
@@ -210,16 +247,19 @@ ROW_COUNTS = st.one_of(
 ROWS = st.tuples(ROW_COUNTS, ROW_COUNTS).map(
     lambda both: (both[0], both[1] if both[0] and both[0] != both[1] else None)
 )
+NOISES = st.one_of(
+    st.none(), st.builds(Noise, NAMES, st.sampled_from([0.0, 0.00001, 0.1, 0.25, 1.0]))
+)
 
 
 @st.composite
 def mixtures(draw: st.DrawFn) -> Mixture:
     datas = draw(
         st.lists(
-            st.tuples(NAMES, LANGUAGES, ROWS, st.sampled_from([None, *CONTROLS])),
+            st.tuples(NAMES, LANGUAGES, ROWS, st.sampled_from([None, *CONTROLS]), NOISES),
             min_size=1,
             max_size=3,
-            unique_by=lambda data: (data[0], frozenset(data[1]), data[3]),
+            unique_by=lambda data: (data[0], frozenset(data[1]), data[3], data[4]),
         )
     )
     # Cut 1000 into as many parts as there are tasks, and hide the first parts: the others, as
@@ -234,8 +274,9 @@ def mixtures(draw: st.DrawFn) -> Mixture:
             Item(
                 *(task, languages, rows, None if index < hidden else parts[index], control),
                 as_rows=as_rows,
+                noise=noise,
             )
-            for index, (task, languages, (rows, as_rows), control) in enumerate(datas)
+            for index, (task, languages, (rows, as_rows), control, noise) in enumerate(datas)
         )
     )
 
@@ -270,9 +311,12 @@ def text_of_slug(slug: str) -> str:
         )
 
     def item_text(item):
-        control, *parts, share = re.fullmatch(rf"(?:(\w+)\.)?{data}(?:=(.+))?", item).groups()
+        noise = r"(?:=([a-z][a-z0-9_]*)=([0-9.]+))?"
+        form = rf"(?:(\w+)\.)?{data}(?:=([0-9.]+))?{noise}"
+        control, *parts, share, name, severity = re.fullmatch(form, item).groups()
         inner = f"{control}({data_text(*parts)})" if control else data_text(*parts)
-        return inner + (f"@{share}" if share else "")
+        inner += f"@{share}" if share else ""
+        return inner + (f" ~{name}@{severity}" if name else "")
 
     trained, _, evaluated = slug.partition(",,")
     stages = [" + ".join(map(item_text, s.split("+"))) for s in trained.split("--") if s]
@@ -299,6 +343,7 @@ def test_slugs_are_readable():
     assert parse("mnli + squad_v1@0.5 > xnli").slug == "mnli+squad_v1=0.5--xnli"
     assert parse("shuffled(mnli:de/ru[10k]) | x, y:de").slug == "shuffled.mnli-de-ru-10k,,x,y-de"
     assert parse("| tatoeba").slug == ",,tatoeba"
+    assert parse("mnli ~keyboard@0.1 > xnli").slug == "mnli=keyboard=0.1--xnli"
 
 
 def test_long_slugs_are_cut_and_still_differ():
@@ -309,7 +354,7 @@ def test_long_slugs_are_cut_and_still_differ():
     assert first.startswith("task_0--task_1--")
 
 
-ALPHABET = st.one_of(st.sampled_from("ab >+|,:/[]@().0159kM_-→＞\n"), st.characters(codec=None))
+ALPHABET = st.one_of(st.sampled_from("ab >+|,:/[]@~().0159kM_-→＞\n"), st.characters(codec=None))
 
 
 @given(st.one_of(st.text(max_size=60), st.text(ALPHABET, max_size=60)))

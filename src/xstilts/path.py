@@ -5,8 +5,9 @@ which tasks exist, and what training on an evaluation task means, the catalogue 
 
     path       := [stage (">" stage)*] ["|" evaluation ("," evaluation)*]
     stage      := item ("+" item)*
-    item       := data ["@" share]  |  control "(" data ")" ["@" share]
+    item       := (data | control "(" data ")") ["@" share] ["~" noise]
     data       := name [":" language ("/" language)*] ["[" rows ["as" rows] "]"]
+    noise      := name "@" severity
     evaluation := name [":" language ("/" language)*]
 """
 
@@ -29,6 +30,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
 _ROWS = re.compile(r"([1-9][0-9]{0,11})([kM]?)")
 _SHARE = re.compile(r"0?\.[0-9]+")
+_SEVERITY = re.compile(r"0|0?\.[0-9]+|1(\.0+)?")
 _UNITS = {"M": 1_000_000, "k": 1_000, "": 1}  # the largest first: 2000000 prints as 2M
 
 _SLUG = str.maketrans(
@@ -43,10 +45,27 @@ _SLUG = str.maketrans(
         "(": ".",
         ")": "",
         "@": "=",
+        "~": "=",  # of a noise, whose name starts with a letter; shares start with a digit
     }
 )
 _LONGEST_SLUG = 120  # characters; file systems stop at 255 bytes, and suffixes must still fit
 _SLUG_HEAD = 90
+
+
+@dataclass(frozen=True)
+class Noise:
+    """A perturbation and how much of it; which ones there are, the perturbations' room knows.
+
+    Attributes:
+        name: of the perturbation.
+        severity: the share of the places it can act on, from 0 to 1.
+    """
+
+    name: str
+    severity: float
+
+    def __str__(self) -> str:
+        return f"{self.name}@{_decimal(self.severity)}"
 
 
 @dataclass(frozen=True)
@@ -64,6 +83,7 @@ class Item:
             steps as the task would take; ``imported`` is no training but what was brought in
             under that name.
         as_rows: train for as many steps as so many rows would take; None means as many as these do.
+        noise: what the training rows are perturbed with; None: nothing.
     """
 
     task: str
@@ -72,13 +92,15 @@ class Item:
     share: float | None = None
     control: Control | None = None
     as_rows: int | None = None
+    noise: Noise | None = None
 
     def __str__(self) -> str:
         data = _restricted(self.task, self.languages)
         length = "" if self.as_rows is None else f" as {_rows_text(self.as_rows)}"
         data += "" if self.rows is None else f"[{_rows_text(self.rows)}{length}]"
         data = data if self.control is None else f"{self.control}({data})"
-        return data if self.share is None else f"{data}@{_decimal(self.share)}"
+        data = data if self.share is None else f"{data}@{_decimal(self.share)}"
+        return data if self.noise is None else f"{data} ~{self.noise}"
 
 
 @dataclass(frozen=True)
@@ -156,11 +178,25 @@ def parse(text: str) -> Path:
     return Path(tuple(stages), tuple(evaluations))
 
 
+def parse_noise(text: str) -> Noise:
+    """The noise that a text such as ``keyboard@0.1`` stands for, whatever its name.
+
+    Raises:
+        UserError: where the text is none; names the character, what stands there and what was
+            expected.
+    """
+    reader = _Reader(text, "noise")
+    noise = reader.noise()
+    if not reader.at_end():
+        reader.fail("the end")
+    return noise
+
+
 class _Reader:
     """Reads one path from left to right, and says where it stops making sense."""
 
-    def __init__(self, text: str) -> None:
-        self.text = text
+    def __init__(self, text: str, what: str = "path") -> None:
+        self.text, self.what = text, what
         self.at = 0  # the character to read next; never white space
         self._step(0)
 
@@ -214,12 +250,19 @@ class _Reader:
         if control and not self.take(")"):
             self.fail('")"')
         share = self.share() if self.take("@") else None
-        if any(
-            (other.task, set(other.languages), other.control) == (name, set(languages), control)
-            for other in earlier
-        ):
+        noise = self.noise() if self.take("~") else None
+        same = (name, set(languages), control, noise)
+        if any((o.task, set(o.languages), o.control, o.noise) == same for o in earlier):
             self.refuse(start, f'"{name}" again', "each task of a stage once")
-        return Item(name, languages, rows, share, control, as_rows=as_rows)
+        return Item(name, languages, rows, share, control, as_rows=as_rows, noise=noise)
+
+    def noise(self) -> Noise:
+        name = self.word(_NAME, "the name of a perturbation")
+        if not self.take("@"):
+            self.fail(f'"@" and how much of it, as in {name}@0.1')
+        expected = "a severity from 0 to 1, such as 0.1"
+        text = self.word(_SEVERITY, expected, r"[\w.%]+(,[0-9]+)?")
+        return Noise(name, float(text))
 
     def evaluation(self, earlier: list[Evaluation]) -> Evaluation:
         start = self.at
@@ -276,7 +319,7 @@ class _Reader:
             expected = "1, or a task without a share for the rest"
         else:
             return
-        shown = _decimal(float(total)).removesuffix(".0")
+        shown = _decimal(float(total))
         self.refuse(start, f"shares that sum to {shown}", expected)
 
     def fail(self, expected: str, form: re.Pattern[str] = _NAME, lump: str = r"\w+") -> NoReturn:
@@ -287,14 +330,16 @@ class _Reader:
         self.refuse(self.at, _quoted(match[0]), expected + _hint(match[0], form))
 
     def refuse(self, at: int, found: str, expected: str) -> NoReturn:
-        place = f"path {_quoted(self.text)}, character {at + 1}"
+        place = f"{self.what} {_quoted(self.text)}, character {at + 1}"
         raise UserError(f"{place}: found {found}, expected {expected}")
 
 
-_ORDER = "training is written task:languages[rows]@share, an evaluation task:languages"
+_ORDER = (
+    "training is written task:languages[rows]@share ~noise@severity, an evaluation task:languages"
+)
 _HINTS = (
     dict.fromkeys(("→", "⇒", "➔", "➜", "⟶", "⟹", "›", "»", "->", "=>"), 'write ">"')
-    | dict.fromkeys((":", "[", "@"), _ORDER)
+    | dict.fromkeys((":", "[", "@", "~"), _ORDER)
     | {"-": 'write "_"', "&": 'write "+"', "、": 'write ","'}
 )
 
@@ -305,7 +350,7 @@ def _hint(found: str, form: re.Pattern[str]) -> str:
         return f"; {_HINTS[found]}"
     plain = unicodedata.normalize("NFKC", found)  # full-width characters become ASCII
     for likely in (plain, plain.lower(), plain.swapcase()):
-        if likely != found and (form.fullmatch(likely) or likely in ">+|,:/[]@()"):
+        if likely != found and (form.fullmatch(likely) or likely in ">+|,:/[]@~()"):
             why = "names are lower case, " if form is _NAME and likely == found.lower() else ""
             return f'; {why}write "{likely}"'
     return ""
@@ -327,5 +372,5 @@ def _rows_text(rows: int) -> str:
 
 
 def _decimal(share: float) -> str:
-    """Digits without an exponent: 0.00001, where ``str`` has 1e-05."""
-    return format(Decimal(str(share)), "f")
+    """Digits without an exponent, and none for nothing: 0.00001, where ``str`` has 1e-05; 1."""
+    return format(Decimal(str(share)).normalize(), "f")

@@ -10,21 +10,25 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from xstilts import metrics, resolve, suites
+from xstilts.adversity import Adversity, Attack, pairs
 from xstilts.errors import AbsentError, UserError, suggest
 from xstilts.forgetting import Kept, Looks
 from xstilts.identity import fingerprint
 from xstilts.path import parse
+from xstilts.perturb.declared import declared
+from xstilts.perturb.validity import check
+from xstilts.resolve import TargetEvaluation
 from xstilts.steps import CODE_VERSIONS
 from xstilts.study import ORDER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from xstilts.imported import Imports
     from xstilts.models import Model
     from xstilts.path import Item
     from xstilts.recipes import Recipe
-    from xstilts.resolve import Resolved, Stage, StageItem, TargetEvaluation
+    from xstilts.resolve import Resolved, Stage, StageItem
     from xstilts.sources import Sources, Split
     from xstilts.study import Study
     from xstilts.tasks import Catalogue
@@ -43,7 +47,7 @@ class Step:
         inputs: JSON: all that its result depends on.
         parent: the step whose files it reads; "" where that is a pretrained model.
         label: for people.
-        also: other steps whose files it reads.
+        also: other steps whose files it reads, such as an attack on another model.
     """
 
     id: str
@@ -65,6 +69,8 @@ class Cell:
 
     Attributes:
         seed: None for an evaluation without any training, which is a constant.
+        perturbation: of the rows that were evaluated, as ``keyboard@0.1``; "": they are clean.
+        labels: what it does to labels, ``preserving`` or ``possibly changing``; "": they are clean.
         trained_on: the task whose rows the target's head was trained on; None in retrieval.
         zero_shot: whether no labelled row of the language was trained on in any stage; None where
             something imported may have seen some.
@@ -80,6 +86,8 @@ class Cell:
     split: str
     score: str
     zero_shot: bool | None = None
+    perturbation: str = ""
+    labels: str = ""
 
 
 @dataclass
@@ -88,7 +96,10 @@ class Plan:
 
     Attributes:
         steps: id -> step.
-        cells: in the order of the study.
+        cells: of clean rows, in the order of the study.
+        perturbed: of perturbed rows. They lie apart, so that nothing averages them with clean ones.
+        attacks: on the models of the study, and those of the baseline's on others and back.
+        refused: perturbed evaluations and attacks that are not made -> why.
         kept: score -> what sequences keep of earlier stages, where the study asks for it.
         absent: path -> why it is not run.
         notes: path -> what to know of its meaning in the source.
@@ -100,6 +111,9 @@ class Plan:
 
     steps: dict[str, Step] = field(default_factory=dict)
     cells: list[Cell] = field(default_factory=list)
+    perturbed: list[Cell] = field(default_factory=list)
+    attacks: list[Attack] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
     kept: dict[str, Kept] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
@@ -166,6 +180,7 @@ class _Builder:
         self.plan = Plan(keep=study.keep, analyses=study.analyses, margins=_margins(study))
         self._steps: list[Step] = []  # of the path under way
         self._looks = Looks(study, recipe, catalogue, sources)
+        self.adversity = Adversity(study, sources.mirror)
 
     def build(self, models: Iterable[Model], *, allow_absent: bool) -> Plan:
         targets = self.study.targets
@@ -188,6 +203,8 @@ class _Builder:
                 except AbsentError as error:
                     self._absent(str(one.path), error, allow_absent)
         self._check_margins(names)
+        self._transfer()
+        self.plan.refused = self.adversity.refused(c.perturbation for c in self.plan.perturbed)
         return self.plan
 
     def _paths(self, targets: tuple[str, ...], allow_absent: bool) -> tuple[Any, ...]:
@@ -264,6 +281,8 @@ class _Builder:
             raise self.imports.absent(imported, f"nothing for {resolved.path}, seed {seed}")
         if ORDER in self.study.analyses and not imported:
             self._keep(model, [one for one in trained if not one[0].target], seed)
+        if parent or not imported:  # imported predictions come without what made them
+            self._adverse(cells, weights, parent)
         for step in self._steps:
             self.plan.add(step)
         self.plan.cells += cells
@@ -291,6 +310,35 @@ class _Builder:
             f"not zero-shot in {named}: it trains on rows in {named} without saying so; a language "
             "after the task says it, as in mnli:de"
         )
+
+    def _adverse(self, cells: Sequence[Cell], weights: str, parent: str) -> None:
+        """Add the perturbed evaluations and the attacks of a path's cells."""
+        for cell in cells:
+            task = self.catalogue.get(cell.target)
+            evaluation = TargetEvaluation(cell.target, (cell.language,), cell.trained_on)
+            for labels, about in self.adversity.noises(task, cell.language):
+                score = self._evaluate(evaluation, cell.language, weights, parent, "", about)
+                noise = {"perturbation": about["noise"], "labels": labels}
+                self.plan.perturbed.append(replace(cell, score=score, **noise))
+            if cell.seed is None or not cell.trained_on:
+                continue
+            for search, about in self.adversity.attacks(task, cell.language):
+                inputs = {**self._predicted(evaluation, cell.language, parent), **about}
+                label = f"attack {task.name} {cell.language} {search}"
+                step = self._step("predict", inputs, parent, label)
+                run = (cell.model, cell.path, cell.seed)
+                place = (*run, task.name, cell.language, search)
+                self.plan.attacks.append(Attack(*place, cell.path, step))
+
+    def _transfer(self) -> None:
+        """Ask every model about the baseline's worst cases, and the baseline about its own."""
+        for victim, source in [*pairs(self.plan.attacks)]:
+            asked = self.plan.steps[victim.step]
+            inputs = {**asked.inputs, "found_on": source.step}
+            label = asked.label.replace("attack", "transfer", 1)
+            step = self._step("predict", inputs, asked.parent, label, (source.step,))
+            self.plan.add(self._steps[-1])
+            self.plan.attacks.append(replace(victim, found_on=source.path, step=step))
 
     def _train(self, stage: Stage, weights: str, parent: str, seed: int, label: str) -> str:
         options = self.recipe.options()
@@ -351,7 +399,21 @@ class _Builder:
             "batch": self.recipe.batch[format_],
             "epochs": self.recipe.target_epochs.get(target, self.recipe.epochs[format_]),
             "max_length": self.recipe.max_length[format_],
+            **({"noise": self._training_noise(item, task)} if item.noise else {}),
         }
+
+    def _training_noise(self, item: Item, task: Task) -> dict[str, Any]:
+        """The noise of an item's rows: by language what they depend on.
+
+        Raises:
+            UserError: if it would change labels, or there is no such perturbation.
+        """
+        assert item.noise is not None
+        found = {}
+        for code in item.languages:
+            found[code] = declared(item.noise, code, self.sources.mirror)
+            check(item.noise.name, task, code)
+        return found
 
     def _selection(self, stage: Stage) -> list[str]:
         """Fingerprints of the English selection rows; raw text has none."""
@@ -405,12 +467,32 @@ class _Builder:
         return ""
 
     def _evaluate(
-        self, evaluation: TargetEvaluation, language: str, weights: str, parent: str, given: str
+        self,
+        evaluation: TargetEvaluation,
+        language: str,
+        weights: str,
+        parent: str,
+        given: str,
+        perturbation: Mapping[str, Any] | None = None,
     ) -> str:
         """The score of a language, of given predictions or of those that are to be made."""
         task = self.catalogue.get(evaluation.task)
+        inputs = self._predicted(evaluation, language, weights)
+        label = f"predict {task.name} {language}"
+        if perturbation is not None:
+            inputs["perturbation"] = perturbation
+            label += f" ~{perturbation['noise']}"
+        predict = given or self._step("predict", inputs, parent, label)
+        inputs = scored(predict, language, task.metrics)
+        return self._step("score", inputs, predict, f"score {label.removeprefix('predict ')}")
+
+    def _predicted(
+        self, evaluation: TargetEvaluation, language: str, weights: str
+    ) -> dict[str, Any]:
+        """The inputs of a predict step."""
+        task = self.catalogue.get(evaluation.task)
         data = self.catalogue.data(task.name, self.source)
-        inputs = {
+        return {
             "weights": weights,
             "task": task.name,
             "language": language,
@@ -426,10 +508,6 @@ class _Builder:
             "max_rows": self.study.options.max_eval_rows,
             **self._beside(task, data, language),
         }
-        label = f"predict {task.name} {language}"
-        predict = given or self._step("predict", inputs, parent, label)
-        inputs = scored(predict, language, task.metrics)
-        return self._step("score", inputs, predict, f"score {task.name} {language}")
 
     def _beside(self, task: Task, data: Data, language: str) -> dict[str, Any]:
         """Fingerprints of the candidates, and of what thresholds and layers are chosen on.

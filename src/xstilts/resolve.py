@@ -187,7 +187,9 @@ class _Resolver:
                 )
             rows = item.as_rows or item.rows
             other = self._filled(_plain(replace(item, rows=rows, as_rows=None)))
-            own = replace(self._filled(training), control="same_steps", share=item.share)
+            own = replace(
+                self._filled(training), control="same_steps", share=item.share, noise=item.noise
+            )
             return StageItem(own, other)
         own = self._filled(replace(item, as_rows=None))
         if item.as_rows is None:
@@ -266,7 +268,7 @@ def _check_imported(path: Path) -> None:
 
 
 def _plain(item: Item) -> Item:
-    return replace(item, control=None, share=None)
+    return replace(item, control=None, share=None, noise=None)
 
 
 def _data(item: Item) -> tuple[str, tuple[str, ...]]:

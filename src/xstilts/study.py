@@ -27,7 +27,7 @@ from pydantic_core import PydanticCustomError
 
 from xstilts import orders
 from xstilts.errors import UserError, suggest
-from xstilts.path import Mixture, Path, parse
+from xstilts.path import Mixture, Path, parse, parse_noise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,6 +77,13 @@ def _target(text: str) -> str:
     if path.evaluations or len(items) != 1 or items[0].control:
         raise _unexpected('one task; a whole path belongs in "paths"')
     return text
+
+
+def _noise(text: str) -> str:
+    try:
+        return str(parse_noise(text))
+    except UserError as error:
+        raise _fault(str(error)) from None
 
 
 T = TypeVar("T")
@@ -140,6 +147,7 @@ class Options(BaseModel):
         max_eval_rows: evaluate at most this many rows of a task and language.
         max_steps: train at most this many optimiser steps a stage.
         pause: stop every stage after this share of its steps, its schedule being that of the whole.
+        attack_rows: attack this many rows of a task and language.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -147,6 +155,7 @@ class Options(BaseModel):
     max_eval_rows: Limit | None = None
     max_steps: Limit | None = None
     pause: Annotated[float, Field(gt=0, lt=1)] | None = None
+    attack_rows: Limit = 100
 
 
 class Study(BaseModel):
@@ -161,6 +170,8 @@ class Study(BaseModel):
         paths: further paths, written out.
         seeds: each seed covers every path from its first stage on.
         controls: which controls to run for every intermediate that is a single task.
+        perturbations: evaluated beside the clean rows, where labels hold; as ``keyboard@0.1``.
+        attacks: searches for the few edits that change an answer.
         source: where the tasks' data comes from.
         recipe: the name of the training recipe.
         analyses: what the study is for, declared before anything runs: families of tests, which
@@ -181,6 +192,8 @@ class Study(BaseModel):
     paths: Unique[Annotated[str, AfterValidator(_path)]] = ()
     seeds: Annotated[Unique[Seed], Field(min_length=1)] = (1,)
     controls: Unique[Literal["shuffled", "text", "same_steps"]] = ()
+    perturbations: Unique[Annotated[str, AfterValidator(_noise)]] = ()
+    attacks: Unique[Literal["greedy", "beam", "gradient"]] = ()
     source: Literal["hub", "mirror", "microworld", "files"] = "microworld"
     recipe: Text = "mini"
     analyses: Unique[Analysis] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from xstilts.formats.examples import Question
-from xstilts.perturb import Noise
+from xstilts.path import Noise
 from xstilts.perturb.examples import perturbed
 from xstilts.tasks import TASKS
 

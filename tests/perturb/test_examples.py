@@ -12,7 +12,7 @@ from perturb.test_properties import SENTENCES, perturbation
 from xstilts import perturb
 from xstilts.errors import UserError
 from xstilts.formats.examples import Bitext, Choice, Line, Pair, Question, Tagged
-from xstilts.perturb import Noise
+from xstilts.path import Noise
 from xstilts.perturb.examples import perturbed
 from xstilts.perturb.validity import validity
 from xstilts.tasks import TASKS

@@ -131,7 +131,8 @@ def test_a_package_that_is_not_there(monkeypatch):
         ("keyboard", "as in keyboard@0.1"),
         ("keybord@0.1", 'did you mean "keyboard"'),
         ("keyboard@1.5", "from 0 to 1"),
-        ("keyboard@-1", "as in keyboard@0.1"),
+        ("keyboard@-1", "from 0 to 1"),
+        ("keyboard@0.1@0.2", "expected the end"),
     ],
 )
 def test_mistakes_in_a_noise(text, message):

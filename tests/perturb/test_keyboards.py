@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import unicodedata
 from importlib.resources import files
 
@@ -79,3 +80,21 @@ def test_every_layout_is_sound():
         level = [c for row in ROWS if row["layout"] == name for c in row["keys"].split(" ")]
         level = [c for c in level if c != "."]
         assert len(level) == len(set(level)), f"{name} has a key twice"
+
+
+@pytest.mark.parametrize("code", ["de", "en", "es", "fr", "he", "it", "nl", "th", "tr", "uk"])
+def test_neighbours_are_those_of_an_independent_table(code, mirror):
+    """nlpaug's layouts (MIT), made by others. Its Polish one is QWERTZ, which few type on."""
+    file = mirror / "perturbation" / "nlpaug" / "char" / "keyboard" / f"{code}.json"
+    if not file.is_file():
+        pytest.skip("the mirror lacks perturbation/nlpaug")
+    theirs = json.loads(file.read_text(encoding="utf-8"))
+    pairs = [
+        (letter, other)
+        for letter, others in keyboards.neighbours(keyboards.layout(code)).items()
+        for other in others
+        if letter in theirs and letter.isalpha() and other.isalpha()
+    ]
+    agree = [b in theirs[a] or a in theirs.get(b, []) for a, b in pairs]
+    assert len(pairs) > 100
+    assert sum(agree) / len(agree) > 0.98

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xstilts import perturb
+from xstilts.identity import fingerprint
 from xstilts.languages import LANGUAGES
 from xstilts.perturb.edits import apply, draw
 from xstilts.perturb.validity import applicable
@@ -137,3 +138,14 @@ def test_any_text_will_do(name, language, text, seed):
     found = perturbation(name, language)
     if found is not None:
         apply(text, draw(text, found, 1, seed, language))
+
+
+def test_no_text_changes_without_its_version():
+    """Steps are named by the version: it is raised where this fingerprint changes."""
+    own = {name for name in SINGLE if not getattr(perturb.get(name, LEXICON), "module", "")}
+    texts_ = {
+        f"{name} {language}": apply(text, draw(text, perturb.get(name, LEXICON), 0.3, 7, language))
+        for name in sorted(own)
+        for language, text in sorted(SENTENCES.items())
+    }
+    assert (perturb.VERSION, fingerprint(texts_)) == (1, "76bfca247903aed3d6ac")

@@ -43,6 +43,7 @@ class Outcome:
         source: where its data come from.
         tokens: what the stages before the target's own trained on, the mean over seeds; None where
             it is not known.
+        perturbation: of the rows that were scored; "": they are clean.
     """
 
     model: str
@@ -58,6 +59,7 @@ class Outcome:
     selected: tuple[float, ...] | None = None
     source: str = "hub"
     tokens: float | None = None
+    perturbation: str = ""
 
     def over(
         self,
@@ -79,7 +81,8 @@ class Outcomes:
     """All that is finished of a study.
 
     Attributes:
-        all: in the order of the study.
+        all: on clean rows, in the order of the study.
+        perturbed: on perturbed rows, where they were asked for.
         absent: path -> why it was not run.
         unfinished: how many scores are still to come.
         max_steps, max_eval_rows: the caps of a quick look, or of an arm of fixed steps.
@@ -90,6 +93,7 @@ class Outcomes:
     """
 
     all: list[Outcome]
+    perturbed: list[Outcome] = field(default_factory=list)
     absent: Mapping[str, str] = field(default_factory=dict)
     unfinished: int = 0
     max_steps: int | None = None
@@ -122,30 +126,44 @@ class Outcomes:
         return tuple(seed for seed, is_low in zip(one.seeds, low, strict=True) if is_low)
 
 
-def load(plan: Plan, store: Store, catalogue: Catalogue, resamples: int = RESAMPLES) -> Outcomes:
+def load(
+    plan: Plan,
+    store: Store,
+    catalogue: Catalogue,
+    resamples: int = RESAMPLES,
+    *,
+    perturbed: bool = False,
+) -> Outcomes:
     """What is finished of a plan. A run counts where all languages of its target are scored.
+
+    Args:
+        plan, store, catalogue: of the study.
+        resamples: of the items.
+        perturbed: whether to read the scores of perturbed rows too, which pair up with the clean.
 
     Raises:
         UserError: if nothing is finished, or the store is damaged.
     """
-    runs: dict[tuple[str, str, str, int | None], list[Cell]] = defaultdict(list)
-    for cell in plan.cells:
-        runs[cell.model, cell.path, cell.target, cell.seed].append(cell)
+    runs: Runs = defaultdict(list)
+    cells = [*plan.cells, *(plan.perturbed if perturbed else ())]
+    for cell in cells:
+        runs[cell.model, cell.path, cell.target, cell.perturbation, cell.seed].append(cell)
     whole = {key: mine for key, mine in runs.items() if all(store.has(c.score) for c in mine)}
     if not whole:
         raise UserError(
             f'nothing of it is finished in store "{store.root}": "xstilts run" with the same '
             "study and options makes its scores"
         )
-    found: dict[tuple[str, str, str], Outcome] = {}
+    found: dict[tuple[str, ...], Outcome] = {}
     for target in dict.fromkeys(key[2] for key in whole):
         mine = {key: cells for key, cells in whole.items() if key[2] == target}
         found |= _target(catalogue.get(target), mine, plan, store, resamples)
-    order = dict.fromkeys(key[:3] for key in whole)
+    every = [found[key] for key in dict.fromkeys(key[:4] for key in whole)]
     return Outcomes(
-        [found[key] for key in order],
+        [one for one in every if not one.perturbation],
+        [one for one in every if one.perturbation],
         absent=plan.absent,
-        unfinished=len(plan.cells) - sum(map(len, whole.values())),
+        unfinished=len(cells) - sum(map(len, whole.values())),
         max_steps=_cap(plan, "max_steps"),
         max_eval_rows=_cap(plan, "max_rows"),
         targets=plan.targets,
@@ -170,12 +188,13 @@ def _cap(plan: Plan, name: str) -> int | None:
     return next((cap for step in plan.steps.values() if (cap := step.inputs.get(name))), None)
 
 
-Runs = dict[tuple[str, str, str, "int | None"], "list[Cell]"]
+# Model, path, target, perturbation, seed.
+Runs = dict[tuple[str, str, str, str, "int | None"], "list[Cell]"]
 
 
 def _target(
     task: Task, runs: Runs, plan: Plan, store: Store, resamples: int
-) -> dict[tuple[str, str, str], Outcome]:
+) -> dict[tuple[str, ...], Outcome]:
     """The outcomes of one target: all of its runs, in one go for each language."""
     cells = {(key, cell.language): cell for key, mine in runs.items() for cell in mine}
     codes = tuple(dict.fromkeys(code for _, code in cells))
@@ -198,9 +217,9 @@ def _target(
             items.values(metrics.get(name), code, counts[name, code]) for name in task.main_metrics
         ]
         values |= {(key, code): row for key, row in zip(having, np.mean(by_metric, 0), strict=True)}
-    found = {}
-    for place in dict.fromkeys(key[:3] for key in runs):
-        keys = [key for key in runs if key[:3] == place]
+    found: dict[tuple[str, ...], Outcome] = {}
+    for place in dict.fromkeys(key[:4] for key in runs):
+        keys = [key for key in runs if key[:4] == place]
         first, own = runs[keys[0]][0], tuple(cell.language for cell in runs[keys[0]])
         found[place] = Outcome(
             model=first.model,
@@ -209,8 +228,8 @@ def _target(
             trained_on=first.trained_on,
             split=first.split,
             seeds=None
-            if keys[0][3] is None
-            else tuple(key[3] for key in keys if key[3] is not None),
+            if keys[0][4] is None
+            else tuple(key[4] for key in keys if key[4] is not None),
             languages=own,
             values=np.stack([[values[key, code] for code in own] for key in keys]),
             groups=items.fewest,
@@ -218,6 +237,7 @@ def _target(
             selected=_selected([runs[key][0] for key in keys], plan, store),
             source=first.source,
             tokens=_tokens([runs[key][0] for key in keys], plan, store),
+            perturbation=first.perturbation,
         )
     return found
 

@@ -57,11 +57,15 @@ class Items:
             shared: a group of the same name is the same in every language.
             resamples: how many.
         """
-        self._target, self._resamples = target, resamples
+        self._target, self._resamples, self._groups = target, resamples, dict(groups)
         self._all = np.unique(np.concatenate(list(groups.values()))) if shared else None
         self._drawn = None if self._all is None else self._draw("", len(self._all))
         sizes = [len(self._all)] if self._all is not None else map(len, groups.values())
         self.fewest = min(sizes)
+
+    def groups_of(self, language: str) -> NDArray[np.int64]:
+        """The groups of a language, sorted."""
+        return self._groups[language]
 
     def _draw(self, language: str, groups: int) -> NDArray[np.float32]:
         stream = np.random.default_rng(stream_seed("items", self._target, language))

@@ -39,9 +39,20 @@ class Route:
 
 def route(one: Outcome | Cell) -> Route:
     """The route of an outcome, or of a cell: what trains the target's head is not intermediate."""
-    path = parse(one.path)
-    evaluated = next((str(e) for e in path.evaluations if e.task == one.target), "")
-    if evaluated and one.trained_on is None:  # "mnli | tatoeba" is "mnli > tatoeba"
+    return route_of(one.path, one.target, trained=one.trained_on is not None)
+
+
+def route_of(text: str, target: str, *, trained: bool = True) -> Route:
+    """The route of a path and one of its targets.
+
+    Args:
+        text: of the path.
+        target: what is evaluated.
+        trained: whether a head was trained for it.
+    """
+    path = parse(text)
+    evaluated = next((str(e) for e in path.evaluations if e.task == target), "")
+    if evaluated and not trained:  # "mnli | tatoeba" is "mnli > tatoeba"
         return Route(_joined(path.stages), evaluated)
     last = _joined(path.stages[-1:]) + (f" | {evaluated}" if evaluated else "")
     return Route(_joined(path.stages[:-1]), last)
@@ -118,12 +129,16 @@ def simpler(before: str) -> dict[str, str]:
     """What a variant of an intermediate is to be compared with: name of the comparison -> text.
 
     ``mlm``: without masked language modelling. ``other languages``: in the task's own language.
-    ``single``: each of the members of a mixture, as ``single: mnli``.
+    ``without noise``: on clean training rows. ``single``: each of the members of a mixture, as
+    ``single: mnli``.
     """
     stages = parse(before).stages if before else ()
     if len(stages) != 1:
         return {}
     items, found = stages[0].items, {}
+    if any(item.noise for item in items):
+        quiet = tuple(dict.fromkeys(replace(item, noise=None) for item in items))
+        found["without noise"] = str(Mixture(quiet))
     rest = tuple(item for item in items if item.task != "mlm")
     if rest and len(rest) < len(items):
         found["mlm"] = str(Mixture(tuple(map(_unshared, rest))))

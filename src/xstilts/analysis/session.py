@@ -63,6 +63,23 @@ class Results:
         judged = verdicts.judge([*claims.built_in(), *mine], gains, self.catalogue)
         return _frame([verdict.row() for verdict in judged])
 
+    def robustness(self) -> pd.DataFrame:
+        """One row an interaction: what noise costs with and without an intermediate task.
+
+        The columns are those of `xstilts.analysis.robustness.Interaction.row`.
+        """
+        from xstilts.analysis.robustness import Robustness
+
+        found = outcomes.load(self.plan, self.store, self.catalogue, perturbed=True)
+        lines = Robustness(found, self.plan, self.store, self.catalogue).all()
+        return _frame([line.row() for line in lines])
+
+    def attacks(self) -> pd.DataFrame:
+        """One row an attack; the columns are those of `xstilts.analysis.attacked.Attacked.row`."""
+        from xstilts.analysis.attacked import attacked
+
+        return _frame([one.row() for one in attacked(self.plan, self.store, self.catalogue)])
+
     def scaling(self) -> list[scaling.Curve]:
         """Curves over the nested sizes of every intermediate task."""
         return scaling.curves(Gains(self.outcomes()))

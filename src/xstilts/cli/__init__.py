@@ -28,6 +28,7 @@ from xstilts.cli import (
     pretrain,
     rank,
     report,
+    robustness,
     run,
     scoring,
     status,
@@ -98,6 +99,7 @@ app.command("scaling")(answers.scaling)
 app.command("claims")(answers.claims)
 app.command("order")(order.order)
 app.command("rank")(rank.rank)
+app.command("robustness")(robustness.robustness)
 app.command("report")(report.report)
 app.command("compare")(report.compare)
 app.command("pretrain")(pretrain.pretrain)

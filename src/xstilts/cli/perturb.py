@@ -18,7 +18,7 @@ from xstilts.tasks.base import SOURCES
 
 if TYPE_CHECKING:
     from xstilts.formats.examples import Example
-    from xstilts.perturb import Noise
+    from xstilts.path import Noise
     from xstilts.sources import Sources
     from xstilts.tasks import Data, Task
 

@@ -131,6 +131,8 @@ def _show(
     if json_:
         document = {
             "scores": rows,
+            "perturbed": score_rows(plan, store, plan.perturbed),
+            "refused": plan.refused,
             "absent": plan.absent,
             "notes": plan.notes,
             "failed": outcome.failures,
@@ -143,6 +145,8 @@ def _show(
                 show(*part, "")
     for path, reason in plan.absent.items():
         sys.stderr.write(f"not run: {path}: {plain(reason)}\n")
+    for what, reason in plan.refused.items():
+        sys.stderr.write(f"not run: {what}: {reason}\n")
     for path, note in plan.notes.items():
         sys.stderr.write(f"note: {path}: {plain(note)}\n")
     if outcome.failures:

@@ -51,8 +51,8 @@ def is_there(step: Step, store: Store) -> bool:
 def grouped(steps: list[Step]) -> list[list[Step]]:
     """Steps in groups, in an order in which parents come before children.
 
-    A train step is a group of its own. Predict steps that differ in language only are one, and the
-    score steps of those another; the probe steps of one encoder are one too.
+    A train step is a group of its own. Predict steps that differ in language and perturbation only
+    are one, and the score steps of those another; the probe steps of one encoder are one too.
     """
     groups: dict[str, list[Step]] = {}
     group_of: dict[str, str] = {}
@@ -61,9 +61,9 @@ def grouped(steps: list[Step]) -> list[list[Step]]:
             case "train":
                 key = step.id
             case "predict":
-                own = ("language", "data", "pool", "tune")
+                own = ("language", "data", "pool", "tune", "perturbation", "moves", "found_on")
                 alike = {k: v for k, v in step.inputs.items() if k not in own}
-                key = canonical_json(alike)
+                key = canonical_json([alike, "found_on" in step.inputs])
             case "probe":
                 key = f"probe {step.inputs['weights']}"
             case "score":
@@ -142,4 +142,14 @@ def title(plan: Plan, group: list[Step]) -> str:
         return first.label
     if first.kind == "probe":
         return f"{len(group)} probes"
-    return f"{first.kind} {first.label.split()[1]} in {len(group)} languages"
+    kind, task, *_ = first.label.split()
+    languages = _counted(len({step.inputs["language"] for step in group}), "language")
+    noises = {str(step.inputs.get("perturbation", "")) for step in group} - {""}
+    more = f", {_counted(len(noises), 'perturbation')}" if noises else ""
+    if "attack" in first.inputs:
+        more = f" by {first.inputs['attack']['search']}"
+    return f"{kind} {task} in {languages}{more}"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"

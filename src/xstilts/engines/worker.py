@@ -130,11 +130,19 @@ class Worker:
 
     def _predict(self, group: list[Step]) -> None:
         from xstilts.steps import predict
+        from xstilts.steps.attacks import step as attacks
 
         started, store = time.monotonic(), self._bench.store
         weights = self._weights(group[0], group[0].inputs["weights"])
         jobs = [step.inputs for step in group]
-        for number, rows in predict.predict(jobs, weights, self._desk, self._heads(group[0])):
+        if "found_on" in jobs[0]:
+            worst = [store.open(one["found_on"]).path(predict.PREDICTIONS) for one in jobs]
+            made = attacks.transfer(jobs, weights, worst, self._desk)
+        elif "attack" in jobs[0]:
+            made = attacks.attack(jobs, weights, self._desk)
+        else:
+            made = predict.predict(jobs, weights, self._desk, self._heads(group[0]))
+        for number, rows in made:
             step = group[number]
             with store.writing(step.id) as folder:
                 self._finish(step, folder, predict.write(rows, folder), started)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from xstilts.formats.examples import Example
-    from xstilts.perturb import Noise
+    from xstilts.path import Noise
     from xstilts.perturb.base import Perturbation
     from xstilts.perturb.clusters import Range
     from xstilts.perturb.lexicons import Lexicon

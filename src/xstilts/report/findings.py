@@ -8,7 +8,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from xstilts.analysis import best, claims, exchange, outcomes, scaling, verdicts
+from xstilts.analysis.attacked import attacked
 from xstilts.analysis.gains import Gains
+from xstilts.analysis.robustness import Robustness
 from xstilts.path import parse
 from xstilts.report.rows import score_rows
 from xstilts.report.runs import runs
@@ -17,11 +19,13 @@ from xstilts.suites import MIXTURES
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from xstilts.analysis.attacked import Attacked
     from xstilts.analysis.best import Best
     from xstilts.analysis.claims import Claim
     from xstilts.analysis.exchange import Exchange
     from xstilts.analysis.gains import Gain
     from xstilts.analysis.outcomes import Outcomes
+    from xstilts.analysis.robustness import Interaction
     from xstilts.analysis.scaling import Curve
     from xstilts.analysis.verdicts import Verdict
     from xstilts.plan import Plan
@@ -61,6 +65,7 @@ class Findings:
         best: per model and protocol.
         verdicts: on published claims.
         curves, exchanges: over sizes of intermediate data.
+        interactions, attacked: what noise and attacks cost with and without an intermediate task.
         rows: of `score_rows`; empty for outcomes that come from no store.
         costs: by kind of step.
         tasks: those that were trained on or evaluated, by name.
@@ -79,6 +84,8 @@ class Findings:
     curves: tuple[Curve, ...]
     exchanges: tuple[Exchange, ...]
     tasks: Mapping[str, Task]
+    interactions: tuple[Interaction, ...] = ()
+    attacked: tuple[Attacked, ...] = ()
     about: str = ""
     rows: Sequence[dict[str, Any]] = ()
     costs: tuple[Cost, ...] = ()
@@ -159,11 +166,15 @@ def collect(
         UserError: if nothing is, or the store is damaged.
     """
     rows = score_rows(plan, store)
+    found = outcomes.load(plan, store, catalogue, perturbed=True)
+    noisy = Robustness(found, plan, store, catalogue).all() if found.perturbed else ()
     return of(
         name,
-        outcomes.load(plan, store, catalogue),
+        found,
         catalogue,
         own,
+        interactions=tuple(noisy),
+        attacked=tuple(attacked(plan, store, catalogue)),
         about=about,
         rows=rows,
         costs=tuple(costs(plan, store)),
@@ -180,7 +191,9 @@ def costs(plan: Plan, store: Store) -> list[Cost]:
     jobs: dict[str, dict[object, list[str]]] = defaultdict(lambda: defaultdict(list))
     for step in plan.steps.values():
         together = (
-            (step.inputs["weights"], step.inputs["task"]) if _at_once(step.inputs) else step.id
+            tuple(str(step.inputs.get(name)) for name in ("weights", "task", "attack"))
+            if _at_once(step.inputs)
+            else step.id
         )
         jobs[step.kind][together].append(step.id)
     found = []

@@ -35,6 +35,7 @@ def document(plan: Plan, store: Store) -> dict[str, Any]:
         ],
         "cells": len(plan.cells),
         "absent": plan.absent,
+        "refused": plan.refused,
         "notes": plan.notes,
     }
 
@@ -82,12 +83,17 @@ def _state(group: list[Step], left: set[str]) -> str:
 
 
 def _languages(group: list[Step]) -> str:
-    codes = [step.inputs["language"] for step in group]
-    return " ".join(codes) if len(codes) <= SHOWN_LANGUAGES else f"{len(codes)} languages"
+    codes = dict.fromkeys(step.inputs["language"] for step in group)
+    shown = " ".join(codes) if len(codes) <= SHOWN_LANGUAGES else f"{len(codes)} languages"
+    noises = dict.fromkeys(
+        step.inputs["perturbation"]["noise"] for step in group if "perturbation" in step.inputs
+    )
+    return f"{shown}; perturbed: {' '.join(noises)}" if noises else shown
 
 
 def _sums(plan: Plan, left: set[str]) -> list[str]:
     lines = [f"not run: {path}: {reason}" for path, reason in plan.absent.items()]
+    lines += [f"not run: {what}: {reason}" for what, reason in plan.refused.items()]
     lines += [f"note: {path}: {note}" for path, note in plan.notes.items()]
     kinds = Counter(step.kind for step in plan.steps.values())
     todo = Counter(step.kind for step in plan.steps.values() if step.id in left)
@@ -95,7 +101,8 @@ def _sums(plan: Plan, left: set[str]) -> list[str]:
     naive = sum(_depth(plan, cell.score) for cell in plan.cells)
     lines.append(f"to do: {', '.join(parts) or 'nothing'}")
     runs = f"{kinds['train']} training runs ({naive} if every score trained its own)"
-    return [*lines, f"{len(plan.cells)} scores from {runs}"]
+    perturbed = f" and {len(plan.perturbed)} of perturbed rows" if plan.perturbed else ""
+    return [*lines, f"{len(plan.cells)} scores{perturbed} from {runs}"]
 
 
 def _depth(plan: Plan, score: str) -> int:

@@ -6,14 +6,21 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from xstilts.plan import Plan
+    from xstilts.plan import Cell, Plan
     from xstilts.store import Store
 
 
-def score_rows(plan: Plan, store: Store) -> list[dict[str, Any]]:
+def score_rows(
+    plan: Plan, store: Store, cells: Sequence[Cell] | None = None
+) -> list[dict[str, Any]]:
     """Every finished score of a plan, in the order of the study.
+
+    Args:
+        plan: of the study.
+        store: where its scores are.
+        cells: which scores; None: those of clean rows, ``plan.cells``.
 
     Returns:
         Rows with ``model, path, seed, source, trained_on, target, language, split, zero_shot,
@@ -22,13 +29,16 @@ def score_rows(plan: Plan, store: Store) -> list[dict[str, Any]]:
         fingerprints ``data`` and ``model_fingerprint``; ``max_steps, max_eval_rows``, the caps of a
         quick look; and of the prediction ``precision, versions, device, threads, seconds`` (for all
         languages together).
+        Rows of perturbed cells also have ``perturbation``, ``labels`` (whether they hold under it:
+        ``preserving`` or ``possibly changing``) and ``changed_subwords``, a share.
     """
     fingerprints = {model.name: fingerprint for fingerprint, model in plan.models.items()}
     rows: list[dict[str, Any]] = []
-    for cell in plan.cells:
+    for cell in plan.cells if cells is None else cells:
         if not store.has(cell.score):
             continue
         place = asdict(cell)
+        noise = {name: place.pop(name) for name in ("perturbation", "labels")}
         predict = plan.steps[plan.steps[place.pop("score")].parent]
         stage = plan.steps.get(predict.parent)
         about = {
@@ -42,6 +52,9 @@ def score_rows(plan: Plan, store: Store) -> list[dict[str, Any]]:
             "precision": predict.inputs.get("precision"),
             **_circumstances(store.record(predict.id)["provenance"]),
         }
+        if cell.perturbation:
+            changed = store.record(predict.id)["result"]["changed_subwords"]
+            about |= {**noise, "changed_subwords": changed}
         rows += [{**place, **result, **about} for result in store.record(cell.score)["result"]]
     return rows
 

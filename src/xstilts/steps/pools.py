@@ -14,7 +14,7 @@ from xstilts.formats import Limits
 from xstilts.formats.examples import Candidate, Query
 from xstilts.metrics import bitext, chunks
 from xstilts.metrics.mining import mine
-from xstilts.steps import forward
+from xstilts.steps import forward, noisy
 from xstilts.steps.layers import best_layer, retrieval_layer
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Pools:
     def _ranked(self, job: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         limits, language = Limits(**job["limits"]), job["language"]
         answered, names, index = self._pool(job, language, limits)
-        queries = self._queries("evaluate", language, job["max_rows"])
+        queries = self._queries("evaluate", job)
         asked = self._vectors(queries, limits)[0]
         single = "reciprocal_rank_at_20" in self.task.metrics
         for one, best in zip(queries, forward.nearest(asked, index), strict=True):
@@ -108,7 +108,7 @@ class Pools:
     ) -> Iterator[tuple[int, list[Pair], list[bitext.Candidate]]]:
         """For each layer the right pairs and the mined ones."""
         limits, language = Limits(**job["limits"]), job["language"]
-        queries = self._queries(split, language, job["max_rows"])
+        queries = self._queries(split, job)
         pool = self._candidates("pool" if split == "evaluate" else "tune_pool", language)
         gold = [(one.id, right) for one in queries for right in one.right]
         sides = [
@@ -120,9 +120,14 @@ class Pools:
             found = mine(first[place].numpy(), second[place].numpy(), texts, other_texts)
             yield layer, gold, found
 
-    def _queries(self, split: Split, language: str, most: int | None) -> list[Query]:
-        rows = self.desk.sources.examples(self.task, self.data, split, language)
-        return [one for one in rows if isinstance(one, Query)][:most]
+    def _queries(self, split: Split, job: Mapping[str, Any]) -> list[Query]:
+        """What is asked; only what is scored is perturbed."""
+        rows = self.desk.sources.examples(self.task, self.data, split, job["language"])
+        found = [one for one in rows if isinstance(one, Query)][: job["max_rows"]]
+        if split != "evaluate":
+            return found
+        perturbed = noisy.rows(self.task, found, job, self.desk)
+        return [one for one in perturbed if isinstance(one, Query)]
 
     def _candidates(self, split: Split, language: str) -> list[Candidate]:
         rows = self.desk.sources.examples(self.task, self.data, split, language)

@@ -16,7 +16,8 @@ from xstilts.errors import UserError
 from xstilts.failpoints import failpoint
 from xstilts.formats import Limits
 from xstilts.formats.encoded import Encoded
-from xstilts.steps import checkpoint, forward
+from xstilts.formats.examples import Candidate
+from xstilts.steps import checkpoint, forward, noisy
 from xstilts.steps.pools import Pools
 from xstilts.steps.tuning import Tuning
 
@@ -45,7 +46,7 @@ def predict(
     """Predictions for several languages of one task with one model.
 
     Args:
-        jobs: the inputs of predict steps that differ in language only.
+        jobs: the inputs of predict steps that differ in language and perturbation only.
         weights: folder (or hub name) and hub revision.
         desk: rows, device, progress.
         heads: the folder of an earlier stage, whose head is to answer; None: that of the weights.
@@ -53,7 +54,8 @@ def predict(
     Yields:
         The number of a job and its rows: ``id``, ``group``, ``gold``, ``prediction`` and what the
         format adds. Where a threshold or a layer is chosen, ``part`` tells the rows that it is
-        chosen on (``tune``) from those that are scored (``evaluate``).
+        chosen on (``tune``, never perturbed) from those that are scored (``evaluate``). Perturbed
+        rows have ``subwords`` and ``changed``, how many of them the perturbation changed.
 
     Raises:
         UserError: if the model's head does not fit the task; or, when all other languages have been
@@ -63,7 +65,7 @@ def predict(
     task = desk.catalogue.get(first["task"])
     encoder, tokenizer = checkpoint.load(*weights)
     folder = heads or weights[0]
-    head = None if first["head"] is None else _head(folder, first["head"], task, encoder)
+    head = None if first["head"] is None else head_of(folder, first["head"], task, encoder)
     data = desk.catalogue.data(task.name, first["source"])
     pooled = None
     if data.pool is not None:
@@ -76,17 +78,30 @@ def predict(
         return found
 
     tuning = Tuning(task, data, beside, desk)
+
+    def measured(found: list[dict[str, Any]], job: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The rows; where they were perturbed, with how much of each."""
+        if "perturbation" not in job:
+            return found
+        clean = desk.sources.examples(task, data, "evaluate", job["language"])
+        before = [one for one in clean if not isinstance(one, Candidate)][: job["max_rows"]]
+        after = noisy.rows(task, before, job, desk)
+        changed = noisy.changes(before, after, tokenizer.backend)
+        by_id = dict(zip((one.id for one in before), changed, strict=True))
+        return [{**row, **by_id.get(row["id"], {"subwords": 0, "changed": 0})} for row in found]
+
     portion: list[tuple[int, list[Example], Encoded]] = []
     wrong: dict[str, list[str]] = {}  # what is wrong -> in which languages
     for number, job in enumerate(jobs):
         try:
             if pooled is not None:
-                with _precision(first["precision"], desk):
+                with precision(first["precision"], desk):
                     made = pooled.rows(job)
-                yield number, made
+                yield number, measured(made, job)
                 continue
             split = job.get("split", "evaluate")
             rows = desk.sources.examples(task, data, split, job["language"])[: job["max_rows"]]
+            rows = noisy.rows(task, rows, job, desk)
             encoded = formats.encode(task, rows, tokenizer.backend, Limits(**job["limits"]))
             portion.append((number, rows, encoded))
         except UserError as error:
@@ -94,9 +109,9 @@ def predict(
         tokens = sum(len(one.ids) for _, _, one in portion)
         alone = task.format == "retrieval"  # every layer of every sentence is kept until ranked
         if portion and (alone or tokens >= PORTION_TOKENS or number == len(jobs) - 1):
-            with _precision(first["precision"], desk):
+            with precision(first["precision"], desk):
                 done = [
-                    (place, tuning.added(found, jobs[place]))
+                    (place, tuning.added(measured(found, jobs[place]), jobs[place]))
                     for place, found in _portion(portion, encoder, head, task, desk, tokenizer)
                 ]
             yield from done
@@ -106,22 +121,32 @@ def predict(
         raise UserError("; ".join(faults))
 
 
-def _precision(name: str, desk: Desk) -> torch.autocast:
+def precision(name: str, desk: Desk) -> torch.autocast:
+    """In what precision the model runs: ``fp32`` or ``bf16``."""
     device = torch.device(desk.device).type
     return torch.autocast(device, dtype=torch.bfloat16, enabled=name == "bf16")
 
 
 def write(rows: list[dict[str, Any]], out: Path) -> dict[str, Any]:
-    """Write prediction rows to ``out``; returns how many."""
+    """Write prediction rows to ``out``; returns how many, and what share of sub-words changed."""
     import pyarrow as pa
     from pyarrow import parquet
 
     parquet.write_table(pa.Table.from_pylist(rows), out / PREDICTIONS)
     failpoint("predictions.saved")
-    return {"rows": len(rows)}
+    found: dict[str, Any] = {"rows": len(rows)}
+    if rows and "changed" in rows[0]:
+        subwords, changed = (sum(row.get(n) or 0 for row in rows) for n in ("subwords", "changed"))
+        found["changed_subwords"] = changed / max(subwords, 1)
+    return found
 
 
-def _head(folder: Path | str, name: str, task: Task, encoder: Encoder) -> nn.Module:
+def head_of(folder: Path | str, name: str, task: Task, encoder: Encoder) -> nn.Module:
+    """The stage's head of that name, for the task.
+
+    Raises:
+        UserError: if its labels are not the task's.
+    """
     from pathlib import Path
 
     head, about = checkpoint.load_head(Path(folder), name, encoder)

@@ -2,7 +2,8 @@
 
 The JSON of an item, as it stands in a training step's inputs:
 ``{"task", "control", "languages", "rows", "share", "data", "batch", "epochs", "max_length"}``;
-items that are trained for as many steps as another one also hold that, as ``"steps_of"``.
+items that are trained for as many steps as another one also hold that, as ``"steps_of"``; those
+with a noise ``"noise"``, by language what `perturb.declared` says of it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 
 from xstilts.formats import Limits, controls
 from xstilts.identity import stream_seed
+from xstilts.perturb.declared import applied
 from xstilts.steps import CODE_VERSIONS, encoding
 
 if TYPE_CHECKING:
@@ -72,11 +74,19 @@ def limits(item: Mapping[str, Any], options: Mapping[str, Any]) -> Limits:
     return Limits(item["max_length"], options["max_query_length"], options["doc_stride"])
 
 
-def training_rows(item: Mapping[str, Any], source: Source, desk: Desk) -> list[Example]:
+def training_rows(
+    item: Mapping[str, Any], source: Source, desk: Desk, seed: int = 0
+) -> list[Example]:
     """The rows an item trains on: all languages, the first ``rows`` of them.
 
     With several languages each gives its share of ``rows``, the first languages one more where
-    it does not come out even.
+    it does not come out even. Rows with noise are a function of the seed and the row alone.
+
+    Args:
+        item: the item's JSON.
+        source: where its rows are.
+        desk: opens them.
+        seed: of the stage, for noise.
     """
     task = desk.catalogue.get(item["task"])
     data = desk.catalogue.data(item["task"], source)
@@ -87,6 +97,10 @@ def training_rows(item: Mapping[str, Any], source: Source, desk: Desk) -> list[E
         if item["rows"] is not None:
             share, left = divmod(item["rows"], len(languages))
             rows = rows[: share + (place < left)]
+        if noise := item.get("noise"):
+            mirror = desk.sources.mirror
+            drawn = stream_seed(seed, "noise", language)
+            rows = applied(task, rows, noise[language], language, drawn, mirror)
         found += rows
     return found
 
@@ -100,7 +114,7 @@ def prepare(
         inputs: of the training step.
         tokenizer: of the encoder.
         desk: where rows are.
-        seed: of the stage, for shuffled labels.
+        seed: of the stage, for noise and shuffled labels.
     """
     return [_prepare_item(item, inputs, tokenizer, desk, seed) for item in inputs["items"]]
 
@@ -120,15 +134,15 @@ def _prepare_item(
         encoding_task, format_ = MLM, "mlm"
 
     def rows() -> list[Example]:
-        found = training_rows(item, inputs["source"], desk)
+        found = training_rows(item, inputs["source"], desk, seed)
         if item["control"] == "shuffled":
             found = controls.shuffled(found, stream_seed(seed, "shuffled", task.name))
         return list(controls.lines(found)) if format_ == "mlm" else found
 
-    # All that rows depend on, and, where labels are shuffled, the seed of that.
+    # All that rows depend on, and, where labels are shuffled or text perturbed, the seed of that.
     named = {name: value for name, value in item.items() if name not in NOT_OF_ROWS}
     named |= {"source": inputs["source"], "code": CODE_VERSIONS["train"]}
-    if item["control"] == "shuffled":
+    if item["control"] == "shuffled" or "noise" in item:
         named["seed"] = seed
     limit = limits(item, inputs["options"])
     encoded = encoding.encoded(desk.cache, named, encoding_task, rows, tokenizer.backend, limit)

@@ -98,8 +98,10 @@ class _Run:
     ) -> None:
         self.inputs, self.resume, self.desk = inputs, resume, desk
         self.options = inputs["options"]
-        # Stages alike but for their parent see the same order and masks: differences are paired.
-        same = fingerprint([inputs["items"], self.options])
+        # Stages alike but for their parent, or for noise in their rows, see the same order and
+        # masks: differences are paired.
+        items = [{k: v for k, v in item.items() if k != "noise"} for item in inputs["items"]]
+        same = fingerprint([items, self.options])
         self.seed = stream_seed(inputs["seed"], same)
         self.device = torch.device(desk.device)
         encoder, self.tokenizer = checkpoint.load(*parent)

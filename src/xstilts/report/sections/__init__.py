@@ -17,6 +17,7 @@ from xstilts.report.sections import (
     order,
     protocol,
     reuse,
+    robustness,
     scaling,
     transfer,
 )
@@ -32,6 +33,7 @@ SECTIONS = (
     families.section,
     scaling.section,
     order.section,
+    robustness.section,
     claims.section,
     cost.section,
     protocol.section,

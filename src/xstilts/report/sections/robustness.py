@@ -1,0 +1,182 @@
+"""What noise and attacks cost, with and without an intermediate task."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from xstilts import languages
+from xstilts.analysis.robustness import worst
+from xstilts.path import parse_noise
+from xstilts.report.blocks import Cell, Chart, Section, Sheet, Text
+from xstilts.report.cells import gain_cell
+from xstilts.report.charts import BASELINE, by_condition, inline, panels
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from xstilts.analysis.attacked import Attacked
+    from xstilts.analysis.estimate import Estimate
+    from xstilts.analysis.robustness import Interaction
+    from xstilts.report.blocks import Block
+    from xstilts.report.findings import Findings
+
+LEAD = (
+    "What noise costs: the clean score minus the noisy one, of the same run on the same items. The "
+    "interaction is the drop after an intermediate task minus the baseline's: above 0, the task "
+    "makes the model more fragile."
+)
+NOTES = (
+    "± is half of a 95 % interval; bold: it leaves out 0; p by Holm over the intermediates",
+    "logit: the interaction on the logit scale; both right: on the items that both get right clean",
+    "no headroom: a clean score is within chance; such cells are in no mean",
+)
+MOST_PANELS = 16
+HEADER = (
+    *("sub-words changed", "drop of the baseline", "drop after it"),
+    *("interaction", "logit", "both right", "p", "in words"),
+)
+
+
+def section(findings: Findings) -> Section:
+    """The answer, curves over severity, scripts, the worst languages, attacks."""
+    lines = findings.interactions
+    blocks: list[Block] = []
+    for model in findings.outcomes.models:
+        mine = [line for line in lines if line.model == model]
+        if not mine:
+            continue
+        titled = partial(findings.titled, model=model)
+        answer = [line for line in mine if line.over in ("mean", "target")]
+        blocks.append(_sheet("robustness", titled("What noise costs, in points"), answer))
+        if curves := _curves(mine):
+            name = f"severity-{len(blocks)}"
+            title = titled("Points lost over severity, by perturbation and script")
+            blocks.append(Chart(name, partial(_draw, curves), title))
+        scripts = [line for line in mine if line.over == "script"]
+        blocks.append(_sheet("scripts", titled("By script and severity"), scripts))
+        codes = worst([line for line in mine if line.over == "language"])
+        blocks.append(_sheet("worst", titled("Where noise costs most"), codes))
+    if findings.attacked:
+        blocks.append(_attacks(findings.attacked))
+    blocks += [Text(f"not run: {what}: {why}") for what, why in _refused(findings)]
+    shown = tuple(blocks) if lines or findings.attacked else ()
+    return Section("robustness", "Robustness", "Robustness", LEAD, shown)
+
+
+def _refused(findings: Findings) -> Sequence[tuple[str, str]]:
+    return tuple(findings.plan.refused.items()) if findings.plan else ()
+
+
+def _sheet(name: str, title: str, lines: Sequence[Interaction]) -> Sheet:
+    rows = []
+    for line in lines:
+        what = languages.get(line.name).name if line.over == "language" else line.name or "mean"
+        doubt = "" if line.labels == "preserving" else " (labels possibly change)"
+        rows.append(
+            (
+                *(Cell(line.intermediate), Cell(what), Cell(line.perturbation + doubt)),
+                _plain(line.changed_subwords, " %"),
+                _drop(line.baseline),
+                _drop(line.own),
+                _cost(line.points),
+                _logit(line.logit),
+                _cost(line.both_right),
+                Cell("" if line.p is None else f"{line.p:.3f}", value=line.p),
+                Cell(line.verdict),
+            )
+        )
+    header = ("intermediate", "over", "perturbation", *HEADER)
+    words = (0, 1, 2, len(header) - 1)
+    return Sheet(name, title, header, tuple(rows), NOTES, words, style="matrix")
+
+
+def _plain(share: float | None, unit: str = "") -> Cell:
+    return Cell("") if share is None else Cell(f"{100 * share:.1f}{unit}", value=100 * share)
+
+
+def _drop(found: Estimate | None) -> Cell:
+    return _plain(None if found is None else found.value)
+
+
+def _cost(found: Estimate | None) -> Cell:
+    """A difference of drops: what is more is a loss."""
+    if found is None:
+        return Cell("")
+    cell = gain_cell(found)
+    return replace(cell, shade=-cell.shade)
+
+
+def _logit(found: Estimate | None) -> Cell:
+    if found is None:
+        return Cell("")
+    sure = not found.low <= 0 <= found.high
+    text = f"{found.value:+.2f} ±{(found.high - found.low) / 2:.2f}"
+    return Cell(text, value=found.value, sure=sure)
+
+
+def _curves(lines: Sequence[Interaction]) -> dict[str, list[dict[str, Any]]]:
+    """Panel -> points lost at every severity; those panels with most cells."""
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    cells: dict[str, int] = defaultdict(int)
+    for line in lines:
+        if line.over != "script" or line.baseline is None or line.own is None:
+            continue
+        noise = parse_noise(line.perturbation)
+        panel = f"{noise.name}, {line.name}"
+        cells[panel] += line.cells
+        sides = ((BASELINE, line.baseline), (line.intermediate, line.own))
+        changed = f"{100 * line.changed_subwords:.0f} % of sub-words changed"
+        for after, drop in sides:
+            for severity, cost in ((0.0, 0.0), (noise.severity, 100 * drop.value)):
+                about = f"{cost:.1f} at {severity:g}" + f", {changed}" * bool(severity)
+                point = {"after": after, "severity": severity, "lost": cost, "about": about}
+                if point not in found[panel]:  # the baseline's, beside every intermediate
+                    found[panel].append(point)
+    kept = sorted(found, key=lambda panel: -cells[panel])[:MOST_PANELS]
+    return {panel: found[panel] for panel in found if panel in kept}
+
+
+def _draw(curves: dict[str, list[dict[str, Any]]], alt: Any) -> Any:
+    x = alt.X("severity:Q", title=None, axis=alt.Axis(tickCount=4, format="~g"))
+    y = alt.Y("lost:Q", title=None, axis=alt.Axis(tickCount=5))
+    names = list(dict.fromkeys(point["after"] for points in curves.values() for point in points))
+    made = [
+        alt.Chart(inline(alt, points))
+        .mark_line(point=alt.OverlayMarkDef(size=34), strokeWidth=1.8)
+        .encode(
+            x=x,
+            y=y,
+            order="severity:Q",
+            tooltip=["after:N", alt.Tooltip("about:N", title="points lost")],
+            **by_condition(alt, names),
+        )
+        .properties(title=panel, width=190, height=150)
+        for panel, points in curves.items()
+    ]
+    return panels(alt, made, columns=4)
+
+
+def _attacks(found: Sequence[Attacked]) -> Sheet:
+    rows = tuple(
+        (
+            *map(Cell, (one.intermediate, one.target, one.search)),
+            Cell(f"{one.items:.0f}", value=one.items),
+            Cell(f"{one.queries:.0f}", value=one.queries),
+            *(_plain(one.baseline.value), _plain(one.own.value), _cost(one.interaction)),
+            *(_plain(one.from_baseline.value), _plain(one.from_own.value)),
+        )
+        for one in found
+    )
+    header = (
+        *("intermediate", "target", "attack", "items", "queries", "fall on the baseline"),
+        *("fall after it", "difference", "found on the baseline", "found after it"),
+    )
+    below = (
+        "of the items that both get right, % that fall within one budget; a mean over languages",
+        "found on the baseline: those cases put to the other; found after it: the other way round",
+    )
+    title = "Attacks: a few slips of a finger, searched for"
+    return Sheet("attacks", title, header, rows, below, (0, 1, 2), style="matrix")
