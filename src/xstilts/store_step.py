@@ -36,9 +36,10 @@ class Corrupt(UserError):  # noqa: N818 (it reads as what it says)
         return f'file "{self.name}" of step {self.step_id} {self.args[2]}'
 
     def __str__(self) -> str:
-        folder = self.args[0]
+        root = self.args[0].parent.parent.parent
         return (
-            f'store: {self.problem}; next: delete "{folder}" and run again, the step is then redone'
+            f'store: {self.problem}; next: "xstilts store verify --discard --store {root}" removes '
+            "the step, and its study, run again, redoes it"
         )
 
 

@@ -51,14 +51,35 @@ def ls(
 
 
 @app.command("verify")
-def verify(store: StoreFolder = STORE, debug: Debug = False) -> int:  # noqa: ARG001
+def verify(
+    store: StoreFolder = STORE,
+    discard: Annotated[
+        bool,
+        typer.Option("--discard", help="Remove damaged steps, so that the next run redoes them."),
+    ] = False,
+    debug: Debug = False,  # noqa: ARG001
+) -> int:
     """Read every byte of every finished step and compare it with its checksum."""
+    from xstilts.store_gc import verify_step
+
     found = opened(store)
-    faults = found.verify()
+    steps = list(found.ls())
+    faults, done, total = [], 0, sum(one.bytes for one in steps)
+    with _bar("verifying") as told:
+        for one in steps:
+            faults += verify_step(found.folder(one.id))
+            done += one.bytes
+            told(done, total)
     for fault in faults:
-        sys.stdout.write(f"{plain(str(fault))}\n")
-    steps = _counted(sum(1 for _ in found.ls()), "step")
-    sys.stderr.write(f"{steps} read, {_counted(len(faults), 'fault')}\n")
+        sys.stdout.write(f"{plain(fault.problem)}\n")
+    sys.stderr.write(f"{_counted(len(steps), 'step')} read, {_counted(len(faults), 'fault')}")
+    damaged = dict.fromkeys(fault.step_id for fault in faults)
+    if discard:
+        gone = sum(found.discard_damaged(step_id) for step_id in damaged)
+        sys.stderr.write(f", {_counted(gone, 'step')} removed: run their study again\n")
+        return 0
+    hint = ": --discard removes these steps, and their study, run again, redoes them"
+    sys.stderr.write(f"{hint * bool(faults)}\n")
     return 2 if faults else 0
 
 
