@@ -70,10 +70,10 @@ def _name(call: ast.Call) -> str:
 def _writes(call: ast.Call) -> bool:
     name, owner = _name(call), getattr(getattr(call.func, "value", None), "id", "")
     texts = [one.value for one in call.args if isinstance(one, ast.Constant)]
-    if name == "open":
+    if name in ("open", "memmap", "open_memmap"):
         creates = any(getattr(flag, "attr", "") == "O_CREAT" for flag in ast.walk(call))
         return creates or any(set(str(text)) & set("wxa+") and len(str(text)) < 4 for text in texts)
-    if name in ("save", "memmap", "open_memmap"):
+    if name == "save":
         return owner == "np"
     if name == "replace":  # of a path; that of a text has two arguments
         return len(call.args) == 1 and not call.keywords

@@ -44,6 +44,7 @@ PLACES = {
     "curve.saved": "a stage is written to the last byte, its step is not finished",
     "predictions.saved": "the predictions of a language are written, its step is not finished",
     "scores.saved": "scores are written, the counts behind them are not",
+    "encoded.array": "a portion of one array of encoded rows is written, the others are not",
     "features.saved": "the features of a probe are written, its step is not finished",
     "shards.half": "the ids of token shards are written, where they begin is not",
     # of files that people ask for

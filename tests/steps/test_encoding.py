@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 import small_tasks
 from steps.runs import begun, trained
+from test_store import flip
 from xstilts import formats
 from xstilts.formats import Limits
 from xstilts.model import tokenizer
@@ -97,6 +99,34 @@ def test_what_was_broken_off_is_made_again_and_what_another_made_is_kept(rows, l
     found = asked(meanwhile)
     assert np.array_equal(found.ids, formats.encode(task, examples, loaded, LIMITS).ids)
     assert len([one for one in tmp_path.iterdir() if "." not in one.name]) == 1
+
+
+@pytest.mark.parametrize("how", ["flipped", "cut", "missing"])
+@pytest.mark.parametrize("name", ["ids", "targets.label", "index.json"])
+def test_damage_is_named_and_made_good(rows, loaded, tmp_path, name, how):
+    """A byte of the numbers that a stage trains on cannot change unseen."""
+    task, examples = rows("s_nli")
+    told = []
+
+    def asked():
+        cache = tmp_path / "encoded"
+        return encoding.encoded(cache, "rows", task, lambda: examples, loaded, LIMITS, told.append)
+
+    asked()
+    (path,) = (tmp_path / "encoded").glob(f"*/{name}")
+    if how == "flipped":
+        flip(path, path.stat().st_size // 2)
+    elif how == "cut":
+        os.truncate(path, path.stat().st_size - 1)
+    else:
+        path.unlink()
+    assert np.array_equal(asked().ids, formats.encode(task, examples, loaded, LIMITS).ids)
+    (line,) = told
+    assert name in line
+    assert line.endswith("they are made again")
+    asked()
+    assert len(told) == 1
+    assert list((tmp_path / "tmp").iterdir()) == []
 
 
 def test_a_stage_from_files_is_the_same_to_the_byte(small, tiny, tmp_path):

@@ -145,7 +145,9 @@ def _prepare_item(
     if item["control"] == "shuffled" or "noise" in item:
         named["seed"] = seed
     limit = limits(item, inputs["options"])
-    encoded = encoding.encoded(desk.cache, named, encoding_task, rows, tokenizer.backend, limit)
+    encoded = encoding.encoded(
+        desk.cache, named, encoding_task, rows, tokenizer.backend, limit, desk.note
+    )
     if "steps_of" in item:
         other = _prepare_item(item["steps_of"], inputs, tokenizer, desk, seed)
         return StageTask(task, format_, encoded, item, other.own_steps)
