@@ -13,6 +13,7 @@ from xstilts import perturb
 from xstilts.errors import UserError
 from xstilts.formats.examples import Bitext, Choice, Line, Pair, Question, Tagged
 from xstilts.path import Noise
+from xstilts.perturb import examples
 from xstilts.perturb.examples import perturbed
 from xstilts.perturb.validity import validity
 from xstilts.tasks import TASKS
@@ -114,6 +115,26 @@ def test_what_would_change_labels_is_refused():
         noised("xnli", PAIR, "case", language="hi")
     with pytest.raises(UserError, match="needs a lexicon"):
         noised("xnli", PAIR, "code_switch")
+
+
+@pytest.mark.parametrize(
+    ("task", "old", "new"),
+    [
+        ("xnli", PAIR, replace(PAIR, id="2")),
+        ("xnli", PAIR, replace(PAIR, label="neutral")),
+        ("udpos", Tagged("1", "1", ("a", "b"), ("X", "X")), Tagged("1", "1", ("ab",), ("X", "X"))),
+        ("udpos", Tagged("1", "1", ("a",), ("X",)), Tagged("1", "1", ("",), ("X",))),
+        (
+            "xquad",
+            Question("1", "1", "in Rome", "where?", ("Rome",), (3,)),
+            Question("1", "1", "in Roem", "where?", ("Rome",), (3,)),
+        ),
+    ],
+)
+def test_what_an_edit_loses_is_noticed(monkeypatch, task, old, new):
+    monkeypatch.setattr(examples._Editor, "example", lambda _self, _one: new)
+    with pytest.raises(AssertionError, match="lost something of 1"):
+        perturbed(TASKS[task], [old], Noise("repeat", 1), "en", 1)
 
 
 def _example(task, language):

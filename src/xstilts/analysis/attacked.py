@@ -15,7 +15,7 @@ import numpy as np
 from xstilts.analysis.draws import mean
 from xstilts.analysis.estimate import Estimate, estimate
 from xstilts.analysis.resample import Items
-from xstilts.analysis.right import by_group, ratio, shares
+from xstilts.analysis.right import FEWEST, by_group, ratio, shares
 from xstilts.analysis.routes import route_of
 from xstilts.identity import stream_seed
 
@@ -47,7 +47,7 @@ class Attacked:
 
     Attributes:
         model, intermediate, target, search: which.
-        languages: how many it is a mean of.
+        languages: how many it is a mean of: those with at least ten such items in every seed.
         items: on average how many a language and seed that both get right clean.
         queries: on average, of an attack on them.
         baseline, own: success on each.
@@ -123,7 +123,7 @@ def _of(
     codes = [
         code
         for code in dict.fromkeys(code for code, _ in whole)
-        if all((code, seed) in whole and _both(whole[code, seed]).any() for seed in seeds)
+        if all((code, seed) in whole and _both(whole[code, seed]).sum() >= FEWEST for seed in seeds)
     ]
     if not codes:
         return

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from xstilts.tasks.base import Task
 
 
+FEWEST = 10  # items that both get right: of fewer nothing is said
+
+
 class Rights:
     """Item by item whether predictions are right, read once a file."""
 

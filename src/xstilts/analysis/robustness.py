@@ -23,7 +23,7 @@ from xstilts.analysis.draws import Draws, combine, common_seeds, mean
 from xstilts.analysis.estimate import LEVEL, Estimate, estimate, holm, may_test, p_value
 from xstilts.analysis.gains import Gains
 from xstilts.analysis.resample import Items
-from xstilts.analysis.right import Rights, by_group, ratio, shares
+from xstilts.analysis.right import FEWEST, Rights, by_group, ratio, shares
 from xstilts.analysis.routes import flag
 from xstilts.path import parse_noise
 
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 Over = Literal["mean", "target", "perturbation", "script", "language"]
 WORST = 10  # languages listed
-_FEWEST = 10  # items that both get right: of fewer nothing is said
 _BOTH = ratio("both right", lambda sums: sums[1] - sums[2])
 
 
@@ -236,7 +235,7 @@ class Robustness:
             groups, right = read[0][0], [one[1] for one in read if one is not None]  # type: ignore[index]
             both = right[0] & right[1]
             runs.append(by_group(groups, order, both, both & right[3], both & right[2]))
-        if any(run[:, 0].sum() < _FEWEST for run in runs):
+        if any(run[:, 0].sum() < FEWEST for run in runs):
             return None
         return shares(items, code, runs, _BOTH, seeds)
 

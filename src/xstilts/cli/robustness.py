@@ -63,6 +63,8 @@ def robustness(
         show(*_shown(mine, f" ({model})" if several else ""))
     if fallen:
         show("attacks: of the items that both get right, % that fall", _attacks(fallen), "")
+    if plan.attacks and not fallen:
+        show("attacks: no language has ten items that a baseline and another both get right", "")
     if not lines and not fallen:
         show("nothing pairs up yet: a baseline, an intermediate and their perturbed rows")
     show(*_notes(lines, fallen))

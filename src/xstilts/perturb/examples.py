@@ -44,6 +44,8 @@ def perturbed(
 ) -> list[Example]:
     """The examples with that noise, in their order. Equal texts are perturbed alike.
 
+    What must not have changed is verified on every one of them.
+
     Args:
         task: whose examples they are.
         examples: all of one language.
@@ -55,13 +57,44 @@ def perturbed(
     Raises:
         UserError: if the noise is invalid for the task in the language, has nothing to do in the
             script, or needs a package or a lexicon that is not there.
+        AssertionError: if an edit lost an id, a label, a tag or an answer: a mistake of ours.
     """
     validity.check(noise.name, task, language)
     if noise.name == "distractor":
         questions = [one for one in examples if isinstance(one, Question)]
-        return list(distractor.added(questions, noise.severity, seed, language))
-    editor = _Editor(perturb.get(noise.name, lexicon), noise.severity, language, seed)
-    return [editor.example(one) for one in examples]
+        found: list[Example] = [*distractor.added(questions, noise.severity, seed, language)]
+    else:
+        editor = _Editor(perturb.get(noise.name, lexicon), noise.severity, language, seed)
+        found = [editor.example(one) for one in examples]
+    for one, new in zip(examples, found, strict=True):
+        assert _kept(one, new), f"{noise} of {task.name} in {language} lost something of {one.id}"
+    return found
+
+
+def _kept(one: Example, new: Example) -> bool:
+    """Whether all but the text is as it was: id, group, label; tags with their words; answers."""
+    if (one.id, one.group) != (new.id, new.group):
+        return False
+    match one, new:
+        case (Pair(), Pair()):
+            return one.label == new.label
+        case (Choice(), Choice()):
+            same = one.label == new.label and len(one.choices) == len(new.choices)
+            return same and len(set(new.choices)) == len(set(one.choices))
+        case (Tagged(), Tagged()):
+            pairs = zip(one.words, new.words, strict=False)
+            blank = any(old.strip() and not word.strip() for old, word in pairs)
+            return one.tags == new.tags and len(new.words) == len(one.words) and not blank
+        case (Question(), Question()):
+            return len(one.answers) == len(new.answers) and (_found(new) or not _found(one))
+        case _:
+            return True
+
+
+def _found(one: Question) -> bool:
+    """Whether every answer stands where it is said to."""
+    pairs = zip(one.answers, one.starts, strict=True)
+    return all(one.context[start : start + len(answer)] == answer for answer, start in pairs)
 
 
 class _Editor:
@@ -110,7 +143,7 @@ class _Editor:
             (start, start + len(answer))
             for start, answer in zip(one.starts, one.answers, strict=True)
         ]
-        if tuple(one.context[a:b] for a, b in places) != one.answers:
+        if not _found(one):
             return replace(one, question=question)  # an answer is not where it should be
         context, found = self._kept(one.context, places)
         return replace(

@@ -36,7 +36,7 @@ NOTES = (
 MOST_PANELS = 16
 HEADER = (
     *("sub-words changed", "drop of the baseline", "drop after it"),
-    *("interaction", "logit", "both right", "p", "in words"),
+    *("interaction", "logit", "both right"),
 )
 
 
@@ -50,7 +50,7 @@ def section(findings: Findings) -> Section:
             continue
         titled = partial(findings.titled, model=model)
         answer = [line for line in mine if line.over in ("mean", "target")]
-        blocks.append(_sheet("robustness", titled("What noise costs, in points"), answer))
+        blocks.append(_sheet("robustness", titled("What noise costs, in points"), answer, NOTES))
         if curves := _curves(mine):
             name = f"severity-{len(blocks)}"
             title = titled("Points lost over severity, by perturbation and script")
@@ -70,8 +70,11 @@ def _refused(findings: Findings) -> Sequence[tuple[str, str]]:
     return tuple(findings.plan.refused.items()) if findings.plan else ()
 
 
-def _sheet(name: str, title: str, lines: Sequence[Interaction]) -> Sheet:
-    rows = []
+def _sheet(
+    name: str, title: str, lines: Sequence[Interaction], notes: tuple[str, ...] = ()
+) -> Sheet:
+    """Only means are tested: elsewhere there is no p."""
+    rows, tested = [], any(line.p is not None for line in lines)
     for line in lines:
         what = languages.get(line.name).name if line.over == "language" else line.name or "mean"
         doubt = "" if line.labels == "preserving" else " (labels possibly change)"
@@ -84,13 +87,13 @@ def _sheet(name: str, title: str, lines: Sequence[Interaction]) -> Sheet:
                 _cost(line.points),
                 _logit(line.logit),
                 _cost(line.both_right),
-                Cell("" if line.p is None else f"{line.p:.3f}", value=line.p),
+                *[Cell("" if line.p is None else f"{line.p:.3f}", value=line.p)] * tested,
                 Cell(line.verdict),
             )
         )
-    header = ("intermediate", "over", "perturbation", *HEADER)
+    header = ("intermediate", "over", "perturbation", *HEADER, *["p"] * tested, "in words")
     words = (0, 1, 2, len(header) - 1)
-    return Sheet(name, title, header, tuple(rows), NOTES, words, style="matrix")
+    return Sheet(name, title, header, tuple(rows), notes, words, style="matrix")
 
 
 def _plain(share: float | None, unit: str = "") -> Cell:
@@ -141,7 +144,10 @@ def _curves(lines: Sequence[Interaction]) -> dict[str, list[dict[str, Any]]]:
 
 def _draw(curves: dict[str, list[dict[str, Any]]], alt: Any) -> Any:
     x = alt.X("severity:Q", title=None, axis=alt.Axis(tickCount=4, format="~g"))
-    y = alt.Y("lost:Q", title=None, axis=alt.Axis(tickCount=5))
+    # One scale for all: a panel where nothing is lost should look like one.
+    lost = [point["lost"] for points in curves.values() for point in points]
+    scale = alt.Scale(domain=[min(0.0, *lost), max(1.0, *lost)])
+    y = alt.Y("lost:Q", title=None, scale=scale, axis=alt.Axis(tickCount=5))
     names = list(dict.fromkeys(point["after"] for points in curves.values() for point in points))
     made = [
         alt.Chart(inline(alt, points))
