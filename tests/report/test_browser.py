@@ -77,6 +77,7 @@ def opened(chromium):
     def open_(file, width=1400, scheme="light"):
         size = {"width": width, "height": 900}
         contexts.append(chromium.new_context(viewport=size, color_scheme=scheme))
+        contexts[-1].set_default_timeout(120_000)  # a busy machine is not the page's fault
         found = Opened(contexts[-1].new_page())
         found.page.on("console", lambda message: found.said.append(message.text))
         found.page.on("pageerror", lambda error: found.said.append(str(error)))
@@ -98,7 +99,7 @@ def test_it_is_quiet_and_fits(written, opened, width, scheme):
     assert found.said == []
     assert found.asked == [file.as_uri()]
     assert found.page.evaluate("document.documentElement.scrollWidth") == width
-    assert found.page.locator(".chart svg").count() == 3  # means, slopes, scaling
+    assert found.page.locator(".chart svg").count() == 4  # means, slopes, sizes, scaling
     paper = found.page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (sum(map(int, paper[4:-1].split(","))) > 400) == (scheme == "light")
     if folder := os.environ.get("XSTILTS_SCREENSHOTS"):  # for eyes
