@@ -132,3 +132,13 @@ def test_csv_and_parquet_have_a_row_a_number(table2, tmp_path):
     assert csv.read_csv(first).num_rows == len(table2.all)
     without = formats.csv(replace(table2, rows=()), tmp_path / "bare")
     assert [path.name for path in without] == ["gains.csv", "claims.csv"]
+
+
+def test_rows_in_other_languages_are_a_table_of_the_scaling_section():
+    gains = {"mnli[100]": 1.0, "mnli[1k]": 3.0, "mnli:de/sw[1k]": 2.0}
+    found = by_name(synthetic.of(simulator.study(gains, seed_sd=0, item_sd=0)))["exchanges"]
+    assert [row[1].text for row in found.rows] == ["zero-shot", "trained in"]
+    assert {row[0].text for row in found.rows} == {"mnli in de, sw, by people"}
+    assert found.rows[0][3].text.replace(",", "").isdigit()
+    assert found.rows[0][4].text == "-1.0"
+    assert found.rows[0][5].text == ""  # nobody said how many tokens there were

@@ -60,11 +60,9 @@ class Exchange:
 
     def __str__(self) -> str:
         """In a sentence, numbers in points."""
-        where = (
-            "languages that were trained in, not zero-shot"
-            if self.scored == "trained in"
-            else ("languages that were not")
-        )
+        where = "zero-shot languages"
+        if self.scored == "trained in":
+            where = "the languages that were trained in (not zero-shot)"
         data = f"{self.rows:,} rows of {self.task} in {', '.join(self.languages)} ({self.made})"
         said = [f"in {where}, {data} are worth {self.english.text} English rows"]
         if self.at_equal_rows is not None:

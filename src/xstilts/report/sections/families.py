@@ -64,7 +64,7 @@ def _sizes(findings: Findings) -> list[dict[str, Any]]:
 def _draw_sizes(rows: list[dict[str, Any]], alt: Any) -> Any:
     kinds = list(dict.fromkeys(row["kind"] for row in rows))
     colours = [COLOURS[n] if n < len(COLOURS) else GREY for n in range(len(kinds))]
-    legend = alt.Legend(title=None, orient="top", direction="horizontal", columns=6, labelLimit=200)
+    legend = alt.Legend(title=None, orient="top", columns=6, labelLimit=200, symbolOpacity=1)
     billions = "replace(datum.label, 'G', 'B')"  # SI has giga
     axis = alt.Axis(format="~s", labelExpr=billions, tickCount=5, grid=False)
     base = alt.Chart(inline(alt, rows)).encode(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from xstilts.report.blocks import Chart, Section, Text
+from xstilts.report.blocks import Cell, Chart, Section, Sheet
+from xstilts.report.cells import gain_cell
 from xstilts.report.charts import COLOURS, inline, panels
 
 if TYPE_CHECKING:
@@ -22,14 +23,43 @@ def section(findings: Findings) -> Section:
     """Curves, and what data in other languages are worth."""
     if not findings.curves:
         return Section("scaling", "Scaling", "Scaling")
-    texts = (Text(f"{one}.") for one in findings.exchanges)
     chart = Chart("scaling", partial(_draw, findings.curves))
-    return Section("scaling", "Scaling", "Scaling", LEAD, (chart, *texts))
+    others = _exchanges(findings)
+    blocks = (chart, others) if others.rows else (chart,)
+    return Section("scaling", "Scaling", "Scaling", LEAD, blocks)
+
+
+def _exchanges(findings: Findings) -> Sheet:
+    """What rows in other languages are worth in English ones."""
+    rows = []
+    for one in findings.exchanges:
+        about = f"{one.task} in {', '.join(one.languages)}, {one.made}"
+        gains = (one.at_equal_rows, one.at_equal_compute)
+        rows.append(
+            (
+                *(Cell(about), Cell(one.scored), Cell(f"{one.rows:,}", value=one.rows)),
+                Cell(one.english.text, value=one.english.rows),
+                *(Cell("") if gain is None else gain_cell(gain) for gain in gains),
+            )
+        )
+    header = (
+        *("rows in other languages", "scored in languages", "rows", "worth English rows"),
+        *("minus as many English rows", "minus as many tokens of them"),
+    )
+    notes = (
+        "zero-shot: neither English nor trained in; trained in: not zero-shot",
+        "worth: where the English curve, straight between its sizes, reaches the same mean",
+        "> and <: not within the sizes that were run",
+    )
+    title = "What rows in other languages are worth"
+    return Sheet("exchanges", title, header, tuple(rows), notes, (0, 1), "matrix")
 
 
 def _draw(curves: tuple[Curve, ...], alt: Any) -> Any:
     colour = alt.Color(
-        "after:N", scale=alt.Scale(range=list(COLOURS)), legend=alt.Legend(title=None, orient="top")
+        "after:N",
+        scale=alt.Scale(range=list(COLOURS)),
+        legend=alt.Legend(title=None, orient="top", labelLimit=320),
     )
     sizes = sorted({size for curve in curves for size in curve.points})
     axis = alt.Axis(values=sizes, format="~s", grid=False, labelOverlap=True)
