@@ -335,3 +335,17 @@ def test_success_among_items_that_both_get_right(ran):
 def test_a_second_run_does_nothing(ran):
     ended = LocalEngine().run(ran.plan, ran.bench, _Silence())
     assert not ended.done
+
+
+def test_drops_are_over_cells_that_count_for_every_intermediate(ran):
+    drops = ran.found.drops()
+    able = [c for c in ran.found.cells if c.labels == "preserving" and c.headroom and not c.flag]
+    assert set(drops) == {(c.model, c.intermediate) for c in able}
+    (place, found) = next(iter(drops.items()))
+    mine = [c for c in able if (c.model, c.intermediate) == place]
+    by_target = {}
+    for cell in mine:
+        noises = by_target.setdefault(cell.target, {})
+        noises.setdefault(cell.perturbation, []).append(cell.own.values[:, 0].mean())
+    whole = np.mean([np.mean([np.mean(v) for v in one.values()]) for one in by_target.values()])
+    assert found.values[:, 0].mean() == pytest.approx(whole)

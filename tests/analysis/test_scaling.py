@@ -157,3 +157,13 @@ def test_break_even_intervals_cover():
         )
         held += (found.low or 0) <= 1000 <= (found.high or np.inf)
     assert held / studies > 0.9
+
+
+def test_what_noise_costs_is_an_outcome_where_it_was_measured():
+    gains = {f"mnli[{n}]": points for n, points in (("100", 1.0), ("1k", 3.0), ("10k", 5.0))}
+    found = Gains(simulator.study(gains, seed_sd=0, item_sd=0))
+    model = "xlm-roberta-large"
+    drops = {(model, f"mnli[{n}]"): constant(v) for n, v in (("100", 0.3), ("1k", 0.2))}
+    (curve,) = [one for one in curves(found, drops) if one.outcome == "drop under noise"]
+    assert [point.value for point in curve.points.values()] == pytest.approx([0.3, 0.2])
+    assert not any(one.outcome == "drop under noise" for one in curves(found))

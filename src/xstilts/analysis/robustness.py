@@ -261,6 +261,27 @@ class Robustness:
             self._items[model, target] = Items(target, found, shared=shared) if whole else None
         return self._items[model, target]
 
+    def drops(self) -> dict[tuple[str, str], Draws]:
+        """(Model, intermediate) -> what noise costs after it, for curves over intermediates.
+
+        Over the cells that count for every intermediate of the model, so that they can be compared.
+        """
+        found: dict[tuple[str, str], Draws] = {}
+        for model in self.outcomes.models:
+            mine: dict[str, dict[tuple[str, str, str], Cell]] = {}
+            for cell in self.cells:
+                if cell.model == model and cell.labels == "preserving" and cell.headroom:
+                    place = (cell.target, cell.perturbation, cell.language)
+                    mine.setdefault(cell.intermediate, {})[place] = cell
+            flagged = {cell.target for cell in self.cells if cell.model == model and cell.flag}
+            shared = set.intersection(*map(set, mine.values())) if mine else set()
+            for before, cells in mine.items():
+                able = [c for place, c in cells.items() if place in shared]
+                drop = _nested([(c, c.own) for c in able if c.target not in flagged])
+                if drop is not None:
+                    found[model, before] = drop
+        return found
+
     def all(self) -> list[Interaction]:
         """Every line: means, targets, perturbations, perturbations in scripts, languages."""
         found: list[Interaction] = []

@@ -8,6 +8,7 @@ an arm; which form it gets, AICc decides, and a power law has to beat both simpl
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from xstilts.analysis.draws import Draws
     from xstilts.analysis.gains import Gains
 
+_NONE: Mapping[tuple[str, str], Draws] = MappingProxyType({})
 Form = Literal["constant", "log-linear", "power law"]
 
 
@@ -40,6 +42,7 @@ OUTCOMES: Mapping[str, Callable[..., NDArray[np.float64]]] = {
     "spread": np.std,
 }
 NEED_ENGLISH = ("gap to English",)
+DROP = "drop under noise"  # of what a study perturbs, where labels hold
 
 
 @dataclass(frozen=True)
@@ -149,18 +152,30 @@ def sizes(gains: Gains) -> dict[tuple[str, str], dict[int, str]]:
     return {place: dict(sorted(by_rows.items())) for place, by_rows in found.items()}
 
 
-def curves(gains: Gains) -> list[Curve]:
+def curves(gains: Gains, drops: Mapping[tuple[str, str], Draws] = _NONE) -> list[Curve]:
     """Every outcome of every task and arm that have at least two sizes.
 
     Outcomes are scores, not differences: the baseline is another point of the same curve.
+
+    Args:
+        gains: of a study.
+        drops: (model, intermediate) -> what noise costs after it, see `robustness.Robustness`.
     """
     return [
         curve
         for model in gains.outcomes.models
         for (task, arm), by_rows in sizes(gains).items()
         if len(by_rows) > 1
-        for outcome in OUTCOMES
-        if (curve := _curve(gains, model, arm, task, by_rows, outcome)) is not None
+        for outcome in (*OUTCOMES, DROP)
+        for draws in [
+            {
+                rows: drops.get((model, before))
+                if outcome == DROP
+                else _draws(gains, model, before, outcome)
+                for rows, before in by_rows.items()
+            }
+        ]
+        if (curve := _curve(model, arm, task, outcome, draws)) is not None
     ]
 
 
@@ -178,9 +193,8 @@ def _draws(gains: Gains, model: str, before: str, outcome: str) -> Draws | None:
 
 
 def _curve(
-    gains: Gains, model: str, arm: str, task: str, by_rows: Mapping[int, str], outcome: str
+    model: str, arm: str, task: str, outcome: str, draws: Mapping[int, Draws | None]
 ) -> Curve | None:
-    draws = {rows: _draws(gains, model, before, outcome) for rows, before in by_rows.items()}
     have = {rows: one for rows, one in draws.items() if one is not None}
     if not have:
         return None

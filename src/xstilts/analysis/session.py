@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from xstilts.analysis.robustness import Robustness
     from xstilts.plan import Plan
     from xstilts.store import Store
     from xstilts.tasks import Catalogue
@@ -68,11 +69,13 @@ class Results:
 
         The columns are those of `xstilts.analysis.robustness.Interaction.row`.
         """
+        return _frame([line.row() for line in self._noisy().all()])
+
+    def _noisy(self) -> Robustness:
         from xstilts.analysis.robustness import Robustness
 
         found = outcomes.load(self.plan, self.store, self.catalogue, perturbed=True)
-        lines = Robustness(found, self.plan, self.store, self.catalogue).all()
-        return _frame([line.row() for line in lines])
+        return Robustness(found, self.plan, self.store, self.catalogue)
 
     def attacks(self) -> pd.DataFrame:
         """One row an attack; the columns are those of `xstilts.analysis.attacked.Attacked.row`."""
@@ -82,7 +85,8 @@ class Results:
 
     def scaling(self) -> list[scaling.Curve]:
         """Curves over the nested sizes of every intermediate task."""
-        return scaling.curves(Gains(self.outcomes()))
+        drops = self._noisy().drops() if self.plan.perturbed else {}
+        return scaling.curves(Gains(self.outcomes()), drops)
 
     def needed(self, points: float) -> power.Needed:
         """How many seeds see a mean gain of so many points, and what they cost."""

@@ -118,11 +118,18 @@ def scaling(
     """
     from xstilts.analysis.exchange import exchanges
     from xstilts.analysis.gains import Gains
+    from xstilts.analysis.outcomes import load
+    from xstilts.analysis.robustness import Robustness
     from xstilts.analysis.scaling import curves
+    from xstilts.store import Store
 
-    outcomes = _outcomes(context, paths, asked.catalogue(task), store)
+    catalogue, kept = asked.catalogue(task), Store(store)
+    plan = asked.plan(context, paths or [], catalogue)
+    outcomes = load(plan, kept, catalogue, perturbed=True)
+    noisy = Robustness(outcomes, plan, kept, catalogue) if outcomes.perturbed else None
     paired = Gains(outcomes, same_data=same_data)
-    found, exchanged = curves(paired), exchanges(paired)
+    found = curves(paired, noisy.drops() if noisy else {})
+    exchanged = exchanges(paired)
     if json_:
         _put(
             {

@@ -116,7 +116,12 @@ class Findings:
 
 
 def of(
-    name: str, found: Outcomes, catalogue: Catalogue, own: Iterable[Claim] = (), **more: Any
+    name: str,
+    found: Outcomes,
+    catalogue: Catalogue,
+    own: Iterable[Claim] = (),
+    noisy: Robustness | None = None,
+    **more: Any,
 ) -> Findings:
     """What follows from outcomes alone.
 
@@ -125,6 +130,7 @@ def of(
         found: its outcomes.
         catalogue: the tasks.
         own: claims of the user's, judged beside the built-in ones.
+        noisy: its scores on perturbed rows.
         **more: what only a plan and a store know: fields of `Findings`.
     """
     gains = Gains(found)
@@ -137,8 +143,9 @@ def of(
         all=tuple(gains.all()),
         best=tuple(one for one in chosen if one is not None),
         verdicts=tuple(judged),
-        curves=tuple(scaling.curves(gains)),
+        curves=tuple(scaling.curves(gains, noisy.drops() if noisy else {})),
         exchanges=tuple(exchange.exchanges(gains)),
+        interactions=tuple(noisy.all() if noisy else ()),
         tasks=_tasks(found, catalogue),
         **more,
     )
@@ -167,13 +174,13 @@ def collect(
     """
     rows = score_rows(plan, store)
     found = outcomes.load(plan, store, catalogue, perturbed=True)
-    noisy = Robustness(found, plan, store, catalogue).all() if found.perturbed else ()
+    noisy = Robustness(found, plan, store, catalogue) if found.perturbed else None
     return of(
         name,
         found,
         catalogue,
         own,
-        interactions=tuple(noisy),
+        noisy=noisy,
         attacked=tuple(attacked(plan, store, catalogue)),
         about=about,
         rows=rows,
