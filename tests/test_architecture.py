@@ -31,7 +31,7 @@ ROOMS = {
     "similarity": "similarity",
     "steps": "steps",
     "plan": (
-        "models plan adversity forgetting counting probing store store_gc "
+        "forecast models plan adversity forgetting counting probing store store_gc "
         "store_merge store_pack store_status store_step store_work "
         "imported engines preflight leakage submitting"
     ),

@@ -136,3 +136,15 @@ def test_a_file_that_is_no_task_is_no_trap(at_mirror, tiny, tmp_path):
         )
     assert ran.returncode == 0
     assert "15 scores from 2 training runs" in (tmp_path / "plan.txt").read_text()
+
+
+def test_plan_predicts_and_run_compares(cli, at_mirror, tiny, tmp_path):
+    where = ("--source", "mirror", "--model", tiny, "--store", tmp_path / "store")
+    more = ("taxinli | xnli:en", *where, "--max-steps", 2, "--threads", 1)
+    document = json.loads(cli("plan", *more, "--forecast", "--json").out)
+    assert document["forecast"]["optimiser_steps"] == 2
+    ran = cli("run", *more)
+    assert ran.code == 0
+    told = [line for line in ran.err.splitlines() if line.startswith(("predicted:", "it took:"))]
+    assert ["2 optimiser steps" in line for line in told] == [True, True]
+    assert "predicted" not in cli("run", *more).err  # nothing was left to do

@@ -399,6 +399,48 @@ def test_the_seconds_of_a_resumed_run_add_up(small, tiny, tmp_path):
     assert 1000 < result["seconds"] < 1060
 
 
+def test_losses_are_those_of_a_padded_loop(small, calm):
+    """Ten steps of what most people run: padded batches, AdamW, a linear schedule; no dropout."""
+    recipe = small_tasks.recipe(learning_rate=1e-3, weight_decay=0.1, warmup=0.2, epsilon=1e-6)
+    inputs = small_tasks.train_inputs(small, calm, path_of("s_nli"), recipe, **capped(10))
+    run = begun(small, calm, inputs, token_budget=64)
+    (task,) = run.tasks
+    head = {n: p.detach().clone().requires_grad_() for n, p in run.model.heads.named_parameters()}
+    bare = {n.removeprefix("s_nli."): p for n, p in head.items()}
+    network = AutoModelForMaskedLM.from_pretrained(calm).train()
+    tok = AutoTokenizer.from_pretrained(calm)
+    rows = stage.training_rows(inputs["items"][0], "files", run.desk)
+    parameters = [*network.base_model.parameters(), *head.values()]
+    groups = [
+        {"params": [p for p in parameters if p.dim() > 1], "weight_decay": 0.1},
+        {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.AdamW(groups, lr=1e-3, eps=1e-6)
+
+    def encode(given):
+        ids, mask = (torch.tensor(given[key]) for key in ("input_ids", "attention_mask"))
+        return network.base_model(input_ids=ids, attention_mask=mask).last_hidden_state
+
+    expected = []
+    for step in range(10):
+        for group in optimizer.param_groups:  # ours takes the rate of the step's end
+            group["lr"] = 1e-3 * _slope(step, 10, 0.2)
+        units = train.step_units(stream_seed(run.seed, "order", 0), len(rows), 8, step)
+        loss = classification([rows[unit] for unit in units], tok, encode, bare)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, recipe.clip)
+        optimizer.step()
+        optimizer.zero_grad()
+        expected.append(loss.item())
+    run.model.train()
+    for _ in range(10):
+        run._optimise()
+        run.step += 1
+    assert run.losses.tolist() == pytest.approx(expected, abs=2e-5)
+    assert max(expected) - min(expected) > 0.02  # and it moved
+    assert len(task.encoded) == len(rows)
+
+
 # --- what is not computed ----------------------------------------------------------------------
 
 

@@ -159,6 +159,14 @@ Detect = Annotated[
         rich_help_panel=_LIMITS,
     ),
 ]
+Forecast = Annotated[
+    bool,
+    typer.Option(
+        "--forecast",
+        help="Steps, time, disk and memory, from ten seconds of measuring; the run then compares.",
+        rich_help_panel=_LIMITS,
+    ),
+]
 Track = Annotated[
     str,
     typer.Option(

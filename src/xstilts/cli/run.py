@@ -15,6 +15,7 @@ from xstilts.cli.options import (
     STORE,
     Detect,
     Device,
+    Forecast,
     Json,
     Keep,
     Paths,
@@ -65,16 +66,20 @@ def run(
         evict(found, Store(store), found.steps.values())  # a run may have died before it did
         outcome = Outcome(kept=list(found.steps))
     else:
+        from xstilts import counting, forecast
         from xstilts.cli.watch import watcher
         from xstilts.engines.local import LocalEngine
         from xstilts.preflight import check
 
         bench = asked.bench(store, catalogue, device, threads, track)
+        beside = forecast.Outcome(steps, store)
         with watcher() as watch:
             leaks = check(found, steps, bench)
             for line in (about, *leaks):
                 watch.say(line)
             outcome = LocalEngine().run(found, bench, watch)
+        if told := beside.line(counting.total_steps(steps, Store(store))):
+            sys.stderr.write(told + "\n")
     again = shlex.join(["xstilts", *(context.obj or ["run", *(paths or [])])])
     return _show(found, Store(store), catalogue, outcome, json_, again)
 
@@ -87,10 +92,14 @@ def plan(
     store: StoreFolder = STORE,
     keep: Keep = "all",  # noqa: ARG001
     detect: Detect = None,
+    forecast: Forecast = False,
+    device: Device = "auto",
+    threads: Threads = 0,
     json_: Json = False,
 ) -> int:
-    """Print the graph of steps: what is finished, what is to do. Nothing is run or written."""
+    """Print the graph of steps: what is finished, what is to do. Nothing is run."""
     from xstilts import leakage
+    from xstilts.engines.groups import remaining
     from xstilts.report import graph
     from xstilts.store import Store
 
@@ -101,12 +110,20 @@ def plan(
         from xstilts.analysis import power
 
         needed = power.detect(detect, found, Store(store), catalogue)
+    cost = None
+    if forecast and (steps := remaining(found, Store(store))):
+        from xstilts import forecast as forecasts
+
+        cost = forecasts.predict(found, steps, asked.bench(store, catalogue, device, threads))
+        forecasts.keep(cost, steps, store)
     leaks, unknown = leakage.known(found, catalogue, Store(store).root)
     if json_:
         document = graph.document(found, Store(store))
         document["leaks"] = {"found": leakage.told(leaks), "not_compared": unknown}
         if needed is not None:
             document["detect"] = asdict(needed)
+        if cost is not None:
+            document["forecast"] = asdict(cost)
         sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
     else:
         graph.show(found, Store(store))
@@ -117,6 +134,8 @@ def plan(
             sys.stdout.write(f"not compared yet, a run does it first: {pairs}\n")
         if needed is not None:
             sys.stdout.write(f"{needed}\n")
+        if cost is not None:
+            sys.stdout.write(f"predicted: {cost}\n")
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
 
 def settle(bench: Bench, watcher: Watcher) -> Desk:
     """Set this process up for the bench, and say what work is given."""
+    return replace(prepared(bench), progress=watcher.progress, note=watcher.note)
+
+
+def prepared(bench: Bench) -> Desk:
+    """The same for work that nobody watches."""
     keep_freed_memory()
     if bench.threads:
         torch.set_num_threads(bench.threads)
@@ -25,6 +31,4 @@ def settle(bench: Bench, watcher: Watcher) -> Desk:
         token_budget=bench.token_budget,
         checkpoint_seconds=bench.checkpoint_seconds,
         cache=bench.store.root / "encoded",
-        progress=watcher.progress,
-        note=watcher.note,
     )

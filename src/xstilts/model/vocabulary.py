@@ -72,7 +72,7 @@ class Cut:
         """
         trained = self._table.weight.detach().cpu()
         device = self._table.weight.device
-        whole = self._whole * decay
+        whole = self._whole.mul_(decay)
         whole[self.kept] = trained
         self._encoder.rows = None
         self._table.padding_idx = self._padding

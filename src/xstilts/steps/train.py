@@ -120,7 +120,7 @@ class _Run:
         self.model = StageModel(encoder, self._new_heads(encoder)).to(self.device)
         self.accelerator = _accelerator(self.device, self.options["precision"], desk.tracking)
         self.wrapped = self.accelerator.prepare(self.model)
-        self.optimizer = _optimizer(self.model, self.options)
+        self.optimizer = adamw(self.model, self.options)
         self.step, self.tokens, self.seconds = 0, 0, 0.0
         self.losses = np.zeros(len(self.schedule))
         self.unread: list[torch.Tensor] = []  # of the newest steps, [loss, gradient norm] each
@@ -371,7 +371,7 @@ def _accelerator(device: torch.device, precision: str, to: tracking.Tracking | N
     )
 
 
-def _optimizer(model: nn.Module, options: Mapping[str, Any]) -> torch.optim.AdamW:
+def adamw(model: nn.Module, options: Mapping[str, Any]) -> torch.optim.AdamW:
     """AdamW without decay on biases and normalisation (every parameter of one dimension)."""
     parameters = [p for p in model.parameters() if p.requires_grad]
     groups = [
