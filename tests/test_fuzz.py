@@ -77,6 +77,7 @@ PATHS = (
     "mnli:de/ru > squad_v1 | xquad:en, tatoeba",
     "shuffled(mnli) > xnli",
     "imported(mine) | xnli",
+    "mnli[1k as 10k] + mnli ~keyboard@0.1 > xnli",
 )
 SQUAD = {
     "data": [
@@ -169,7 +170,7 @@ def written(place, name, data):
 
 MARKS = st.lists(
     st.sampled_from(
-        [*"><|+,:/[]()@.0123 \t→", "mnli", "xnli", "10k", "de", "imported", "same_steps"]
+        [*"><|+,:/[]()@~.0123 \t→", "mnli", "xnli", "10k", "de", "imported", "keyboard"]
     )
     | st.text(max_size=3)
 ).map("".join)
