@@ -85,6 +85,11 @@ def _about(inputs: dict[str, dict[str, Any]], step_id: str) -> str:
     if isinstance(config, dict):
         words.append(config.get("name"))
     words += [mine.get("task"), mine.get("language")]
+    noise, attack = mine.get("perturbation"), mine.get("attack")
+    if isinstance(noise, dict):
+        words.append(f"~{noise.get('noise')}")
+    if isinstance(attack, dict):
+        words.append(f"{'transfer' if 'found_on' in mine else 'attack'} {attack.get('search')}")
     if isinstance(mine.get("seed"), int) and "task" not in mine:
         words.append(f"(seed {mine['seed']})")
     return " ".join(str(word) for word in words if word)

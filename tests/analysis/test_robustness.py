@@ -18,7 +18,7 @@ from xstilts.analysis import outcomes
 from xstilts.analysis.attacked import attacked
 from xstilts.analysis.draws import Draws
 from xstilts.analysis.robustness import Robustness, _headroom, _logit
-from xstilts.analysis.session import _Silence
+from xstilts.analysis.session import Results, _Silence
 from xstilts.engines.local import LocalEngine
 from xstilts.formats.examples import Pair, Tagged
 from xstilts.identity import stream_seed
@@ -349,3 +349,13 @@ def test_drops_are_over_cells_that_count_for_every_intermediate(ran):
         noises.setdefault(cell.perturbation, []).append(cell.own.values[:, 0].mean())
     whole = np.mean([np.mean([np.mean(v) for v in one.values()]) for one in by_target.values()])
     assert found.values[:, 0].mean() == pytest.approx(whole)
+
+
+def test_worst_cases_as_a_table(ran):
+    pytest.importorskip("pandas")
+    frame = Results(ran.plan, ran.store, ran.catalogue).worst_cases()
+    assert len(frame) == len(ran.plan.attacks) * 30
+    assert {"path", "found_on", "search", "clean_prediction", "prediction"} <= {*frame.columns}
+    assert len(Results(ran.plan, ran.store, ran.catalogue).predictions()) == sum(
+        len(ran.rows(ran.plan.steps[cell.score].parent)) for cell in ran.plan.cells
+    )

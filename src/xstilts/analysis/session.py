@@ -108,17 +108,28 @@ class Results:
 
     def predictions(self) -> pd.DataFrame:
         """One row an example and run: the step's own columns, and those that say which run."""
+        cells = self.plan.cells
+        return self._rows([(cell, self.plan.steps[cell.score].parent) for cell in cells])
+
+    def worst_cases(self) -> pd.DataFrame:
+        """One row an attacked example and run: texts before and after, scores, edits, queries.
+
+        ``search`` says how, ``found_on`` on which path; another one than ``path`` is a transfer.
+        """
+        return self._rows([(one, one.step) for one in self.plan.attacks], "search", "found_on")
+
+    def _rows(self, runs: Sequence[tuple[Any, str]], *more: str) -> pd.DataFrame:
+        """The rows of finished predict steps, with the run that each belongs to."""
         from pyarrow import parquet
 
         from xstilts.steps.predict import PREDICTIONS
 
+        names = ("model", "path", "seed", "target", "language", *more)
         rows: list[dict[str, Any]] = []
-        for cell in self.plan.cells:
-            predict = self.plan.steps[cell.score].parent
-            if self.store.has(predict):
-                about = {"model": cell.model, "path": cell.path, "seed": cell.seed}
-                about |= {"target": cell.target, "language": cell.language}
-                file = self.store.open(predict).path(PREDICTIONS)
+        for one, step in runs:
+            if self.store.has(step):
+                about = {name: getattr(one, name) for name in names}
+                file = self.store.open(step).path(PREDICTIONS)
                 rows += [{**about, **row} for row in parquet.read_table(file).to_pylist()]
         return _frame(rows)
 

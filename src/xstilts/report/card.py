@@ -251,11 +251,15 @@ def _item(item: Mapping[str, Any]) -> Item:
 
 
 def _scores(store: Store, step_id: str) -> Iterator[Score]:
-    """Every score of what a stage predicted; of retrieval, the layer that counts."""
+    """Every score of what a stage predicted of clean rows; of retrieval, the layer that counts."""
     predictions = {
         one.id: store.record(one.id)["inputs"] for one in store.ls() if one.kind == "predict"
     }
-    mine = {key: inputs for key, inputs in predictions.items() if inputs.get("weights") == step_id}
+    mine = {
+        key: inputs
+        for key, inputs in predictions.items()
+        if inputs.get("weights") == step_id and "perturbation" not in inputs
+    }
     for one in store.ls():
         record = store.record(one.id) if one.kind == "score" else None
         if record is not None and record["inputs"]["predictions"] in mine:
