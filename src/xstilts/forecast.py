@@ -19,6 +19,8 @@ import numpy as np
 
 from xstilts.engines.groups import grouped, is_intermediate
 from xstilts.identity import canonical_json, fingerprint
+from xstilts.store_scratch import tree_bytes
+from xstilts.whole import whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -181,9 +183,8 @@ def _disk(plan: Plan, stages: Sequence[Step], pace: Pace, rows: float) -> int:
 
 def keep(cost: Cost, steps: Sequence[Step], root: Path) -> None:
     """Keep a forecast until these very steps are run."""
-    folder = root / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{_name(steps)}.json").write_text(json.dumps(asdict(cost)))
+    with whole(root / FOLDER / f"{_name(steps)}.json") as part:
+        part.write_text(json.dumps(asdict(cost)))
 
 
 def _name(steps: Sequence[Step]) -> str:
@@ -202,7 +203,10 @@ class Outcome:
         """Predicted against actual, once the run has ended; "" where nothing was predicted."""
         if not self._path.is_file():
             return ""
-        cost = Cost(**json.loads(self._path.read_text()))
+        try:
+            cost = Cost(**json.loads(self._path.read_text()))
+        except (ValueError, TypeError):  # a file that is damaged predicts nothing
+            return ""
         was = replace(
             cost,
             optimiser_steps=optimiser_steps,
@@ -216,7 +220,7 @@ class Outcome:
 
 def _size(root: Path) -> int:
     """Bytes of all finished steps."""
-    return sum(path.stat().st_size for path in (root / "steps").rglob("*") if path.is_file())
+    return tree_bytes(root / "steps")
 
 
 def _minutes(seconds: float) -> str:
