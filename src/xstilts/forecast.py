@@ -23,7 +23,7 @@ from xstilts.store_scratch import tree_bytes
 from xstilts.whole import whole
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from xstilts.engines import Bench
@@ -183,12 +183,21 @@ def _disk(plan: Plan, stages: Sequence[Step], pace: Pace, rows: float) -> int:
 
 def keep(cost: Cost, steps: Sequence[Step], root: Path) -> None:
     """Keep a forecast until these very steps are run."""
-    with whole(root / FOLDER / f"{_name(steps)}.json") as part:
+    with whole(_path(steps, root)) as part:
         part.write_text(json.dumps(asdict(cost)))
 
 
-def _name(steps: Sequence[Step]) -> str:
-    return fingerprint(sorted(step.id for step in steps))
+def kept(steps: Iterable[Step], root: Path) -> Cost | None:
+    """The forecast that was made for these very steps; None if none was."""
+    path = _path(steps, root)
+    try:
+        return Cost(**json.loads(path.read_text())) if path.is_file() else None
+    except (ValueError, TypeError):  # a file that is damaged predicts nothing
+        return None
+
+
+def _path(steps: Iterable[Step], root: Path) -> Path:
+    return root / FOLDER / f"{fingerprint(sorted(step.id for step in steps))}.json"
 
 
 class Outcome:
@@ -196,16 +205,13 @@ class Outcome:
 
     def __init__(self, steps: Sequence[Step], root: Path) -> None:
         """Begin before the run."""
-        self._path, self._root = root / FOLDER / f"{_name(steps)}.json", root
+        self._cost, self._root = kept(steps, root), root
         self._before, self._began = _size(root), time.monotonic()
 
     def line(self, optimiser_steps: int) -> str:
         """Predicted against actual, once the run has ended; "" where nothing was predicted."""
-        if not self._path.is_file():
-            return ""
-        try:
-            cost = Cost(**json.loads(self._path.read_text()))
-        except (ValueError, TypeError):  # a file that is damaged predicts nothing
+        cost = self._cost
+        if cost is None:
             return ""
         was = replace(
             cost,

@@ -6,8 +6,10 @@ import pytest
 
 from analysis import simulator
 from report import synthetic
+from xstilts import forecast
 from xstilts.report import formats, sections
 from xstilts.report.blocks import Cell, Chart, Fold, Part, Section, Sheet, Text
+from xstilts.report.findings import Cost
 from xstilts.report.page import page, templates
 
 
@@ -51,3 +53,16 @@ def test_names_are_unique_and_every_part_has_its_macro():
 def test_a_section_with_nothing_in_it_is_left_out():
     names = [one.name for one in sections.sections(synthetic.of(simulator.study({})))]
     assert names == ["languages", "transfer", "claims", "protocol", "reuse"]
+
+
+def test_a_forecast_stands_beside_what_it_took():
+    costs = (Cost("train", 4, 0, 110.0, 0.0), Cost("score", 3, 0, 10.0, 0.0))
+    made = forecast.Cost(24, 100.0, 2**20, 2**30)
+    study = simulator.study({"csqa": 2.0})
+    for found, said in (
+        (synthetic.of(study, costs=costs), "No forecast of the whole was made"),
+        (synthetic.of(study, costs=costs, forecast=made), "As timed: 2 min, +20 %."),
+    ):
+        (section,) = (one for one in sections.sections(found) if one.name == "cost")
+        (text,) = (block.text for block in section.blocks if isinstance(block, Text))
+        assert said in text

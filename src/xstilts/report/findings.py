@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from xstilts import forecast
 from xstilts.analysis import best, claims, exchange, outcomes, scaling, verdicts
 from xstilts.analysis.attacked import attacked
 from xstilts.analysis.gains import Gains
@@ -72,6 +73,7 @@ class Findings:
         notes: path -> what to know of its meaning in the source.
         setting: what all runs share, as (name, value) for people.
         commands: that make the study and its answers again.
+        forecast: of the whole study, if one was made before anything ran.
         plan, store: where it comes from; None for outcomes that come from no store.
     """
 
@@ -92,6 +94,7 @@ class Findings:
     notes: Mapping[str, str] = field(default_factory=dict)
     setting: tuple[tuple[str, str], ...] = ()
     commands: tuple[str, ...] = ()
+    forecast: forecast.Cost | None = None
     plan: Plan | None = None
     store: Store | None = None
 
@@ -188,6 +191,7 @@ def collect(
         notes=plan.notes,
         setting=tuple(_setting(plan, rows)),
         commands=tuple(commands),
+        forecast=forecast.kept(plan.steps.values(), store.root),
         plan=plan,
         store=store,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from xstilts.report.blocks import Cell, Section, Sheet
+from xstilts.report.blocks import Cell, Section, Sheet, Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,20 @@ def section(findings: Findings) -> Section:
     rows = tuple(_rows(findings))
     header = ("step", "finished", "left", "spent", "to come")
     sheet = Sheet("cost", "Cost", header, rows, headed=False)
-    return Section("cost", "Cost", "Cost", LEAD, (sheet,) if rows else ())
+    return Section("cost", "Cost", "Cost", LEAD, (sheet, Text(_forecast(findings))) if rows else ())
+
+
+def _forecast(findings: Findings) -> str:
+    """What was predicted before anything ran, and what it was."""
+    made, spent = findings.forecast, sum(one.seconds for one in findings.costs)
+    if made is None:
+        return (
+            "No forecast of the whole was made before the run; xstilts plan --forecast makes one."
+        )
+    predicted = f"Forecast before the run: {made}. As timed: {_clock(spent)}"
+    if any(one.left for one in findings.costs):
+        return f"{predicted} so far."
+    return f"{predicted}, {100 * (spent / max(made.seconds, 1e-9) - 1):+.0f} %."
 
 
 def _rows(findings: Findings) -> Iterator[tuple[Cell, ...]]:
