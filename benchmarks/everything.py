@@ -23,10 +23,14 @@ if TYPE_CHECKING:
     Benchmarks = Mapping[str, Callable[[Settings], list[Row]]]
 
 
+LONG = ("mining_memory",)  # run only when asked for
+
+
 def main(benchmarks: Benchmarks) -> None:
     """Run those that are asked for and print what they found."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--only", default=",".join(benchmarks), help=", ".join(benchmarks))
+    usual = ",".join(name for name in benchmarks if name not in LONG)
+    parser.add_argument("--only", default=usual, help=", ".join(benchmarks))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--share", type=float, default=1.0)
@@ -45,11 +49,15 @@ def main(benchmarks: Benchmarks) -> None:
 
 
 if __name__ == "__main__":
+    import data_path
     import evaluation
     import pretraining
     import retrieval
+    import shared_plan
     import small_steps
+    import start
     import training
 
     every = (training, evaluation, pretraining, small_steps, retrieval)
+    every += (data_path, shared_plan, start)
     main({name: one for module in every for name, one in module.ROWS.items()})
