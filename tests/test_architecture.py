@@ -23,7 +23,7 @@ ROOMS = {
         "errors identity failpoints plain sizes store_disk store_lease store_owner store_scratch "
         "whole _version"
     ),
-    "spec": "path orders study recipes pretraining",
+    "spec": "path orders study recipes scenario pretraining",
     "catalogue": "tasks suites languages resolve",
     "data": "sources formats corpus microworld",
     "metrics": "metrics perturb",
@@ -31,8 +31,8 @@ ROOMS = {
     "similarity": "similarity",
     "steps": "steps",
     "plan": (
-        "forecast models plan adversity forgetting counting probing store store_gc "
-        "store_merge store_pack store_status store_step store_work "
+        "forecast models plan measures hardware serving_folder adversity forgetting counting "
+        "probing store store_gc store_merge store_pack store_status store_step store_work "
         "imported engines preflight leakage submitting"
     ),
     "report": "analysis report",

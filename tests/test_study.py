@@ -164,8 +164,8 @@ def test_literal_paths_need_no_targets():
 
 HEAD = "name: a\ntargets: [xnli]\n"  # what follows it stands in line 3
 KEYS = (
-    "about, analyses, attacks, controls, intermediate, keep, margins, models, name, options, "
-    "paths, perturbations, ..."
+    "about, analyses, attacks, controls, intermediate, keep, margins, measure, models, name, "
+    "options, paths, ..."
 )
 MARGIN = 'expected a target, or "mean", and points above 0, as in xnli@1.0'
 QUOTES = 'put text with "[", "{", ",", or with "|", ">" or "@" in front, in quotes'

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from xstilts.imported import Imports
+    from xstilts.measures import Measured, Variant
     from xstilts.models import Model
     from xstilts.path import Item
     from xstilts.recipes import Recipe
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from xstilts.tasks import Catalogue
     from xstilts.tasks.base import Data, Task
 
-Kind = Literal["train", "predict", "score", "probe"]
+Kind = Literal["train", "predict", "score", "probe", "measure"]
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,8 @@ class Plan:
         keep: which weights stay when the study is done.
         targets: the study's target tasks, over which means are taken; empty: whatever is scored.
         analyses, margins: what the study declared.
+        measured: what is measured of inference, in the order of the study.
+        frontier: other ways to answer, with their scores and their times.
     """
 
     steps: dict[str, Step] = field(default_factory=dict)
@@ -122,6 +125,8 @@ class Plan:
     targets: tuple[str, ...] = ()
     analyses: tuple[str, ...] = ()
     margins: Mapping[str, float] = field(default_factory=dict)
+    measured: list[Measured] = field(default_factory=list)
+    frontier: list[Variant] = field(default_factory=list)
     _children: dict[str, list[Step]] = field(default_factory=dict, repr=False)
 
     def add(self, step: Step) -> None:
@@ -145,6 +150,7 @@ def build(
     *,
     allow_absent: bool = True,
     imports: Imports | None = None,
+    device: str = "cpu",
 ) -> Plan:
     """The plan of a study. Opens the data's files only to fingerprint them.
 
@@ -156,13 +162,19 @@ def build(
         sources: fingerprints their rows.
         allow_absent: list conditions whose data is absent instead of raising.
         imports: what the store was given from elsewhere.
+        device: where inference is measured, if it is.
 
     Raises:
         UserError: if a path cannot be run.
         AbsentError: if data is absent and ``allow_absent`` is False.
     """
     builder = _Builder(study, recipe, catalogue, sources, imports)
-    return builder.build(models, allow_absent=allow_absent)
+    plan = builder.build(models, allow_absent=allow_absent)
+    if study.measure is not None:
+        from xstilts import measures
+
+        measures.add(plan, study, catalogue, device)
+    return plan
 
 
 class _Builder:

@@ -92,6 +92,9 @@ def _splits(steps: Sequence[Step], bench: Bench) -> Iterator[tuple[str, Any, Any
             split = inputs.get("split", "evaluate")
             yield inputs["task"], inputs["source"], split, inputs["language"]
             yield from _beside(inputs, bench)
+        if step.kind == "measure":
+            for language in inputs["languages"]:
+                yield inputs["task"], inputs["source"], "evaluate", language
         for item in _items(step):
             for language in item["languages"]:
                 yield item["task"], inputs["source"], "train", language
@@ -117,7 +120,7 @@ def _beside(inputs: Mapping[str, Any], bench: Bench) -> Iterator[tuple[str, Any,
 def _longest(steps: Sequence[Step]) -> int:
     """The most tokens that a sequence of these steps can have."""
     trained = [item["max_length"] for step in steps for item in _items(step)]
-    limits = [step.inputs["limits"] for step in steps if step.kind == "predict"]
+    limits = [step.inputs["limits"] for step in steps if "limits" in step.inputs]
     return max([*trained, *(limit["max_length"] for limit in limits)], default=0)
 
 

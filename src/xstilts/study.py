@@ -28,6 +28,7 @@ from pydantic_core import PydanticCustomError
 from xstilts import orders
 from xstilts.errors import UserError, suggest
 from xstilts.path import Mixture, Path, parse, parse_noise
+from xstilts.scenario import Measure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -158,6 +159,9 @@ class Options(BaseModel):
     attack_rows: Limit = 100
 
 
+_WITHIN: dict[str, type[BaseModel]] = {"options": Options, "measure": Measure}
+
+
 class Study(BaseModel):
     """One declared study. Lists hold each entry once; paths are kept as canonical text.
 
@@ -180,6 +184,7 @@ class Study(BaseModel):
             mean, as ``xnli@1.0`` or ``mean@0.5``.
         keep: which weights stay in the store when the study is done.
         options: caps for a quick look.
+        measure: what is measured of inference; None: nothing.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -200,6 +205,7 @@ class Study(BaseModel):
     margins: Unique[Annotated[str, AfterValidator(_margin)]] = ()
     keep: Literal["all", "intermediates", "none"] = "all"
     options: Options = Options()
+    measure: Measure | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -346,8 +352,8 @@ def _check_keys(path: pathlib.Path, text: str, root: yaml.MappingNode) -> None:
             if name in lines:
                 raise UserError(f"{where}: stands twice, first in line {lines[name]}; keep one")
             lines[name] = line
-            if name == "options":
-                mappings.append(("options.", Options, value))
+            if name in _WITHIN:
+                mappings.append((f"{name}.", _WITHIN[name], value))
 
 
 _EXPECTED = {

@@ -11,6 +11,7 @@ metric, its own), then write the file anew with ``cd tests && python -m steps.te
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from dataclasses import replace
@@ -30,7 +31,15 @@ from xstilts import metrics, similarity
 from xstilts.corpus import shards
 from xstilts.model import heads, tokenizer
 from xstilts.pretraining import Pretraining
-from xstilts.steps import CODE_VERSIONS, checkpoint, predict, pretrain, probe, score
+from xstilts.steps import (
+    CODE_VERSIONS,
+    checkpoint,
+    isolated,
+    predict,
+    pretrain,
+    probe,
+    score,
+)
 from xstilts.study import Options
 
 GOLDEN = Path(__file__).with_name("golden.json")
@@ -40,10 +49,19 @@ TOLERANCE = {
     "train": 2e-3,
     "predict": 5e-4,
     "score": 1e-6,
+    "measure": 0.0,
     "shards": 1e-6,
     "pretrain": 2e-3,
 }
-DECIMALS = {"probe": 3, "train": 3, "predict": 4, "score": 6, "shards": 6, "pretrain": 3}
+DECIMALS = {
+    "probe": 3,
+    "train": 3,
+    "predict": 4,
+    "score": 6,
+    "measure": 1,
+    "shards": 6,
+    "pretrain": 3,
+}
 METRIC_ROWS = {
     ("accuracy",): [("yes", "yes"), ("no", "yes"), ("no", "no")],
     ("tag_accuracy", "seqeval_f1", "pos_f1"): [
@@ -221,6 +239,34 @@ def probe_output(small, encoder):
     return found
 
 
+def measure_output(small, encoder):
+    """Which queries two checkpoints answer, in which order; a clock ticks when it is read."""
+    desk = small_tasks.desk(small)
+    task = desk.catalogue.get("s_tatoeba")
+    data = desk.catalogue.data(task.name, "files")
+    side = {"folder": str(encoder), "revision": None, "head": None, "serve": "torch"}
+    job = {
+        "task": {"name": task.name, "format": task.format, "metrics": task.metrics},
+        "rows": {
+            code: isolated.rows_to_json(desk.sources.examples(task, data, "evaluate", code))
+            for code in task.languages
+        },
+        "codes": task.languages,
+        "limits": {"max_length": 100},
+        "device": "cpu",
+        "token_budget": 4096,
+    }
+    found, ticks = {}, itertools.count()
+    sides = {
+        name: isolated.Checkpoint(side, job, lambda: float(next(ticks))) for name in ("A", "B")
+    }
+    for name in ("singlestream", "offline"):
+        job["scenario"] = {"name": name, "queries": 6, "seconds": 0, "batch": 5}
+        queries, _ = isolated.run(job, sides, lambda _: None, lambda: 0.0, lambda _: None)
+        found[name] = [[q.round, q.side, q.language, q.examples, *q.answered] for q in queries]
+    return found
+
+
 def outputs(tmp):
     small = small_tasks.write(tmp / "small")
     encoder = model(tmp / "model")
@@ -231,6 +277,7 @@ def outputs(tmp):
         "predict": predict_output(small, encoder, tmp),
         "score": score_output(tmp),
         "probe": probe_output(small, encoder),
+        "measure": measure_output(small, encoder),
     }
 
 

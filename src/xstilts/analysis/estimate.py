@@ -147,9 +147,7 @@ def estimate(draws: Draws, collapsed: tuple[int, ...] = ()) -> Estimate:
 
 
 def may_test(found: Estimate) -> bool:
-    """Whether a p-value may be given: one seed that learnt, or none, says nothing of training."""
-    if found.collapsed and found.learnt is None:
-        return False
+    """Whether a p-value may be given: one seed that learnt says nothing about training."""
     tested = found.tested
     return tested.variance.seed_df > 0 if tested.seeds else True
 

@@ -31,6 +31,7 @@ from xstilts.cli import (
     robustness,
     run,
     scoring,
+    speed,
     status,
     store,
     studies,
@@ -100,6 +101,8 @@ app.command("claims")(answers.claims)
 app.command("order")(order.order)
 app.command("rank")(rank.rank)
 app.command("robustness")(robustness.robustness)
+app.command("speed")(speed.speed)
+app.command("bench")(speed.bench)
 app.command("report")(report.report)
 app.command("compare")(report.compare)
 app.command("pretrain")(pretrain.pretrain)

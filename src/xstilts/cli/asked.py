@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from xstilts.engines import Bench
     from xstilts.plan import Plan
+    from xstilts.scenario import Measure
     from xstilts.study import Study
     from xstilts.tasks import Catalogue, Task
 
@@ -51,8 +52,16 @@ def own_task(name: str) -> Task:
     return found
 
 
-def plan(context: typer.Context, paths: list[str], tasks: Catalogue) -> Plan:
+def plan(
+    context: typer.Context, paths: list[str], tasks: Catalogue, measure: Measure | None = None
+) -> Plan:
     """The plan of the paths, or of the study, under the options of the command.
+
+    Args:
+        context: of the command.
+        paths: or one study.
+        tasks: the catalogue.
+        measure: what is measured of inference; None: what the study says.
 
     Raises:
         UserError: if something of it is wrong, or nothing of it can be run.
@@ -64,6 +73,11 @@ def plan(context: typer.Context, paths: list[str], tasks: Catalogue) -> Plan:
     from xstilts.store import Store
 
     file, study = declared(context, paths, tasks)
+    if measure is not None:
+        frontier = _targets(paths) if measure.variants else ()
+        study = study.model_copy(
+            update={"measure": measure.model_copy(update={"frontier": frontier})}
+        )
     recipe = recipes.get(study.recipe)
     sources = Sources.from_environment()
     if study.source == "mirror" and sources.mirror:
@@ -76,6 +90,7 @@ def plan(context: typer.Context, paths: list[str], tasks: Catalogue) -> Plan:
         sources,
         allow_absent=file is not None,  # a study lists what is absent; a path must be there
         imports=Imports(Store(context.params["store"])),
+        device=device(str(context.params.get("device", "cpu"))) if study.measure else "cpu",
     )
     if not found.cells:
         path, reason = next(iter(found.absent.items()))
@@ -183,7 +198,7 @@ def _seeds(text: str) -> tuple[int, ...]:
 
 
 def bench(
-    store: Path, tasks: Catalogue | None, device: str, threads: int, track: str = ""
+    store: Path, tasks: Catalogue | None, device_name: str, threads: int, track: str = ""
 ) -> Bench:
     """Where work is done; without tasks, at the built-in ones."""
     from xstilts.engines import Bench
@@ -191,19 +206,36 @@ def bench(
     from xstilts.store import Store
     from xstilts.tasks import Catalogue
 
-    if device == "auto":
-        import torch
-
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    found = device(device_name)
     return Bench(
         store=Store(store),
         catalogue=tasks or Catalogue(),
         sources=Sources.from_environment(),
-        device=device,
+        device=found,
         threads=threads,
-        token_budget=4096 if device == "cpu" else 16384,
+        token_budget=4096 if found == "cpu" else 16384,
         track=track,
     )
+
+
+def _targets(paths: list[str]) -> tuple[str, ...]:
+    """The tasks that paths end in."""
+    from xstilts.path import parse
+
+    found: dict[str, None] = {}
+    for path in map(parse, paths):
+        ends = [one.task for one in path.evaluations or path.stages[-1].items]
+        found |= dict.fromkeys(ends)
+    return tuple(found)
+
+
+def device(name: str) -> str:
+    """The device that a name stands for."""
+    if name != "auto":
+        return name
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _shell_traps(paths: list[str], tasks: Catalogue) -> None:

@@ -20,6 +20,42 @@ def _root() -> None:
     """Take a trained stage elsewhere."""
 
 
+@app.command("onnx")
+def onnx(
+    step: Annotated[str, typer.Argument(metavar="STEP", help="Its id, or how it begins.")],
+    head: Annotated[
+        str,
+        typer.Option(
+            "--head", metavar="TASK", help='Which head; "vectors": none, sentence vectors.'
+        ),
+    ] = "",
+    int8: Annotated[bool, typer.Option("--int8", help="Dynamically quantised.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FOLDER", help="A new folder. Default: path, seed and head."),
+    ] = None,
+    task: TaskFiles = None,
+    store: StoreFolder = STORE,
+    debug: Debug = False,  # noqa: ARG001 (read by main)
+) -> int:
+    """Write a stage and a head as an ONNX folder, checked against torch on real rows."""
+    from xstilts import serving_folder
+    from xstilts.report import card
+
+    found = opened(store)
+    (step_id,) = chosen(found, [step])
+    name = serving_folder.head_of(found, step_id, head)
+    suffix = f"-{name or 'vectors'}-{'int8' if int8 else 'fp32'}"
+    folder = out or Path(card.stage(found, step_id).name + suffix)
+    checked = serving_folder.export(found, step_id, name, folder, asked.catalogue(task), int8=int8)
+    sys.stderr.write(
+        f"checked on {checked.rows} rows: largest difference {checked.largest_difference:.2g}, "
+        f"agreement {checked.agreement:.4f}\n"
+    )
+    sys.stdout.write(f"{folder}\n")
+    return 0
+
+
 @app.command("hub")
 def hub(
     step: Annotated[str, typer.Argument(metavar="STEP", help="Its id, or how it begins.")],

@@ -51,14 +51,15 @@ def is_there(step: Step, store: Store) -> bool:
 def grouped(steps: list[Step]) -> list[list[Step]]:
     """Steps in groups, in an order in which parents come before children.
 
-    A train step is a group of its own. Predict steps that differ in language and perturbation only
-    are one, and the score steps of those another; the probe steps of one encoder are one too.
+    A train step is a group of its own, and so is a measurement. Predict steps that differ in
+    language and perturbation only are one, and the score steps of those another; the probe steps
+    of one encoder are one too.
     """
     groups: dict[str, list[Step]] = {}
     group_of: dict[str, str] = {}
     for step in steps:
         match step.kind:
-            case "train":
+            case "train" | "measure":
                 key = step.id
             case "predict":
                 own = ("language", "data", "pool", "tune", "perturbation", "moves", "found_on")
@@ -96,8 +97,8 @@ def is_intermediate(plan: Plan, stage: Step) -> bool:
 
 
 def looks_back(step: Step) -> bool:
-    """Whether a step only looks at a stage: at what it keeps of those before it, or by a probe."""
-    return "split" in step.inputs or step.kind == "probe"
+    """Whether a step only looks at a stage: at what it keeps, by a probe, or by a clock."""
+    return "split" in step.inputs or step.kind in ("probe", "measure")
 
 
 def evict(plan: Plan, store: Store, steps: Iterable[Step], left: Collection[str] = ()) -> None:
@@ -148,6 +149,8 @@ def title(plan: Plan, group: list[Step]) -> str:
     more = f", {_counted(len(noises), 'perturbation')}" if noises else ""
     if "attack" in first.inputs:
         more = f" by {first.inputs['attack']['search']}"
+    if "serve" in first.inputs:
+        more = f" ({first.inputs['serve']})"
     return f"{kind} {task} in {languages}{more}"
 
 

@@ -20,7 +20,7 @@ from xstilts.steps.tracking import Tracking
 from xstilts.store_step import Corrupt, Evicted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from xstilts.engines import Bench, Job
@@ -110,6 +110,8 @@ class Worker:
                     self._score(step)
             case "probe":
                 self._probe(group)
+            case "measure":
+                self._measure(group[0])
 
     def _train(self, step: Step) -> None:
         from xstilts.steps import checkpoint, train
@@ -135,17 +137,20 @@ class Worker:
         started, store = time.monotonic(), self._bench.store
         weights = self._weights(group[0], group[0].inputs["weights"])
         jobs = [step.inputs for step in group]
+        spent: dict[int, Mapping[str, float]] = {}
+        desk = replace(self._desk, spent=spent.__setitem__)
         if "found_on" in jobs[0]:
             worst = [store.open(one["found_on"]).path(predict.PREDICTIONS) for one in jobs]
-            made = attacks.transfer(jobs, weights, worst, self._desk)
+            made = attacks.transfer(jobs, weights, worst, desk)
         elif "attack" in jobs[0]:
-            made = attacks.attack(jobs, weights, self._desk)
+            made = attacks.attack(jobs, weights, desk)
         else:
-            made = predict.predict(jobs, weights, self._desk, self._heads(group[0]))
+            made = predict.predict(jobs, weights, desk, self._heads(group[0]))
         for number, rows in made:
             step = group[number]
             with store.writing(step.id) as folder:
-                self._finish(step, folder, predict.write(rows, folder), started)
+                written, took = predict.write(rows, folder), spent.get(number)
+                self._finish(step, folder, written, started, took=took)
 
     def _heads(self, step: Step) -> Path | None:
         """Where the head lies of a prediction that takes an earlier stage's; None: any other."""
@@ -174,6 +179,19 @@ class Worker:
                 # Its own seconds: loading the encoder is shared by all.
                 self._finish(step, folder, {"seconds": seconds}, time.monotonic() - seconds)
 
+    def _measure(self, step: Step) -> None:
+        from xstilts.steps import measure
+
+        started, models = time.monotonic(), self._plan.models
+        names = [side["weights"] for side in step.inputs["sides"]]
+        weights = [
+            self._weights(replace(step, parent="" if name in models else name), name)
+            for name in names
+        ]
+        with self._store.writing(step.id) as folder:
+            result = measure.measure(step.inputs, weights, folder, self._desk)
+            self._finish(step, folder, result, started)
+
     def _weights(self, step: Step, weights: str) -> tuple[Path | str, str | None]:
         """Where the weights that a step starts from are; a stage's files are verified first."""
         if not step.parent:
@@ -184,13 +202,20 @@ class Worker:
         return paths[0].parent, None
 
     def _finish(
-        self, step: Step, folder: Path, result: Any, started: float, evictable: tuple[str, ...] = ()
+        self,
+        step: Step,
+        folder: Path,
+        result: Any,
+        started: float,
+        evictable: tuple[str, ...] = (),
+        took: Mapping[str, float] | None = None,
     ) -> None:
         record = {
             "kind": step.kind,
             "inputs": dict(step.inputs),
             "provenance": provenance(self._desk, self._engine)
-            | {"seconds": time.monotonic() - started},
+            | {"seconds": time.monotonic() - started}
+            | dict(took or {}),
             "result": result,
             "evictable": list(evictable),
         }

@@ -116,6 +116,25 @@ class Line:
 Example: TypeAlias = Pair | Choice | Tagged | Question | Bitext | Query | Candidate | Line
 
 
+def texts(row: Example) -> tuple[str, ...]:  # noqa: PLR0911 (one a kind of example)
+    """All that is read of an example; of words, one text."""
+    match row:
+        case Pair():
+            return (row.text_a,) if row.text_b is None else (row.text_a, row.text_b)
+        case Choice():
+            return (row.prompt, *row.choices)
+        case Tagged():
+            return (" ".join(row.words),)
+        case Question():
+            return (row.question, row.context)
+        case Bitext():
+            return (row.text, row.english)
+        case Query() | Line():
+            return (row.text,)
+        case Candidate():
+            return row.texts
+
+
 def example(task: Task, fields: Mapping[str, Any], name: str) -> Example:
     """One example of the task from a row's fields, checked.
 

@@ -46,10 +46,6 @@ def hover(found: Estimate) -> str:
     ]
     if found.collapsed:
         lines.append(f"runs that did not learn: seeds {', '.join(map(str, found.collapsed))}")
-    if found.learnt is not None:
-        one = found.learnt
-        numbers = [shown(100 * number) for number in (one.value, one.low, one.high)]
-        lines.append("without them {}, {} to {}".format(*numbers))
     return "\n".join(lines)
 
 
@@ -61,11 +57,9 @@ def notes(gains: Sequence[Gain]) -> tuple[str, ...]:
     )
     flags = {g.flag for g in gains}
     if "repeat" in flags:
-        found.append("r: repeats the target's own training data")
+        found.append("r: repeats the target's own training data; not in means")
     if "same data" in flags:
-        found.append("s: holds the target's training data among others")
-    if flags - {""}:
-        found.append("targets with an r or s are left out of all means but that with same data")
+        found.append("s: holds the target's training data among others; not in means")
     if any(g.estimate.collapsed for g in gains):
         found.append("!: holds runs that did not learn; tests are made without their seeds")
     return tuple(found)

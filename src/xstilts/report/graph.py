@@ -52,6 +52,7 @@ def show(plan: Plan, store: Store) -> None:
             step.id
             for step in plan.children("")
             if fingerprint in (step.inputs.get("parent"), step.inputs.get("weights"))
+            or any(fingerprint == side["weights"] for side in step.inputs.get("sides", ()))
         ]
         _grow(tree, roots, plan, left)
         trees.append(tree)
@@ -69,10 +70,13 @@ def _grow(tree: Tree, ids: list[str], plan: Plan, left: set[str]) -> None:
             branch = tree.add(f"{what}  {first.id}  {_state(group, left)}")
             below = [step.id for step in plan.children(first.id) if step.parent == first.id]
             _grow(branch, below, plan, left)
+        elif first.kind == "measure":
+            tree.add(f"{first.label}  {first.id}  {_state(group, left)}")
         else:
             scored = [score for step in group for score in plan.children(step.id)]
             kept = f"kept of {first.inputs['task']}" if looks_back(first) else first.inputs["task"]
-            tree.add(f"{kept}: {_languages(group)}  {_state(scored, left)}")
+            how = f" ({first.inputs['serve']})" if "serve" in first.inputs else ""
+            tree.add(f"{kept}{how}: {_languages(group)}  {_state(scored, left)}")
 
 
 def _state(group: list[Step], left: set[str]) -> str:

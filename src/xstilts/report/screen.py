@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+    from xstilts.report.blocks import Sheet
+
 _NO_LIMIT = 100_000
 
 
@@ -51,6 +53,17 @@ def grid(*headers: str) -> Table:
     for header in headers:
         justify: Literal["left", "right"] = "right" if header.startswith(">") else "left"
         table.add_column(header.lstrip(">~"), justify=justify, no_wrap=not header.startswith("~"))
+    return table
+
+
+def drawn(sheet: Sheet) -> Table:
+    """A report's table."""
+    headers = [
+        name if place in sheet.words else f">{name}" for place, name in enumerate(sheet.header)
+    ]
+    table = grid(*headers)
+    for row in sheet.rows:
+        table.add_row(*(c.text if c.half is None else f"{c.text} ±{c.half:.1f}" for c in row))
     return table
 
 

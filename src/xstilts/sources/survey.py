@@ -15,16 +15,7 @@ import numpy as np
 
 from xstilts import languages
 from xstilts.formats.encoded import token_ids
-from xstilts.formats.examples import (
-    Bitext,
-    Candidate,
-    Choice,
-    Line,
-    Pair,
-    Query,
-    Question,
-    Tagged,
-)
+from xstilts.formats.examples import Bitext, Choice, Pair, Question, Tagged, texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -65,19 +56,19 @@ def survey(examples: Sequence[Example], code: str, tokenizer: Tokenizer) -> Surv
         tokenizer: without truncation.
     """
     labels: Counter[str] = Counter()
-    texts: list[tuple[int, str]] = []  # with the number of the example
+    read: list[tuple[int, str]] = []  # with the number of the example
     for number, one in enumerate(examples):
         labels.update(_labels(one))
-        texts += [(number, text) for text in _texts(one)]
-    pieces = [len(ids) for ids in token_ids(tokenizer, [text for _, text in texts])]
+        read += [(number, text) for text in _texts(one)]
+    pieces = [len(ids) for ids in token_ids(tokenizer, [text for _, text in read])]
     lengths = np.zeros(len(examples), np.int64)
-    for (number, _), count in zip(texts, pieces, strict=True):
+    for (number, _), count in zip(read, pieces, strict=True):
         longest = isinstance(examples[number], Bitext)
         lengths[number] = max(lengths[number], count) if longest else lengths[number] + count
     unspaced = languages.get(code).script in UNSPACED
     units = sum(
         sum(not character.isspace() for character in text) if unspaced else len(text.split())
-        for _, text in texts
+        for _, text in read
     )
     quantiles = np.quantile(lengths, QUANTILES, method="higher")
     return Survey(
@@ -103,19 +94,5 @@ def _labels(one: Example) -> tuple[str, ...]:
             return ()
 
 
-def _texts(one: Example) -> tuple[str, ...]:  # noqa: PLR0911 (one a kind of example)
-    match one:
-        case Pair():
-            return (one.text_a,) if one.text_b is None else (one.text_a, one.text_b)
-        case Choice():
-            return (one.prompt, max(one.choices, key=len))
-        case Tagged():
-            return (" ".join(one.words),)
-        case Question():
-            return (one.question, one.context)
-        case Bitext():
-            return (one.text, one.english)
-        case Query() | Line():
-            return (one.text,)
-        case Candidate():
-            return one.texts
+def _texts(one: Example) -> tuple[str, ...]:
+    return (one.prompt, max(one.choices, key=len)) if isinstance(one, Choice) else texts(one)

@@ -43,6 +43,10 @@ def no_note(text: str) -> None:
     """For work nobody watches."""
 
 
+def no_spent(job: int, spent: Mapping[str, float]) -> None:
+    """For work nobody times."""
+
+
 @dataclass(frozen=True)
 class Desk:
     """What a worker needs.
@@ -57,6 +61,7 @@ class Desk:
         note: told what there is to know of it, such as where it was resumed.
         cache: where encoded rows are kept for whoever needs them next; None: nowhere.
         tracking: where a stage's curves go besides; None: nowhere.
+        spent: told what the predictions of a job took, by its number (`steps.predict.Spent`).
     """
 
     catalogue: Catalogue
@@ -68,3 +73,4 @@ class Desk:
     note: Callable[[str], None] = field(default=no_note)
     cache: Path | None = None
     tracking: Tracking | None = None
+    spent: Callable[[int, Mapping[str, float]], None] = field(default=no_spent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -35,9 +36,18 @@ BLOCK_BYTES = 256 * 2**20  # of similarities at a time, in each layer
 
 @torch.inference_mode()
 def head_outputs(
-    encoder: Encoder, head: nn.Module, format_: Format, encoded: Encoded, desk: Desk
+    encoder: Encoder,
+    head: nn.Module,
+    format_: Format,
+    encoded: Encoded,
+    desk: Desk,
+    seconds: NDArray[np.float64] | None = None,
 ) -> NDArray:
     """What the format decodes, in the order of ``encoded``.
+
+    Args:
+        encoder, head, format_, encoded, desk: of what, and where.
+        seconds: ``[S]``; to each sequence is added what it took: a batch's time, by tokens.
 
     Returns:
         classification: float32 ``[S, labels]``; multiple_choice: float32 ``[S]``; tagging: int64
@@ -70,7 +80,7 @@ def head_outputs(
         else:
             outputs[numbers] = values
 
-    _stream(encoder, head, encoded, desk, take)
+    _stream(encoder, head, encoded, desk, take, seconds)
     assert outputs is not None
     return outputs
 
@@ -194,6 +204,7 @@ def _stream(
     encoded: Encoded,
     desk: Desk,
     take: Callable[[NDArray[np.int64], torch.Tensor, object], None],
+    seconds: NDArray[np.float64] | None = None,
 ) -> None:
     device = torch.device(desk.device)
     encoder.to(device).eval()
@@ -201,12 +212,16 @@ def _stream(
         head.to(device).eval()
     done = tokens = 0
     for numbers, cpu_batch in evaluation_batches(encoded, desk.token_budget):
+        started = time.perf_counter()
         batch = cpu_batch.to(device)
         if head is not None:
             states = heads.states_for(head, encoder, batch)
         else:
             states = torch.stack(encoder.layers(batch))
-        take(numbers, states, batch)
+        take(numbers, states, batch)  # on the CPU, so a device has finished
+        if seconds is not None:
+            share = np.array(batch.lengths) / len(batch.ids)
+            seconds[numbers] += (time.perf_counter() - started) * share
         done, tokens = done + len(numbers), tokens + len(batch.ids)
         desk.progress(done, len(encoded.lengths), tokens)
 

@@ -6,6 +6,9 @@ each language is handed over as soon as it is complete, so that a kill costs one
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +20,8 @@ from xstilts.failpoints import failpoint
 from xstilts.formats import Limits
 from xstilts.formats.encoded import Encoded
 from xstilts.formats.examples import Candidate
-from xstilts.steps import checkpoint, forward, noisy
+from xstilts.scenario import serving as parsed
+from xstilts.steps import checkpoint, forward, noisy, serving
 from xstilts.steps.pools import Pools
 from xstilts.steps.tuning import Tuning
 
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
     from torch import nn
 
     from xstilts.formats.examples import Example
@@ -32,6 +37,24 @@ if TYPE_CHECKING:
     from xstilts.model.tokenizer import LoadedTokenizer
     from xstilts.steps.desk import Desk
     from xstilts.tasks.base import Task
+
+
+@dataclass
+class Spent:
+    """What the predictions of a language took; provenance, never identity.
+
+    Attributes:
+        examples, tokens: how many, special tokens included.
+        tokenise_seconds, forward_seconds, post_seconds: in their parts. Languages share batches:
+            each has the part of a batch's time that it has of its tokens.
+    """
+
+    examples: int = 0
+    tokens: int = 0
+    tokenise_seconds: float = 0.0
+    forward_seconds: float = 0.0
+    post_seconds: float = 0.0
+
 
 PREDICTIONS = "predictions.parquet"
 PORTION_TOKENS = 400_000
@@ -71,12 +94,15 @@ def predict(
     if data.pool is not None:
         pooled = Pools(task, data, encoder, tokenizer, head, desk)
 
+    answer = _answer(first, (encoder, tokenizer), head, task, desk)
+
     def beside(rows: list[Example], job: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The predictions of rows by themselves."""
         one = formats.encode(task, rows, tokenizer.backend, Limits(**job["limits"]))
-        ((_, found),) = _portion([(0, rows, one)], encoder, head, task, desk, tokenizer)
+        ((_, found),) = _portion([(0, rows, one)], answer, task, {})
         return found
 
+    spent = {number: Spent() for number in range(len(jobs))}
     tuning = Tuning(task, data, beside, desk)
 
     def measured(found: list[dict[str, Any]], job: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -95,30 +121,99 @@ def predict(
     for number, job in enumerate(jobs):
         try:
             if pooled is not None:
-                with precision(first["precision"], desk):
-                    made = pooled.rows(job)
-                yield number, measured(made, job)
+                yield number, measured(_ranked(pooled, number, job, desk), job)
                 continue
             split = job.get("split", "evaluate")
             rows = desk.sources.examples(task, data, split, job["language"])[: job["max_rows"]]
             rows = noisy.rows(task, rows, job, desk)
-            encoded = formats.encode(task, rows, tokenizer.backend, Limits(**job["limits"]))
+            encoded = _encoded(task, rows, tokenizer, job, spent[number])
             portion.append((number, rows, encoded))
         except UserError as error:
             wrong.setdefault(str(error), []).append(job["language"])
         tokens = sum(len(one.ids) for _, _, one in portion)
         alone = task.format == "retrieval"  # every layer of every sentence is kept until ranked
         if portion and (alone or tokens >= PORTION_TOKENS or number == len(jobs) - 1):
+            by_place = {place: spent[place] for place, _, _ in portion}
             with precision(first["precision"], desk):
                 done = [
                     (place, tuning.added(measured(found, jobs[place]), jobs[place]))
-                    for place, found in _portion(portion, encoder, head, task, desk, tokenizer)
+                    for place, found in _portion(portion, answer, task, by_place)
                 ]
-            yield from done
+            for place, found in done:
+                desk.spent(place, asdict(spent[place]))
+                yield place, found
             portion = []
     if wrong:
         faults = (f"{task.name} in {', '.join(codes)}: {why}" for why, codes in wrong.items())
         raise UserError("; ".join(faults))
+
+
+def _ranked(pooled: Pools, number: int, job: Mapping[str, Any], desk: Desk) -> list[dict[str, Any]]:
+    began = time.perf_counter()
+    with precision(job["precision"], desk):
+        made = pooled.rows(job)
+    seconds = time.perf_counter() - began
+    desk.spent(number, {"examples": len(made), "forward_seconds": seconds})
+    return made
+
+
+def _encoded(
+    task: Task,
+    rows: list[Example],
+    tokenizer: LoadedTokenizer,
+    job: Mapping[str, Any],
+    spent: Spent,
+) -> Encoded:
+    began = time.perf_counter()
+    encoded = formats.encode(task, rows, tokenizer.backend, Limits(**job["limits"]))
+    spent.tokenise_seconds = time.perf_counter() - began
+    spent.examples, spent.tokens = len(rows), len(encoded.ids)
+    return encoded
+
+
+Answer = Callable[[Encoded, "NDArray[np.float64]"], "NDArray"]
+
+
+def _answer(
+    job: Mapping[str, Any],
+    loaded: tuple[Encoder, LoadedTokenizer],
+    head: nn.Module | None,
+    task: Task,
+    desk: Desk,
+) -> Answer:
+    """What the format decodes, from encoded rows; the seconds of each sequence are added up."""
+
+    def neighbours(encoded: Encoded, seconds: NDArray[np.float64]) -> NDArray:
+        began = time.perf_counter()
+        found = forward.neighbours(loaded[0], encoded, desk)
+        seconds += (time.perf_counter() - began) / len(seconds)
+        return found
+
+    def masked_lm(encoded: Encoded, seconds: NDArray[np.float64]) -> NDArray:
+        began = time.perf_counter()
+        found = forward.masked_lm(loaded[0], encoded, loaded[1], desk)
+        seconds += (time.perf_counter() - began) * encoded.lengths / len(encoded.ids)
+        return found
+
+    def usual(encoded: Encoded, seconds: NDArray[np.float64]) -> NDArray:
+        assert head is not None
+        return forward.head_outputs(loaded[0], head, task.format, encoded, desk, seconds)
+
+    if "serve" not in job:
+        if task.format == "mlm":
+            return masked_lm
+        return neighbours if head is None else usual
+    data = desk.catalogue.data(task.name, job["source"])
+    codes = data.languages or task.languages
+    server = serving.server(loaded, head, task.format, parsed(job["serve"]), desk, codes)
+
+    def otherwise(encoded: Encoded, seconds: NDArray[np.float64]) -> NDArray:
+        began = time.perf_counter()
+        found = server.outputs(encoded)
+        seconds += (time.perf_counter() - began) * encoded.lengths / len(encoded.ids)
+        return found
+
+    return otherwise
 
 
 def precision(name: str, desk: Desk) -> torch.autocast:
@@ -160,25 +255,29 @@ def head_of(folder: Path | str, name: str, task: Task, encoder: Encoder) -> nn.M
 
 def _portion(
     portion: list[tuple[int, list[Example], Encoded]],
-    encoder: Encoder,
-    head: nn.Module | None,
+    answer: Answer,
     task: Task,
-    desk: Desk,
-    tokenizer: LoadedTokenizer,
+    spent: Mapping[int, Spent],
 ) -> Iterator[tuple[int, list[dict[str, Any]]]]:
     encoded = [one for _, _, one in portion]
+    seconds = [np.zeros(len(one.lengths)) for one in encoded]
     outputs: list[Any]
-    if task.format == "mlm":
-        outputs = [forward.masked_lm(encoder, one, tokenizer, desk) for one in encoded]
-    elif head is None:
-        outputs = [forward.neighbours(encoder, one, desk) for one in encoded]
+    if task.format in ("retrieval", "mlm"):
+        outputs = [answer(one, took) for one, took in zip(encoded, seconds, strict=True)]
     else:
-        merged = forward.head_outputs(encoder, head, task.format, _merge(encoded), desk)
+        together = np.concatenate(seconds)
+        merged = answer(_merge(encoded), together)
         by_token = task.format in ("tagging", "span")
         sizes = [len(one.ids) if by_token else len(one.lengths) for one in encoded]
         outputs = np.split(merged, np.cumsum(sizes)[:-1])
-    for (number, rows, one), output in zip(portion, outputs, strict=True):
-        yield number, list(formats.decode(task, rows, one, output))
+        seconds = np.split(together, np.cumsum([len(one.lengths) for one in encoded])[:-1])
+    for (number, rows, one), output, took in zip(portion, outputs, seconds, strict=True):
+        began = time.perf_counter()
+        found = list(formats.decode(task, rows, one, output))
+        if number in spent:
+            spent[number].forward_seconds = float(took.sum())
+            spent[number].post_seconds = time.perf_counter() - began
+        yield number, found
 
 
 def _merge(parts: list[Encoded]) -> Encoded:

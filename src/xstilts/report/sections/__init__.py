@@ -19,6 +19,7 @@ from xstilts.report.sections import (
     reuse,
     robustness,
     scaling,
+    speed,
     transfer,
 )
 
@@ -35,6 +36,7 @@ SECTIONS = (
     order.section,
     robustness.section,
     claims.section,
+    speed.section,
     cost.section,
     protocol.section,
     reuse.section,

@@ -1,0 +1,387 @@
+"""What a study's measurements say.
+
+Latency and throughput by language, two checkpoints compared, the wall time of the evaluations, and
+the frontier of quality against latency.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from xstilts.analysis import latency, outcomes
+from xstilts.analysis.estimate import Estimate, estimate
+from xstilts.identity import fingerprint
+from xstilts.scenario import AGAIN, FIRST, QUERIES, SECOND
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from xstilts.analysis.draws import Draws
+    from xstilts.analysis.latency import Percentile, Ratio
+    from xstilts.analysis.outcomes import Outcome
+    from xstilts.measures import Measured, Variant
+    from xstilts.plan import Cell, Plan
+    from xstilts.store import Store
+    from xstilts.tasks import Catalogue
+
+SHARES = (0.5, 0.9, 0.99)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One checkpoint and language, or all languages (``language`` "").
+
+    Attributes:
+        side: ``A`` (both times it answered) or ``B``.
+        queries, examples: how many were timed.
+        percentiles: of a query's latency, in seconds, at ``SHARES``.
+        tokenise_ms, forward_ms, post_ms: means of an example.
+        ms_per_example, ms_per_token: all three together.
+        tokens_per_example, characters_per_token: of the rows that were drawn.
+        examples_per_s, tokens_per_s, characters_per_s: throughput.
+    """
+
+    side: str
+    language: str
+    queries: int
+    examples: int
+    percentiles: tuple[Percentile, ...]
+    tokenise_ms: float
+    forward_ms: float
+    post_ms: float
+    ms_per_example: float
+    ms_per_token: float
+    tokens_per_example: float
+    characters_per_token: float
+    examples_per_s: float
+    tokens_per_s: float
+    characters_per_s: float
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One finished measure step.
+
+    Attributes:
+        measured: what it measured; ``step`` may be another machine's.
+        hardware, threads: where.
+        serves: how each side answered.
+        created: when, UTC.
+        same: the first checkpoint against itself; None in the server scenario.
+        other: the second against the first; None where there is one.
+        timings: by side, all languages first.
+        memory_bytes: side -> what it took beyond the process before it was loaded.
+        peak_bytes: side -> all of the process.
+        queries_per_s: side -> the largest rate within the bound, of the server scenario.
+    """
+
+    measured: Measured
+    hardware: str
+    threads: int
+    serves: tuple[str, ...]
+    created: str
+    same: Ratio | None
+    other: Ratio | None
+    timings: tuple[Timing, ...]
+    memory_bytes: Mapping[str, int]
+    peak_bytes: Mapping[str, int]
+    queries_per_s: Mapping[str, float]
+
+    @property
+    def verdict(self) -> str:
+        """The answer in words."""
+        if self.same is None:
+            return ""
+        return latency.verdict(self.same, self.other)
+
+    def row(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self) | {"verdict": self.verdict}
+
+
+def measurements(plan: Plan, store: Store) -> list[Measurement]:
+    """What is finished of a plan's measurements, on this machine and on any other.
+
+    Those of the frontier are not in it. A measurement of another machine is one of the same
+    checkpoints in the same scenario: all of its identity but the hardware.
+    """
+    return [
+        _read(store, replace(one, step=step))
+        for one in plan.measured
+        for step in _finished(plan, store, one.step)
+    ]
+
+
+def _finished(plan: Plan, store: Store, step_id: str) -> list[str]:
+    wanted = _anywhere(plan.steps[step_id].inputs)
+    others = (one.id for one in store.ls() if one.kind == "measure" and one.id != step_id)
+    found = [one for one in others if _anywhere(store.record(one)["inputs"]) == wanted]
+    return [*[step_id] * store.has(step_id), *found]
+
+
+def _anywhere(inputs: Mapping[str, Any]) -> str:
+    return fingerprint({key: value for key, value in inputs.items() if key != "hardware"})
+
+
+def _read(store: Store, measured: Measured) -> Measurement:
+    from pyarrow import parquet
+
+    step = store.open(measured.step)
+    inputs, result = step.record["inputs"], step.record["result"]
+    table = (
+        parquet.read_table(step.path(QUERIES)).to_pydict()
+        if QUERIES in step.record["files"]
+        else {}
+    )
+    columns = {name: np.array(values) for name, values in table.items()}
+    memory = result["memory"]
+    return Measurement(
+        measured=measured,
+        hardware=inputs["hardware"],
+        threads=inputs["scenario"]["threads"],
+        serves=tuple(side["serve"] for side in inputs["sides"]),
+        created=step.record["created"],
+        same=compare(columns, FIRST, AGAIN),
+        other=compare(columns, FIRST, SECOND),
+        timings=tuple(timings(columns)),
+        memory_bytes={
+            name: one["peak_bytes"] - one["before_bytes"] for name, one in memory.items()
+        },
+        peak_bytes={name: one["peak_bytes"] for name, one in memory.items()},
+        queries_per_s=result.get("queries_per_s", {}),
+    )
+
+
+Columns = "Mapping[str, NDArray]"
+
+
+def compare(columns: Mapping[str, NDArray], first: str, second: str) -> Ratio | None:
+    """How much longer one side takes for the same queries; None without two rounds of both."""
+    seconds = {}
+    for side in (first, second):
+        here = columns["side"] == side if columns else np.zeros(0, bool)
+        if here.sum() < 2:
+            return None
+        order = np.argsort(columns["round"][here])
+        seconds[side] = _seconds(columns)[here][order]
+    return latency.ratio(seconds[first], seconds[second])
+
+
+def _seconds(columns: Mapping[str, NDArray]) -> NDArray[np.float64]:
+    return columns["tokenise_s"] + columns["forward_s"] + columns["post_s"]
+
+
+def timings(columns: Mapping[str, NDArray]) -> Iterator[Timing]:
+    """Every side over all languages, then language by language."""
+    if not columns or not len(columns["side"]):
+        return
+    sides = {FIRST: np.isin(columns["side"], (FIRST, AGAIN)), SECOND: columns["side"] == SECOND}
+    for language in ("", *dict.fromkeys(columns["language"].tolist())):
+        spoken = (columns["language"] == language) | (language == "")
+        for side, here in sides.items():
+            if (mine := here & spoken).any():
+                yield _timing(side, language, {n: c[mine] for n, c in columns.items()})
+
+
+def _timing(side: str, language: str, columns: Mapping[str, NDArray]) -> Timing:
+    seconds = _seconds(columns)
+    examples, tokens, characters = (
+        int(columns[name].sum()) for name in ("examples", "tokens", "characters")
+    )
+    total = float(seconds.sum())
+
+    def ms(name: str) -> float:
+        return 1000 * float(columns[name].sum()) / examples
+
+    return Timing(
+        side=side,
+        language=language,
+        queries=len(seconds),
+        examples=examples,
+        percentiles=tuple(latency.percentile(seconds, share) for share in SHARES),
+        tokenise_ms=ms("tokenise_s"),
+        forward_ms=ms("forward_s"),
+        post_ms=ms("post_s"),
+        ms_per_example=1000 * total / examples,
+        ms_per_token=1000 * total / tokens,
+        tokens_per_example=tokens / examples,
+        characters_per_token=characters / tokens,
+        examples_per_s=examples / total,
+        tokens_per_s=tokens / total,
+        characters_per_s=characters / total,
+    )
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What a target's predictions took, as their steps recorded it, first seed.
+
+    Attributes:
+        model, path, target: of what.
+        seconds: all languages: tokenising, forward, decoding; loading the model is not in it.
+        examples, tokens: all languages.
+        by_language: language -> seconds.
+    """
+
+    model: str
+    path: str
+    target: str
+    seconds: float
+    examples: int
+    tokens: int
+    by_language: Mapping[str, float]
+
+    @property
+    def examples_per_s(self) -> float:
+        """Throughput."""
+        return self.examples / self.seconds
+
+    def row(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self) | {"examples_per_s": self.examples_per_s}
+
+
+def suite(plan: Plan, store: Store) -> list[Evaluated]:
+    """The wall time of the evaluation by target, from what predict steps recorded."""
+    found: dict[tuple[str, str, str], list[tuple[str, Mapping[str, Any]]]] = {}
+    seeds: dict[tuple[str, str, str], int | None] = {}
+    for cell in plan.cells:
+        place = (cell.model, cell.path, cell.target)
+        predict = plan.steps[cell.score].parent
+        if cell.seed != seeds.setdefault(place, cell.seed) or not store.has(predict):
+            continue
+        spent = store.record(predict)["provenance"]
+        if "forward_seconds" in spent:
+            found.setdefault(place, []).append((cell.language, spent))
+    parts = ("tokenise_seconds", "forward_seconds", "post_seconds")
+    made = []
+    for place, mine in found.items():
+        by_language = {code: sum(one.get(part, 0.0) for part in parts) for code, one in mine}
+        examples, tokens = (sum(one.get(n, 0) for _, one in mine) for n in ("examples", "tokens"))
+        seconds = sum(by_language.values())
+        if seconds:
+            made.append(Evaluated(*place, seconds, examples, tokens, by_language))
+    return made
+
+
+@dataclass(frozen=True)
+class Point:
+    """One way to answer on the frontier.
+
+    Attributes:
+        variant: which.
+        score: the mean over languages.
+        loss: the change of that mean against the base, with its interval over items; None of the
+            base itself.
+        by_language: language -> the change of its score.
+        time: how much longer it takes than the base; None of the base itself, or not measured.
+        same: the base against itself, in the same run.
+        memory: of the base's; None where not measured.
+        efficient: whether no other point is both as good and faster, or better and as fast.
+    """
+
+    variant: Variant
+    score: float
+    loss: Estimate | None
+    by_language: Mapping[str, float]
+    time: Ratio | None
+    same: Ratio | None
+    memory: float | None
+    efficient: bool = False
+
+    @property
+    def relative_time(self) -> float | None:
+        """Of the base's time per query; None where not measured."""
+        if self.variant.serve == self.variant.base:
+            return 1.0
+        return None if self.time is None else self.time.value
+
+    @property
+    def quiet(self) -> bool:
+        """Whether the machine was quiet enough to say anything."""
+        return self.same is None or self.same.answer == "equal"
+
+    def row(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self) | {"relative_time": self.relative_time, "quiet": self.quiet}
+
+
+def frontier(plan: Plan, store: Store, catalogue: Catalogue) -> list[Point]:
+    """Quality against latency, of every variant that is scored, target by target."""
+    found: list[Point] = []
+    groups = dict.fromkeys((one.model, one.path, one.target) for one in plan.frontier)
+    for group in groups:
+        mine = [one for one in plan.frontier if (one.model, one.path, one.target) == group]
+        points = list(_points(mine, plan, store, catalogue))
+        found += [replace(one, efficient=_efficient(one, points)) for one in points]
+    return found
+
+
+def _points(
+    variants: Sequence[Variant], plan: Plan, store: Store, catalogue: Catalogue
+) -> Iterator[Point]:
+    cells = [cell for one in variants for cell in _cells(one, plan)]
+    if not any(store.has(cell.score) for cell in cells):
+        return
+    scored = {one.path: one for one in outcomes.load(replace(plan, cells=cells), store, catalogue)}
+    base = scored.get(variants[0].base)
+    for one in variants:
+        mine = scored.get(one.serve)
+        if mine is None:
+            continue
+        steps = _finished(plan, store, one.step) if one.step else []
+        measured = _read(store, _as_measured(one, steps[0])) if steps else None
+        memory = measured.memory_bytes if measured else {}
+        against = None if base is None else _difference(mine, base)
+        yield Point(
+            variant=one,
+            score=float(mine.over().values[:, 0].mean()),
+            loss=estimate(against[""]) if against and one.serve != one.base else None,
+            by_language={
+                code: float(draws.values[:, 0].mean())
+                for code, draws in (against or {}).items()
+                if code
+            },
+            time=measured.other if measured else None,
+            same=measured.same if measured else None,
+            memory=memory[SECOND] / memory[FIRST] if SECOND in memory else None,
+        )
+
+
+def _difference(one: Outcome, base: Outcome) -> dict[str, Draws]:
+    """What one changes, by language, and in the mean over them ("")."""
+    languages = {code: one.over([code]) - base.over([code]) for code in one.languages}
+    return {"": one.over() - base.over(), **languages}
+
+
+def _cells(one: Variant, plan: Plan) -> Iterator[Cell]:
+    """A variant's scores as cells whose path is the variant."""
+    usual = next(
+        cell
+        for cell in plan.cells
+        if (cell.model, cell.path, cell.target) == (one.model, one.path, one.target)
+    )
+    for language, score in one.scores.items():
+        yield replace(usual, path=one.serve, language=language, score=score)
+
+
+def _as_measured(one: Variant, step: str) -> Measured:
+    from xstilts.measures import Measured
+
+    return Measured(one.model, one.path, one.target, one.path, "singlestream", one.serve, step)
+
+
+def _efficient(one: Point, points: Sequence[Point]) -> bool:
+    mine = one.relative_time
+    if mine is None:
+        return False
+    others = [(p.relative_time, p.score) for p in points if p.relative_time is not None]
+    return not any(
+        (time <= mine and score > one.score) or (time < mine and score >= one.score)
+        for time, score in others
+    )
