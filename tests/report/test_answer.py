@@ -47,6 +47,10 @@ def test_what_chance_could_have_done_is_not_called_a_gain():
 
 
 def test_one_seed_is_said_to_tell_nothing_of_training():
+    several, _ = said({"csqa": -1.0, "qqp": -2.0}, seeds=(1,))
+    assert several.startswith(
+        "Of 2 intermediates csqa does best: it changes the mean over 9 targets"
+    )
     first, _ = said({"csqa": 5.0}, seeds=(1,))
     assert "with one seed that interval is about the test items alone" in first
 
@@ -76,3 +80,11 @@ def test_cautions_say_what_limits_conclusions():
         assert part in text
     assert "1 path was not run" in text
     assert list(answer.cautions(synthetic.of(simulator.study({"csqa": 5.0})))) == []
+
+
+def test_where_no_two_seeds_learnt_it_is_said_why_nothing_is_tested():
+    fell = [("csqa", "xnli", 1), ("csqa", "panx", 2)]
+    first, _ = said({"csqa": 5.0, "qqp": {}}, seeds=(1, 2), collapsed=fell)
+    assert "0 of 2 intermediates" in first or "None of 2" in first  # qqp can be tested
+    alone, _ = said({"csqa": 5.0}, seeds=(1, 2), collapsed=[("csqa", "udpos", 1)])
+    assert alone.endswith("; too many runs did not learn for a test.")

@@ -280,7 +280,7 @@ def _largest(claim: data.Largest, gains: Gains, model: str) -> Finding:
     larger = drawn[:, : len(named)].min(axis=1) > drawn[:, len(named) :].max(axis=1)
     share, value = float(larger.mean()), {t: 100 * d.values[:, 0].mean() for t, d in draws.items()}
     top = max(others, key=lambda target: value[target])
-    means = ", ".join(f"{target} {value[target]:+.1f}" for target in (*named, top))
+    means = ", ".join(f"{target} {round(value[target], 1) + 0.0:+.1f}" for target in (*named, top))
     answer: Answer = "inconclusive"
     if all(may_test(estimate(draws[target])) for target in (*named, top)):
         answer = "supported" if share >= claim.probability else answer

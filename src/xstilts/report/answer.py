@@ -46,10 +46,17 @@ def _first(gains: Sequence[Gain], model: str) -> str:
     down = [name for name, level in p.items() if level < ALPHA and value[name] < 0]
     number = f"{shown(100 * top.estimate.value)} points {_interval(top.estimate)}"
     if not tested:
-        return (
-            f"{start} on {top.intermediate} first changes {over} most, by {number}; with one seed "
-            "that interval is about the test items alone, and another training run may differ."
-        )
+        why = "too many runs did not learn for a test"
+        if top.estimate.seeds < 2:
+            why = (
+                "with one seed that interval is about the test items alone, and another training "
+                "run may differ"
+            )
+        best = f"{start} on {top.intermediate} first"
+        if len(gains) > 1:
+            on = f" for {model}" if model else ""
+            best = f"Of {len(gains)} intermediates {top.intermediate} does best{on}: it"
+        return f"{best} changes {over} by {number}; {why}."
     losing = f", and {_counted(len(down), 'loses', 'lose')}" if down else ""
     of = f"{len(up)} of {_counted(len(gains), 'intermediate', 'intermediates')}"
     if top.intermediate in up:
