@@ -46,7 +46,6 @@ test-all: lint types browser
 # Every benchmark, ours and what people use instead side by side: twenty minutes on two idle cores.
 # make bench ONLY=pairs runs one row of the table.
 bench: install
-	$(BIN)/python -c 'import faiss' 2>/dev/null || $(BIN)/python -m pip install --quiet -r requirements.lock
 	$(BIN)/python benchmarks/everything.py $(if $(ONLY),--only $(ONLY))
 
 # The report is opened in a real browser: Debian's, if there is none and we may install it.
