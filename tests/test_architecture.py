@@ -33,7 +33,7 @@ ROOMS = {
     "plan": (
         "forecast models plan measures hardware serving_folder adversity forgetting counting "
         "probing store store_gc store_merge store_pack store_status store_step store_work "
-        "imported engines preflight leakage submitting"
+        "imported engines preflight datafiles leakage submitting"
     ),
     "report": "analysis report",
     "doors": "cli __init__ __main__",

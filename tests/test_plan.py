@@ -13,7 +13,7 @@ import pytest
 
 import small_tasks
 from small_tasks import plan, recipe
-from xstilts import metrics, models
+from xstilts import metrics, models, suites
 from xstilts import plan as planning
 from xstilts.errors import AbsentError, UserError
 from xstilts.sources import Sources
@@ -376,6 +376,58 @@ def test_a_control_under_a_study_is_planned_beside_the_baseline(small, tiny):
         "same_steps(s_squad) > s_xnli",
         "shuffled(s_squad) > s_xnli",
     ]
+
+
+def test_a_suite_has_its_own_languages_and_baselines(small, tiny, monkeypatch):
+    """Of three languages the suite has two, and one that is not there; a baseline of two stages."""
+    own = suites.Suite(
+        groups={"all": ("s_xnli", "s_tatoeba")},
+        languages={"s_xnli": ("en", "ru", "sw")},
+        baselines={"s_tatoeba": "s_squad | s_tatoeba"},
+    )
+    monkeypatch.setattr(suites, "BENCHMARKS", {"mine": own})
+    monkeypatch.setattr(suites, "SUITES", {"mine": own.tasks})
+    study = Study(name="s", targets="mine", intermediate=("none", "s_tags"), source="files")
+    catalogue = Catalogue(small_tasks.tasks(small))
+    found = planning.build(study, recipe(), [models.find(str(tiny))], catalogue, Sources())
+    assert {(cell.path, cell.language) for cell in found.cells if cell.target == "s_xnli"} == {
+        (path, code) for path in ("s_xnli", "s_tags > s_xnli") for code in ("en", "ru")
+    }
+    assert {cell.path for cell in found.cells if cell.target == "s_tatoeba"} == {
+        *("s_squad | s_tatoeba", "s_tags > s_squad | s_tatoeba")
+    }
+    assert found.baselines == {"s_tatoeba": "s_squad | s_tatoeba"}
+    assert found.absent == {"s_xnli:sw": "not there in source files, though the suite has them"}
+
+
+def test_a_mixture_that_is_not_whole_is_run_as_what_is_there(small, tiny, monkeypatch):
+    """One member's file is absent: it is listed, and the path names the others."""
+    monkeypatch.setattr(suites, "MIXTURES", {"mine": ("s_nli", "s_gone", "s_tags")})
+    gone = Task(
+        name="s_gone",
+        about="its files are not there",
+        format="classification",
+        metrics=("accuracy",),
+        labels=small_tasks.NLI_LABELS,
+        sources={"files": Data(train=Files(path="/nowhere/gone.tsv", reader="tsv"))},
+    )
+    catalogue = Catalogue([*small_tasks.tasks(small), gone])
+
+    def build(**fields):
+        study = Study(name="s", source="files", **fields)
+        return planning.build(study, recipe(), [models.find(str(tiny))], catalogue, Sources())
+
+    found = build(targets=("s_xnli",), intermediate=("none", "mine@0.5 + s_squad"))
+    path = "s_nli@0.25 + s_tags@0.25 + s_squad > s_xnli"
+    assert {cell.path for cell in found.cells} == {"s_xnli", path}
+    (asked, why), *more = found.absent.items()
+    assert (asked, more) == ("mine@0.5 + s_squad > s_xnli", [])
+    assert why.startswith("it lacks s_gone (no file /nowhere/gone.tsv")
+    assert why.endswith(f'; in its place stands "{path}"')
+    assert found.notes == {path: '"mine@0.5 + s_squad > s_xnli" without s_gone'}
+    monkeypatch.setattr(suites, "MIXTURES", {"mine": ("s_gone",)})
+    nothing = build(paths=("mine > s_xnli", "s_xnli"))
+    assert list(nothing.absent) == ["mine > s_xnli"]  # nothing of it is there
 
 
 def test_several_models_are_planned_side_by_side(small, tiny, tmp_path):

@@ -121,6 +121,14 @@ def test_mined_pairs_are_cut_at_the_carried_threshold():
     assert submitting._text(BUILT_IN["bucc2018"], rows, "gold") == "d1\te1\nd2\te2\nd2\te3\n"
 
 
+def test_choices_are_json_lines():
+    from xstilts.tasks import TASKS as BUILT_IN
+
+    rows = [{"id": "0", "gold": 1, "prediction": 0}, {"id": "1", "gold": 0, "prediction": 0}]
+    written = submitting._text(BUILT_IN["xcopa"], rows, "prediction")
+    assert written == '{"label": 0}\n{"label": 0}\n'
+
+
 def test_ranked_candidates():
     from xstilts.tasks import TASKS as BUILT_IN
 

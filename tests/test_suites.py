@@ -8,7 +8,7 @@ from xstilts.errors import UserError
 from xstilts.languages import LANGUAGES
 from xstilts.path import parse
 from xstilts.resolve import resolve
-from xstilts.suites import BENCHMARKS, MIXTURES, SUITES, baseline, means, suite
+from xstilts.suites import BENCHMARKS, MIXTURES, SUITES, means, suite
 from xstilts.tasks import TASKS, Catalogue
 
 
@@ -61,16 +61,18 @@ def test_every_task_of_the_microworld_suite_can_be_evaluated_there():
 def test_baselines_are_paths_of_their_own(name):
     """Each can be run on the hub, and evaluates the task that it is the baseline of."""
     for task in SUITES[name]:
-        found = resolve(parse(baseline(name, task)), "hub", Catalogue())
+        path = BENCHMARKS[name].baselines.get(task, task)
+        found = resolve(parse(path), "hub", Catalogue())
         assert [one.task for one in found.evaluations] == [task]
 
 
 def test_baselines_of_xtreme_r_have_stages_before():
     """Ruder et al. 2021; in XTREME, Tatoeba is the pretrained encoder as it is."""
-    assert baseline("xtreme-r", "tatoeba") == "squad_v1 | tatoeba"
-    assert baseline("xtreme-r", "xcopa") == "social_iqa > copa | xcopa"
-    assert baseline("xtreme", "tatoeba") == "| tatoeba"
-    assert baseline("xtreme", "xquad") == "xquad"
+    assert BENCHMARKS["xtreme-r"].baselines == {
+        "tatoeba": "squad_v1 | tatoeba",
+        "xcopa": "social_iqa > copa | xcopa",
+    }
+    assert not BENCHMARKS["xtreme"].baselines
 
 
 def test_names_are_not_names_of_tasks():

@@ -14,7 +14,7 @@ from xstilts.adversity import Adversity, Attack, pairs
 from xstilts.errors import AbsentError, UserError, suggest
 from xstilts.forgetting import Kept, Looks
 from xstilts.identity import fingerprint
-from xstilts.path import parse
+from xstilts.path import Evaluation, Mixture, parse
 from xstilts.perturb.declared import declared
 from xstilts.perturb.validity import check
 from xstilts.resolve import TargetEvaluation
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from xstilts.imported import Imports
     from xstilts.measures import Measured, Variant
     from xstilts.models import Model
-    from xstilts.path import Item
+    from xstilts.path import Item, Path
     from xstilts.recipes import Recipe
     from xstilts.resolve import Resolved, Stage, StageItem
     from xstilts.sources import Sources, Split
@@ -110,6 +110,8 @@ class Plan:
         analyses, margins: what the study declared.
         measured: what is measured of inference, in the order of the study.
         frontier: other ways to answer, with their scores and their times.
+        baselines: target -> the path of the suite's own baseline, where it has stages of its own.
+        contents: the files and datasets that were fingerprinted -> their fingerprints.
     """
 
     steps: dict[str, Step] = field(default_factory=dict)
@@ -123,10 +125,12 @@ class Plan:
     models: dict[str, Model] = field(default_factory=dict)
     keep: str = "all"
     targets: tuple[str, ...] = ()
+    baselines: dict[str, str] = field(default_factory=dict)
     analyses: tuple[str, ...] = ()
     margins: Mapping[str, float] = field(default_factory=dict)
     measured: list[Measured] = field(default_factory=list)
     frontier: list[Variant] = field(default_factory=list)
+    contents: dict[str, str] = field(default_factory=dict)
     _children: dict[str, list[Step]] = field(default_factory=dict, repr=False)
 
     def add(self, step: Step) -> None:
@@ -197,14 +201,17 @@ class _Builder:
     def build(self, models: Iterable[Model], *, allow_absent: bool) -> Plan:
         targets = self.study.targets
         names = suites.suite(targets) if isinstance(targets, str) else targets
+        suite = suites.BENCHMARKS[targets] if isinstance(targets, str) else None
         resolved = []
-        for path in self._paths(names, allow_absent):
+        for path in self._paths(names, suite, allow_absent):
             try:
-                resolved.append(resolve.resolve(path, self.source, self.catalogue))
+                found = resolve.resolve(path, self.source, self.catalogue)
+                resolved.append(self._in_languages(found, suite) if suite else found)
             except AbsentError as error:
                 self._absent(str(path), error, allow_absent)
         for one in resolved:
-            if note := "; ".join(filter(None, (one.note, self._unsaid(one)))):
+            notes = (self.plan.notes.get(str(one.path)), one.note, self._unsaid(one))
+            if note := "; ".join(filter(None, notes)):
                 self.plan.notes[str(one.path)] = note
         for model in models:
             self.plan.models[model.fingerprint] = model
@@ -217,9 +224,12 @@ class _Builder:
         self._check_margins(names)
         self._transfer()
         self.plan.refused = self.adversity.refused(c.perturbation for c in self.plan.perturbed)
+        self.plan.contents = self.sources.contents()
         return self.plan
 
-    def _paths(self, targets: tuple[str, ...], allow_absent: bool) -> tuple[Any, ...]:
+    def _paths(
+        self, targets: tuple[str, ...], suite: suites.Suite | None, allow_absent: bool
+    ) -> tuple[Path, ...]:
         known = []
         for name in targets:
             try:
@@ -231,7 +241,45 @@ class _Builder:
                 self._absent(name, error, allow_absent)
         tasks = [parse(name).stages[0].items[0].task for name in known]
         self.plan.targets = tuple(dict.fromkeys(tasks))
-        return self.study.expand(tuple(known)) if known or self.study.paths else ()
+        if suite:
+            self.plan.baselines = dict(suite.baselines)
+            known = [suite.baselines.get(name, name) for name in known]
+        paths = self.study.expand(tuple(known)) if known or self.study.paths else ()
+        return tuple(map(self._of_what_is_there, paths)) if allow_absent else paths
+
+    def _of_what_is_there(self, path: Path) -> Path:
+        """The path with a mixture that is not whole spelt out as the tasks that are there."""
+        stages, lacking = [], dict[str, str]()
+        for stage in path.stages:
+            items: list[Item] = []
+            for item in stage.items:
+                absent = {
+                    name: self._why_absent(name) for name in suites.MIXTURES.get(item.task, ())
+                }
+                there = [name for name, why in absent.items() if not why]
+                if len(there) in (0, len(absent)):  # no mixture, nothing of one, or all of it
+                    items.append(item)
+                    continue
+                lacking |= {name: why for name, why in absent.items() if why}
+                share = None if item.share is None else item.share / len(there)
+                items += [replace(item, task=name, share=share) for name in there]
+            stages.append(Mixture(tuple(items)))
+        if not lacking:
+            return path
+        found = replace(path, stages=tuple(stages))
+        whys = "; ".join(f"{name} ({why})" for name, why in lacking.items())
+        self.plan.absent[str(path)] = f'it lacks {whys}; in its place stands "{found}"'
+        self.plan.notes[str(found)] = f'"{path}" without {", ".join(lacking)}'
+        return found
+
+    def _why_absent(self, name: str) -> str:
+        """Why a task cannot be trained on in this source; "" where it can."""
+        try:
+            data = self.catalogue.data(name, self.source)
+            self.sources.fingerprint(self.catalogue.get(name), data, "train", "en")
+        except AbsentError as error:
+            return str(error)
+        return ""
 
     def _check_margins(self, targets: tuple[str, ...]) -> None:
         planned = (parse(name).stages[0].items[0].task for name in targets)
@@ -241,6 +289,19 @@ class _Builder:
                 raise UserError(
                     f'margins: "{name}" is no target of the study:{suggest(name, known)}'
                 )
+
+    def _in_languages(self, resolved: Resolved, suite: suites.Suite) -> Resolved:
+        """The path with its targets in the suite's languages; what is not there is listed."""
+        named = {one.task for one in resolved.path.evaluations if one.languages}
+        found = []
+        for one in resolved.evaluations:
+            listed = () if one.task in named else suite.languages.get(one.task, ())
+            if lacking := tuple(code for code in listed if code not in one.languages):
+                why = f"not there in source {self.source}, though the suite has them"
+                self.plan.absent[str(Evaluation(one.task, lacking))] = why
+            kept = tuple(code for code in one.languages if not listed or code in listed)
+            found.append(replace(one, languages=kept))
+        return replace(resolved, evaluations=tuple(found))
 
     def _absent(self, path: str, error: UserError, allow_absent: bool) -> None:
         if not allow_absent:

@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xstilts import leakage
+from xstilts import datafiles, leakage
 from xstilts.errors import UserError
 from xstilts.steps import tracking
 
@@ -40,7 +40,8 @@ def check(plan: Plan, steps: Sequence[Step], bench: Bench) -> list[str]:
         bench: store, rows, device.
 
     Returns:
-        What to know before it begins: evaluation text among the rows that are trained on.
+        What to know before it begins: data that changed, and evaluation text among the rows that
+        are trained on.
 
     Raises:
         UserError: naming the first thing that is wrong.
@@ -70,7 +71,9 @@ def check(plan: Plan, steps: Sequence[Step], bench: Bench) -> list[str]:
         if (task_name, split, language) not in read:
             task = bench.catalogue.get(task_name)
             examples(task, bench.catalogue.data(task_name, source), split, language)
-    return leakage.told(leaks)
+    told = [*datafiles.changed(plan.contents, bench.store.root), *leakage.told(leaks)]
+    datafiles.remember(plan.contents, bench.store.root)
+    return told
 
 
 def _items(step: Step) -> Iterator[dict[str, Any]]:

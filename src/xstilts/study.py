@@ -250,14 +250,15 @@ class Study(BaseModel):
         every intermediate, the controls. Then the study's literal paths.
 
         Args:
-            targets: the target tasks, a suite replaced by its tasks.
+            targets: the target tasks, a suite replaced by its tasks; or the path of a target's
+                baseline, which intermediate stages come before.
         """
         before = [() if text == BASELINE else parse(text).stages for text in self.intermediate]
         if self.controls or () in before:
             before = [(), *before]
         before += [(control,) for control in self._controlled()]
-        last = [parse(target).stages for target in targets]
-        planned = [Path(first + stages) for stages in last for first in before]
+        last = [parse(target) for target in targets]
+        planned = [Path(first + end.stages, end.evaluations) for end in last for first in before]
         return tuple(dict.fromkeys([*planned, *map(parse, self.paths)]))
 
 

@@ -1,9 +1,9 @@
 """A suite's submission: the leaderboard's folder, from predictions that are in the store.
 
-``<task>/test-<language>.tsv`` or ``.json`` for every task and language of the suite, as the
-official scripts read them (google-research/xtreme, README). A submission is whole or is not
-written. What was written is read back and scored against the same right answers, and has to give
-the scores that are stored.
+``<task>/test-<language>`` and the ending of its format for every task and language of the suite, as
+the official scripts read them (google-research/xtreme, README and evaluate.py). A submission is
+whole or is not written. What was written is read back and scored against the same right answers,
+and has to give the scores that are stored.
 """
 
 from __future__ import annotations
@@ -149,6 +149,8 @@ def _text(task: Task, rows: list[dict[str, Any]], side: str) -> str:
         return "".join(f"{source}\t{target}\n" for source, target in pairs)
     if submission.INDEX in task.metrics:
         values = [value if side == "gold" else value[0] for value in values]
+    if task.format == "multiple_choice":
+        return "".join(f"{json.dumps({'label': value})}\n" for value in values)
     if submission.suffix(task) == "tsv":
         return "".join(f"{value}\n" for value in values)
     # Where the test set repeats an id, the first prediction stands for all of its rows.

@@ -21,7 +21,8 @@ class Suite:
         groups: group -> its tasks, in the order of the paper's tables.
         languages: task -> its languages; a task not named here has all that it is published in.
         baselines: task -> the path of the benchmark's own baseline, where that is more than
-            training on the task's own data (or, in retrieval without training, than nothing).
+            training on the task's own data (or, in retrieval without training, than nothing). In a
+            study of the suite, intermediate stages come before those of this path.
     """
 
     groups: Mapping[str, tuple[str, ...]]
@@ -169,16 +170,6 @@ MIXTURES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "all9_without_ccg": tuple(name for name in _NINE if name != "ccg"),
     }
 )
-
-
-def baseline(name: str, task: str) -> str:
-    """The path of a benchmark's own baseline for one of its tasks.
-
-    A task that is neither trained on nor named in the suite's ``baselines`` is evaluated with the
-    pretrained encoder as it is, so its path is ``| task``; any other one's is the task itself.
-    """
-    never_trained = ("tatoeba", "bucc2018")
-    return BENCHMARKS[name].baselines.get(task, f"| {task}" if task in never_trained else task)
 
 
 def suite(name: str) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from xstilts.analysis.best import best
 from xstilts.analysis.estimate import equivalence_p
 from xstilts.analysis.gains import Gains, slope_by_size
 from xstilts.analysis.outcomes import Outcome, Outcomes
+from xstilts.tasks import TASKS
 
 MODEL = "xlm-roberta-large"
 
@@ -41,25 +42,71 @@ def one(gains, **where):
     ],
 )
 def test_a_path_is_cut_before_what_trains_the_head(path, target, trained_on, before, last):
-    found = routes.route(outcome(path, target, trained_on))
+    found = routes.route(outcome(path, target, trained_on), "")
+    assert (found.before, found.last) == (before, last)
+
+
+SQUAD_FIRST, SIQA_FIRST = "squad_v1 | tatoeba", "social_iqa > copa | xcopa"
+
+
+@pytest.mark.parametrize(
+    ("path", "trained_on", "baseline", "before", "last"),
+    [
+        ("squad_v1 | tatoeba", None, SQUAD_FIRST, "", SQUAD_FIRST),
+        ("ccg > mnli > squad_v1 | tatoeba", None, SQUAD_FIRST, "ccg > mnli", SQUAD_FIRST),
+        ("social_iqa > copa | xcopa", "copa", SIQA_FIRST, "", SIQA_FIRST),
+        ("mnli > social_iqa > copa | xcopa", "copa", SIQA_FIRST, "mnli", SIQA_FIRST),
+        # Not after the suite's baseline: a path of its own, with another baseline.
+        ("mnli > tatoeba", None, SQUAD_FIRST, "mnli", "tatoeba"),
+        ("mnli > xcopa", "copa", SIQA_FIRST, "mnli", "xcopa"),
+    ],
+)
+def test_a_path_is_cut_before_the_suites_own_baseline(path, trained_on, baseline, before, last):
+    target = baseline.rpartition(" ")[2]
+    found = routes.route(outcome(path, target, trained_on), baseline)
     assert (found.before, found.last) == (before, last)
 
 
 @pytest.mark.parametrize(
-    ("path", "trained_on", "expected"),
+    ("path", "trained_on", "baseline", "expected"),
     [
-        ("mnli > xnli", "mnli", "repeat"),
-        ("all9 > xnli", "mnli", "same data"),
-        ("anli_plus > xnli", "mnli", "same data"),
-        ("mnli > xnli", "taxinli", "same data"),
-        ("mnli + csqa > xnli", "mnli", "same data"),
-        ("csqa > xnli", "mnli", ""),
-        ("shuffled(mnli) > xnli", "mnli", ""),
-        ("mnli | tatoeba", None, ""),
+        ("mnli > xnli", "mnli", "", "same data"),
+        ("squad_v1 > xquad", "squad_v1", "", "same data"),
+        # more than the target's rows, or a part of them
+        ("all9 > xnli", "mnli", "", "same data"),
+        ("anli_plus > xnli", "mnli", "", "same data"),
+        ("squad_v2 > xquad", "squad_v1", "", "same data"),
+        ("mnli > xnli", "taxinli", "", "same data"),
+        ("mnli + csqa > xnli", "mnli", "", "same data"),
+        ("mnli > csqa > xnli", "mnli", "", "same data"),
+        # the same rows in another language, or with other labels
+        ("mnli:de/ru/sw > xnli", "mnli", "", "same data"),
+        ("shuffled(mnli) > xnli", "mnli", "", "same data"),
+        # the baseline has it already
+        ("squad_v1 > squad_v1 | tatoeba", None, SQUAD_FIRST, "repeat"),
+        ("all9 > squad_v1 | tatoeba", None, SQUAD_FIRST, "repeat"),
+        ("social_iqa > social_iqa > copa | xcopa", "copa", SIQA_FIRST, "repeat"),
+        ("copa > social_iqa > copa | xcopa", "copa", SIQA_FIRST, "same data"),
+        # neither
+        ("xnli", "mnli", "", ""),
+        ("csqa > xnli", "mnli", "", ""),
+        ("squad_dev > xquad", "squad_v1", "", ""),
+        ("same_steps(csqa) > xnli", "mnli", "", ""),
+        ("squad_v1 | tatoeba", None, "", ""),
+        ("squad_v1 | tatoeba", None, SQUAD_FIRST, ""),
+        ("mnli > squad_v1 | tatoeba", None, SQUAD_FIRST, ""),
+        ("mnli > social_iqa > copa | xcopa", "copa", SIQA_FIRST, ""),
     ],
 )
-def test_cells_that_train_twice_on_the_same_data_are_marked(path, trained_on, expected):
-    assert routes.flag(outcome(path, trained_on=trained_on)) == expected
+def test_cells_that_test_no_transfer_are_marked(path, trained_on, baseline, expected):
+    assert routes.flag(replace(outcome(path, "", trained_on), baseline=baseline)) == expected
+
+
+def test_contained_tasks_are_tasks_of_the_same_kind():
+    for task in TASKS.values():
+        for name in task.contains:
+            assert TASKS[name].format == task.format
+            assert name != task.name
 
 
 def test_what_variants_are_compared_with():
@@ -78,7 +125,7 @@ def test_a_mean_is_over_targets_and_leaves_marked_cells_out():
     study.all = [replace(o, trained_on="mnli") if o.target == "xnli" else o for o in study.all]
     gains = Gains(study)
     cell = one(gains, over="target", name="xnli")
-    assert (cell.flag, cell.estimate.value) == ("repeat", pytest.approx(0.31))
+    assert (cell.flag, cell.estimate.value) == ("same data", pytest.approx(0.31))
     # Eight targets: six of 1 and bucc2018's 1, tatoeba's 10.
     mean = one(gains, over="mean")
     assert mean.estimate.value == pytest.approx((7 * 1 + 10) / 8 / 100)

@@ -82,6 +82,16 @@ def test_under_other_conditions_a_claim_is_at_most_consistent(intermediate, stud
     assert low.direction == "not consistent, under different conditions"
 
 
+@pytest.mark.parametrize("name", [" + ".join(MIXTURES["all9_without_ccg"]), "all9_without_ccg"])
+def test_a_mixture_without_one_of_its_tasks_is_another_condition(name):
+    """Of two that hold some of the nine, the one that holds more stands in."""
+    found = verdict("multi-task-mean", {"mnli + csqa": 1.0, name: 8.7}, targets=simulator.TARGETS)
+    assert found.direction == "consistent, under different conditions"
+    assert found.differences[0] == "all9 without ccg"
+    other = verdict("multi-task-mean", {"mnli + mlm@0.2": 8.7, "mnli": 8.7})
+    assert other.direction == "not run"
+
+
 def test_a_hub_name_with_its_owner_is_the_same_model():
     found = verdict("squad-mean", {"squad_v1": 8.2}, model="FacebookAI/xlm-roberta-large")
     assert found.differences == ()

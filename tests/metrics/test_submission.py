@@ -39,8 +39,25 @@ def test_labels(score):
     assert (found.n, found.values) == (3, {"accuracy": pytest.approx(2 / 3)})
     assert found.notes == ()
     assert score("pawsx", "1\r\n0\r\n", "1\n0\n").score == 1  # of Windows
-    assert score("xcopa", "\ufeff1\n0\n", "0\n0\n", "qu").score == 0.5  # with a byte order mark
+    assert score("pawsx", "\ufeff1\n0\n", "0\n0\n", "ko").score == 0.5  # with a byte order mark
     assert score("qqp", "1\n1\n0\n", "1\n0\n0\n").score == pytest.approx((2 / 3 + 2 / 3) / 2)
+
+
+def test_choices_are_json_lines_and_so_are_the_datasets_own(score):
+    """run_xcopa.py writes the predictions; evaluate.py reads labels out of the dataset's rows."""
+    gold = '{"premise": "P", "choice1": "a", "label": 0, "idx": 0}\n{"label": 1, "idx": 1}\n'
+    assert score("xcopa", '{"label": 0}\n{"label": 0}\n', gold, "qu").score == 0.5
+    assert score("xcopa", "0\n1\n", gold, "qu").score == 1  # the bare numbers will do
+    assert score("copa", '{"label": 0}\n', '{"label": 1}\n').score == 0
+
+
+def test_blanked_labels_are_noticed(score):
+    """XTREME's download says "neutral" for all of XNLI's test set, and 0 for XCOPA's."""
+    found = score("xnli", "neutral\n" * 20, "neutral\n" * 20)
+    (note,) = found.notes
+    assert note.startswith('every right label is "neutral": ')
+    assert score("xnli", "neutral\n" * 19, "neutral\n" * 19).notes == ()
+    assert score("xcopa", "0\n" * 20, "0\n" * 19 + "1\n", "et").notes == ()
 
 
 def test_a_label_of_other_words_counts_as_wrong_and_is_mentioned(score):
@@ -69,6 +86,8 @@ def test_a_label_of_other_words_counts_as_wrong_and_is_mentioned(score):
         ),
         ("panx", "O\n", "O\n\nO\n", "predictions has 1 sentences, {}gold has 2: both need"),
         ("bucc2018", "de-1 en-1\n", "de-1\ten-1\n", "predictions, line 1: expected two ids with"),
+        ("xcopa", '{"answer": 1}', "1\n", "predictions, line 1: expected a label, or {{"),
+        ("xcopa", '{"label": 1', "1\n", "predictions, line 1: expected a label, or {{"),
         ("xquad", '{"a": 1}', squad(("a", ["x"])), "predictions: every question id needs one"),
         ("xquad", "[]", squad(("a", ["x"])), "predictions: expected one JSON object"),
         ("xquad", '{"a":', squad(("a", ["x"])), "predictions, line 1: not JSON"),
@@ -123,6 +142,19 @@ def test_answers(score):
         "1 of 3 questions have no prediction and score 0",
         "1 predictions are for questions that are not asked",
     )
+
+
+def test_no_prediction_is_not_an_empty_one(score):
+    """Nothing is left of the answer "A", nor of "": equal in the scripts; a missing id is not."""
+    gold = squad(("q", ["A"]), ("p", ["nine"]))
+    for task, language in (("xquad", "en"), ("mlqa", "en")):
+        names = TASKS[task].metrics
+        empty = score(task, {"q": "", "p": "nine"}, gold, language)
+        assert [empty.values[name] for name in names] == [0.5, 1]
+        missing = score(task, {"p": "nine"}, gold, language)
+        assert [missing.values[name] for name in names] == [0.5, 0.5]
+    silent = score("squad_v2", {}, squad(("q", []), ("p", ["nine"])))
+    assert silent.values == {"squad_v2_f1": 0, "squad_v2_exact_match": 0}
 
 
 def test_of_an_id_that_stands_twice_in_the_predictions_the_last_counts(score):
@@ -207,9 +239,21 @@ def test_lareqa_is_average_precision(score):
 
 
 def test_endings():
+    lines = {name for name, task in TASKS.items() if task.metrics and suffix(task) == "jsonl"}
+    assert lines == {*("csqa", "hellaswag", "codah", "cosmos_qa", "social_iqa", "copa", "xcopa")}
     json_ = {name for name, task in TASKS.items() if task.metrics and suffix(task) == "json"}
     assert json_ == {
-        *("squad_dev", "squad_v1", "squad_v2", "xquad", "mlqa", "tydiqa", "lareqa", "mewslix")
+        *(
+            "squad_dev",
+            "squad_v1",
+            "squad_whole_dev",
+            "squad_v2",
+            "xquad",
+            "mlqa",
+            "tydiqa",
+            "lareqa",
+            "mewslix",
+        )
     }
 
 

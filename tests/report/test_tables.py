@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from statistics import mean
 
 import pytest
@@ -34,6 +35,46 @@ def row(value: float, language: str = "en", **more: object) -> dict:
         "max_eval_rows": None,
         **more,
     }
+
+
+def test_scores_stand_beside_the_one_that_counts():
+    """The selected layer, the tuning rows at their own threshold; SQuAD v2.0's other thresholds."""
+    place = {"path": "| bucc2018", "target": "bucc2018", "trained_on": None, "metric": "bitext_f1"}
+    mined = partial(row, language="de", seed=None, **place)
+    rows = [
+        mined(0.6, layer=8, n=10, part="evaluate", threshold=1.1, tuned_on="tune"),
+        mined(0.5, layer=8, n=5, main=False, part="tune", threshold=1.1, tuned_on="tune"),
+        mined(0.9, layer=7, n=5, main=False, part="tune", threshold=1.0, tuned_on="tune")
+        | {"selected": True},
+        mined(0.7, layer=7, n=10, main=False, part="evaluate", threshold=1.0, tuned_on="tune")
+        | {"selected": True},
+        mined(0.1, layer=6, n=10, main=False, part="evaluate", threshold=1.0, tuned_on="tune"),
+    ]
+    ((_, table, below),) = tables(rows, Catalogue())
+    assert [str(column.header) for column in table.columns] == [
+        *("language", "", "n", "bitext_f1"),
+        *("bitext_f1, dev at its own threshold", "bitext_f1, selected layer"),
+    ]
+    assert [next(iter(column.cells)) for column in table.columns][2:] == [
+        "10",
+        "60.0",
+        "50.0",
+        "70.0",
+    ]
+    assert "layer 8; selected on other rows: 7" in below
+
+    place = {"path": "squad_v2", "target": "squad_v2", "metric": "squad_v2_f1"}
+    asked = partial(row, n=7, part="evaluate", **place)
+    rows = [
+        asked(0.4, main=False, threshold=0.0, tuned_on=None),
+        asked(0.5, threshold=0.3, tuned_on="tune"),
+        asked(0.6, main=False, threshold=0.2, tuned_on="evaluate"),
+    ]
+    ((_, table, _),) = tables(rows, Catalogue())
+    found = {str(c.header): next(iter(c.cells)) for c in table.columns}
+    assert found["squad_v2_f1"] == "50.0"
+    assert found["squad_v2_f1, threshold 0"] == "40.0"
+    assert found["squad_v2_f1, best threshold"] == "60.0"
 
 
 def span(f1: float, exact: float, language: str, seed: int = 1) -> list[dict]:

@@ -121,7 +121,7 @@ def stages_of(gains: Gains, model: str) -> dict[str, str]:
     """Target -> its stage as text, of the targets that have a head trained for them by name."""
     found: dict[str, str] = {}
     for one in gains.outcomes:
-        last = routes.route(one).last
+        last = routes.route(one, one.baseline).last
         if one.model == model and one.trained_on is not None and "|" not in last:
             found.setdefault(one.target, last)
     return {name: found[name] for name in gains.targets if name in found}

@@ -128,7 +128,7 @@ class Gains:
         lasts: dict[str, list[str]] = defaultdict(list)
         befores: dict[str, None] = {}
         for one in outcomes:
-            found = routes.route(one)
+            found = routes.route(one, one.baseline)
             self._by[one.model, one.target, found.last, found.before] = one
             lasts[one.target].append(found.last)
             befores |= {found.before: None}

@@ -44,6 +44,7 @@ class Outcome:
         tokens: what the stages before the target's own trained on, the mean over seeds; None where
             it is not known.
         perturbation: of the rows that were scored; "": they are clean.
+        baseline: the path of the suite's own baseline, where it has stages of its own; or "".
     """
 
     model: str
@@ -60,6 +61,7 @@ class Outcome:
     source: str = "hub"
     tokens: float | None = None
     perturbation: str = ""
+    baseline: str = ""
 
     def over(
         self,
@@ -238,6 +240,7 @@ def _target(
             source=first.source,
             tokens=_tokens([runs[key][0] for key in keys], plan, store),
             perturbation=first.perturbation,
+            baseline=plan.baselines.get(first.target, ""),
         )
     return found
 

@@ -86,7 +86,7 @@ def detect(points: float, plan: Plan, store: Store, catalogue: Catalogue) -> Nee
     spread = None
     if any(store.has(cell.score) for cell in plan.cells):
         spread = pilot(Gains(outcomes.load(plan, store, catalogue)))
-    befores = {route(cell).before for cell in plan.cells}
+    befores = {route(cell, plan.baselines.get(cell.target, "")).before for cell in plan.cells}
     tests = len([before for before in befores if before and not is_control(before)])
     family = max(tests, 1) if "gains" in plan.analyses else 1
     return needed(points, spread or ASSUMED, seconds_per_seed(plan, store), family)

@@ -37,20 +37,27 @@ class Route:
         return parse(self.before).stages if self.before else ()
 
 
-def route(one: Outcome | Cell) -> Route:
-    """The route of an outcome, or of a cell: what trains the target's head is not intermediate."""
-    return route_of(one.path, one.target, trained=one.trained_on is not None)
+def route(one: Outcome | Cell, baseline: str) -> Route:
+    """The route of an outcome, or of a cell; see ``route_of``."""
+    return route_of(one.path, one.target, trained=one.trained_on is not None, baseline=baseline)
 
 
-def route_of(text: str, target: str, *, trained: bool = True) -> Route:
-    """The route of a path and one of its targets.
+def route_of(text: str, target: str, *, trained: bool = True, baseline: str = "") -> Route:
+    """The route of a path and one of its targets: what the baseline has is not intermediate.
+
+    The baseline is the suite's own, if it has stages of its own and the path ends in them; else the
+    stage that trains the target's head, if one does.
 
     Args:
         text: of the path.
         target: what is evaluated.
         trained: whether a head was trained for it.
+        baseline: the path of the suite's own baseline, or "".
     """
     path = parse(text)
+    end = parse(baseline) if baseline else None
+    if end and path.stages[-len(end.stages) :] == end.stages and path.evaluations:
+        return Route(_joined(path.stages[: -len(end.stages)]), baseline)
     evaluated = next((str(e) for e in path.evaluations if e.task == target), "")
     if evaluated and not trained:  # "mnli | tatoeba" is "mnli > tatoeba"
         return Route(_joined(path.stages), evaluated)
@@ -63,20 +70,25 @@ def _joined(stages: tuple[Mixture, ...]) -> str:
 
 
 def flag(one: Outcome) -> Flag:
-    """What is odd about the comparison of a path with its baseline.
+    """Why the comparison of a path with its baseline says nothing about transfer.
 
-    ``repeat``: a single intermediate task is the very data that the target is trained on.
-    ``same data``: the intermediate stages hold those data, or the target's data hold theirs.
+    ``same data``: an intermediate task has rows that the target is trained on, whatever their
+    labels or language (``mnli > xnli``). ``repeat``: one is in the baseline already (``squad_v1``
+    before ``squad_v1 | tatoeba``).
     """
-    if one.trained_on is None:
-        return ""
-    stages = route(one).stages
-    items = [item for stage in stages for item in stage.items if item.control is None]
-    tasks = {task for item in items for task in MIXTURES.get(item.task, (item.task,))}
-    own = _held(one.trained_on)
-    if not any(_held(task) & own for task in tasks):
-        return ""
-    return "repeat" if len(tasks) == 1 and one.trained_on in tasks else "same data"
+    intermediate = {name for stage in route(one, one.baseline).stages for name in _trained(stage)}
+    own = {one.trained_on} if one.trained_on else set()
+    if any(_held(task) & _held(other) for task in intermediate for other in own):
+        return "same data"
+    end = parse(one.baseline).stages if one.baseline else ()
+    before = {name for stage in end for name in _trained(stage)} - own
+    return "repeat" if intermediate & before else ""
+
+
+def _trained(stage: Mixture) -> set[str]:
+    """The tasks of a stage; not the target's own rows of a control, nor what was imported."""
+    items = (item for item in stage.items if item.control not in ("same_steps", "imported"))
+    return {task for item in items for task in MIXTURES.get(item.task, (item.task,))}
 
 
 def families(trained_on: Mapping[str, str]) -> dict[str, str]:
@@ -148,6 +160,16 @@ def simpler(before: str) -> dict[str, str]:
     if len(members) > 1:
         found |= {f"single: {name}": name for name in members}
     return found
+
+
+def members(before: str) -> set[str]:
+    """The tasks of an intermediate of one stage, all of them trained on in full and in English."""
+    stages = parse(before).stages if before else ()
+    if len(stages) != 1 or any(
+        item.control or item.rows or item.languages for item in stages[0].items
+    ):
+        return set()
+    return _trained(stages[0])
 
 
 def _unshared(item: Item) -> Item:

@@ -25,6 +25,7 @@ from xstilts.analysis.estimate import (
     p_value,
 )
 from xstilts.analysis.joint import joint
+from xstilts.analysis.routes import members
 from xstilts.errors import UserError
 from xstilts.path import parse
 
@@ -238,7 +239,9 @@ def _sizes(gains: Gains, wanted: str) -> list[str]:
 
 
 def _mean_gain(claim: data.MeanGain, gains: Gains, model: str) -> Finding:
-    for name in (one for wanted in claim.intermediate for one in _sizes(gains, wanted)):
+    partial = _parts_of(claim.intermediate[0], gains)
+    named = [one for wanted in claim.intermediate for one in _sizes(gains, wanted)]
+    for name in dict.fromkeys((*named, *partial)):
         whole = gains.mean(model, name)
         if whole is not None:
             found = estimate(whole[0], gains.collapsed(model, whole[1], name, ""))
@@ -246,13 +249,24 @@ def _mean_gain(claim: data.MeanGain, gains: Gains, model: str) -> Finding:
             direction = _above(found)
             if falls and direction != "inconclusive":
                 direction = "supported" if direction == "contradicted" else "contradicted"
-            other = (
-                () if name == claim.intermediate[0] else (f"{name}, not {claim.intermediate[0]}",)
-            )
+            other = (f"{name}, not {claim.intermediate[0]}",) * (name != claim.intermediate[0])
+            other = other if name in named else (partial[name],)
             return Finding(
                 direction, f"{name}: {_shown(found)}", _size(found, claim.expected), found, other
             )
     return _not_run(f"{' or '.join(claim.intermediate)} beside its baseline")
+
+
+def _parts_of(name: str, gains: Gains) -> dict[str, str]:
+    """Intermediates that hold some tasks of a mixture, most first -> what they lack."""
+    whole = suites.MIXTURES.get(name, ())
+    found = {}
+    for before in gains.intermediates:
+        have = members(before)
+        if len(have) > 1 and have < set(whole):
+            lacking = [task for task in whole if task not in have]
+            found[before] = f"{name} without {', '.join(lacking)}"
+    return dict(sorted(found.items(), key=lambda one: len(one[1])))
 
 
 def _best_per_target(claim: data.BestPerTarget, gains: Gains, model: str) -> Finding:

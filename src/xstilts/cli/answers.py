@@ -302,7 +302,7 @@ def _notes(gains: Sequence[Gain]) -> list[str]:
     covers = dict.fromkeys(gain.estimate.covers for gain in gains)
     lines = [f"[low, high] and ±: 95 % intervals; they cover {' or '.join(covers)}"]
     if any(gain.flag for gain in gains):
-        lines.append("(r) repeats the target's own training data, (s) holds them among others")
+        lines.append("(s) holds rows that the target is trained on, (r) repeats its baseline")
     if any(gain.estimate.collapsed for gain in gains):
         lines.append("! holds runs that did not learn: tests are made without their seeds")
     if any(gain.p is not None for gain in gains):

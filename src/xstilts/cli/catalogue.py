@@ -13,6 +13,7 @@ from xstilts.cli.options import Debug, Json, TaskFiles
 from xstilts.plain import plain
 from xstilts.report import screen
 from xstilts.tasks import TASKS, counts
+from xstilts.tasks.base import HoldOut
 from xstilts.tasks.citations import bibtex
 
 if TYPE_CHECKING:
@@ -125,10 +126,16 @@ def _all(shown: list[Task]) -> None:
 
 
 def _training(task: Task) -> str:
-    """English training rows of the real task, on the hub or else on the mirror."""
+    """English training rows as published, those that are held out of them with them.
+
+    What is only known of the mirror, which may be a stand-in, is marked so.
+    """
     for source in ("hub", "mirror"):
-        if found := counts.rows(task.name, source, "train").get("en"):
-            return f"{found:,}"
+        found = counts.rows(task.name, source, "train").get("en", 0)
+        if found and isinstance(task.sources[source].select, HoldOut):
+            found += counts.rows(task.name, source, "select").get("en", 0)
+        if found:
+            return f"{found:,}" + " (mirror)" * (source == "mirror")
     return ""
 
 

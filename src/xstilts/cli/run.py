@@ -74,8 +74,8 @@ def run(
         bench = asked.bench(store, catalogue, device, threads, track)
         beside = forecast.Outcome(steps, store)
         with watcher() as watch:
-            leaks = check(found, steps, bench)
-            for line in (about, *leaks):
+            notes = check(found, steps, bench)
+            for line in (about, *notes):
                 watch.say(line)
             outcome = LocalEngine().run(found, bench, watch)
         if told := beside.line(counting.total_steps(steps, Store(store))):
@@ -98,7 +98,7 @@ def plan(
     json_: Json = False,
 ) -> int:
     """Print the graph of steps: what is finished, what is to do. Nothing is run."""
-    from xstilts import leakage
+    from xstilts import datafiles, leakage
     from xstilts.engines.groups import remaining
     from xstilts.report import graph
     from xstilts.store import Store
@@ -117,8 +117,10 @@ def plan(
         cost = forecasts.predict(found, steps, asked.bench(store, catalogue, device, threads))
         forecasts.keep(cost, steps, store)
     leaks, unknown = leakage.known(found, catalogue, Store(store).root)
+    changed = datafiles.changed(found.contents, Store(store).root)
     if json_:
         document = graph.document(found, Store(store))
+        document["changed"] = changed
         document["leaks"] = {"found": leakage.told(leaks), "not_compared": unknown}
         if needed is not None:
             document["detect"] = asdict(needed)
@@ -127,7 +129,7 @@ def plan(
         sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
     else:
         graph.show(found, Store(store))
-        for line in leakage.told(leaks):
+        for line in (*changed, *leakage.told(leaks)):
             sys.stdout.write(f"{plain(line)}\n")
         if unknown:
             pairs = f"{unknown:,} pairs of training and evaluation rows"

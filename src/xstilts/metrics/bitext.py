@@ -49,7 +49,11 @@ def best_threshold(candidates: Iterable[Candidate], gold: Collection[Pair]) -> f
     threshold, best, found = 0.0, 0.0, 0
     for taken, one in enumerate(ranked, start=1):
         found += one.pair in right
-        f1 = 2 * found / (taken + len(right))
+        if not found:
+            continue
+        # Not 2 * found / (taken + gold): the script's roundings decide between cuts that tie.
+        precision, recall = found / taken, found / len(right)
+        f1 = 2 * precision * recall / (precision + recall)
         if f1 > best:
             following = ranked[taken].score if taken < len(ranked) else one.score
             best, threshold = f1, (one.score + following) / 2

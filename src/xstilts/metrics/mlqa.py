@@ -63,11 +63,13 @@ def normaliser_of(language: str) -> Normaliser:
     return NORMALISERS[language]
 
 
-def mlqa_f1(gold: Sequence[str], prediction: str, language: str) -> tuple[float, float]:
+def mlqa_f1(gold: Sequence[str], prediction: str | None, language: str) -> tuple[float, float]:
     """Counts of one question under MLQA F1; an empty prediction scores 0."""
     return best_answer(overlap, normaliser_of(language), gold, prediction)
 
 
-def mlqa_exact_match(gold: Sequence[str], prediction: str, language: str) -> tuple[float, float]:
+def mlqa_exact_match(
+    gold: Sequence[str], prediction: str | None, language: str
+) -> tuple[float, float]:
     """Counts of one question under MLQA exact match."""
     return best_answer(same, normaliser_of(language), gold, prediction)

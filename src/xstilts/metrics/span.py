@@ -66,9 +66,12 @@ def best_answer(
     agreement: Callable[[Tokens, Tokens], float],
     normaliser: Normaliser,
     gold: Sequence[str],
-    prediction: str,
+    prediction: str | None,
 ) -> tuple[float, float]:
     """Counts of one answerable question: ``(best agreement with any gold answer, 1)``.
+
+    A question without a prediction (None) scores 0, as in the scripts; an empty prediction may be
+    right, where nothing but punctuation and articles is asked for ("A").
 
     Raises:
         UserError: if there is no gold answer: SQuAD v1.1 and MLQA have no unanswerable questions.
@@ -78,26 +81,28 @@ def best_answer(
             "a question without gold answers has no SQuAD v1.1 or MLQA score; "
             "use squad_v2_f1 and squad_v2_exact_match"
         )
+    if prediction is None:
+        return 0.0, 1.0
     predicted = normaliser.tokens(prediction)
     return max(agreement(normaliser.tokens(answer), predicted) for answer in gold), 1.0
 
 
-def squad_f1(gold: Sequence[str], prediction: str) -> tuple[float, float]:
+def squad_f1(gold: Sequence[str], prediction: str | None) -> tuple[float, float]:
     """Counts of one question under SQuAD v1.1 F1; an empty prediction scores 0."""
     return best_answer(overlap, SQUAD, gold, prediction)
 
 
-def squad_exact_match(gold: Sequence[str], prediction: str) -> tuple[float, float]:
+def squad_exact_match(gold: Sequence[str], prediction: str | None) -> tuple[float, float]:
     """Counts of one question under SQuAD v1.1 exact match."""
     return best_answer(same, SQUAD, gold, prediction)
 
 
-def squad_v2_f1(gold: Sequence[str], prediction: str) -> tuple[float, float]:
+def squad_v2_f1(gold: Sequence[str], prediction: str | None) -> tuple[float, float]:
     """Counts of one question under SQuAD v2.0 F1; no gold answers: unanswerable."""
     return best_answer(overlap_or_silence, SQUAD, answers_or_silence(gold), prediction)
 
 
-def squad_v2_exact_match(gold: Sequence[str], prediction: str) -> tuple[float, float]:
+def squad_v2_exact_match(gold: Sequence[str], prediction: str | None) -> tuple[float, float]:
     """Counts of one question under SQuAD v2.0 exact match; no gold answers: unanswerable."""
     return best_answer(same, SQUAD, answers_or_silence(gold), prediction)
 
@@ -127,9 +132,15 @@ def best_null_threshold(units: Sequence[Unit], counts: Callable[..., tuple[float
 
 
 def silenced(units: Iterable[Unit], threshold: float) -> list[dict[str, Any]]:
-    """The units, predicting silence where the no-answer odds are above the threshold."""
+    """The units, predicting silence where the no-answer odds are above the threshold.
+
+    Silence is wrong wherever there are answers, even one without tokens, as in the script: there it
+    is no prediction at all.
+    """
     return [
-        {**unit, "prediction": "" if unit["null_odds"] > threshold else unit["answer"]}
+        {**unit, "prediction": unit["answer"]}
+        if unit["null_odds"] <= threshold
+        else {**unit, "prediction": None if unit["gold"] else ""}
         for unit in units
     ]
 

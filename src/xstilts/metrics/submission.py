@@ -1,11 +1,13 @@
 """Predictions and labels in the leaderboards' own files, as units to score.
 
-One file a language, ``test-{language}.tsv`` or ``.json``, in a folder that bears the task's name
-(google-research/xtreme, README and evaluate.py):
+One file a language, ``test-{language}`` and an ending, in a folder that bears the task's name
+(google-research/xtreme, README, evaluate.py and run_xcopa.py; its evaluate.py has no languages for
+LAReQA, whose files are therefore like Mewsli-X's):
 
 | format | a line, or the JSON |
 |---|---|
-| classification, multiple_choice | a label |
+| classification | a label |
+| multiple_choice | ``{"label": number}``, or the number alone |
 | tagging | a tag; an empty line ends a sentence |
 | Tatoeba | the number of the sentence that was found |
 | BUCC | two ids with a tab between them |
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from xstilts.tasks.base import Task
 
+FEW = 20  # right labels that may well be all the same
 PAIRS = "bitext_f1"  # the metrics that tell the retrieval tasks apart
 INDEX = "retrieval_accuracy"
 
@@ -47,6 +50,8 @@ class Submission:
 
 def suffix(task: Task) -> str:
     """The ending of the task's files."""
+    if task.format == "multiple_choice":
+        return "jsonl"
     ranked = task.format == "retrieval" and not {PAIRS, INDEX} & set(task.metrics)
     return "json" if task.format == "span" or ranked else "tsv"
 
@@ -75,11 +80,19 @@ def read(task: Task, predictions: Path, gold: Path) -> Submission:
 
 def _labelled(task: Task, predictions: Path, gold: Path) -> Submission:
     units = [
-        {"gold": right, "prediction": predicted}
-        for right, predicted in _side_by_side(predictions, gold)
+        {"gold": _label(gold, number, right), "prediction": _label(predictions, number, predicted)}
+        for number, (right, predicted) in enumerate(_side_by_side(predictions, gold), start=1)
     ]
     known = task.labels or tuple(map(str, range(round(1 / task.chance) if task.chance else 0)))
-    return Submission(units, _strange(units, known, gold))
+    return Submission(units, _strange(units, known, gold) + _blanked(units))
+
+
+def _blanked(units: list[dict[str, Any]]) -> tuple[str, ...]:
+    """A note on right labels that are all the same, as in the test sets that XTREME hands out."""
+    labels = {unit["gold"] for unit in units}
+    if len(labels) > 1 or len(units) < FEW:
+        return ()
+    return (f'every right label is "{labels.pop()}": XTREME\'s download blanks those of test sets',)
 
 
 def _tagged(task: Task, predictions: Path, gold: Path) -> Submission:
@@ -128,10 +141,10 @@ def _answered(predictions: Path, gold: Path) -> Submission:
             for paragraph in article["paragraphs"]
             for question in paragraph["qas"]
         ]
-        units = [
+        units: list[dict[str, Any]] = [
             {
                 "gold": [answer["text"] for answer in question["answers"]],
-                "prediction": answers.get(question["id"], ""),
+                "prediction": answers.get(question["id"]),
             }
             for question in questions
         ]
@@ -181,6 +194,18 @@ def _side_by_side(predictions: Path, gold: Path) -> list[tuple[str, str]]:
     sides = _lines(gold), _lines(predictions)
     _same_number(predictions, gold, [len(side) for side in sides], "lines")
     return list(zip(*sides, strict=True))
+
+
+def _label(path: Path, number: int, line: str) -> str:
+    """A label: the line, or that of the JSON object on it, as in XCOPA's files."""
+    if not line.startswith("{"):
+        return line
+    try:
+        return str(json.loads(line)["label"])
+    except (json.JSONDecodeError, KeyError) as error:
+        raise UserError(
+            f'{path}, line {number}: expected a label, or {{"label": 1}} ({error!r:.60})'
+        ) from None
 
 
 def _same_number(predictions: Path, gold: Path, counts: list[int], what: str) -> None:

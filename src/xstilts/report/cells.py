@@ -57,9 +57,9 @@ def notes(gains: Sequence[Gain]) -> tuple[str, ...]:
     )
     flags = {g.flag for g in gains}
     if "repeat" in flags:
-        found.append("r: repeats the target's own training data; not in means")
+        found.append("r: repeats what the target's baseline has already; not in means")
     if "same data" in flags:
-        found.append("s: holds the target's training data among others; not in means")
+        found.append("s: holds rows that the target is trained on; not in means")
     if any(g.estimate.collapsed for g in gains):
         found.append("!: holds runs that did not learn; tests are made without their seeds")
     return tuple(found)

@@ -24,15 +24,17 @@ class _Scores:
     """The values of one model, path and target: language -> metric -> seed -> value."""
 
     def __init__(self, rows: Sequence[dict[str, Any]], task: Task) -> None:
-        self.first = rows[0]
-        self.mixed = protocol.mixed(rows)
-        self.trained_in = protocol.trained_in(rows)
+        main = [row for row in rows if row["main"]]
+        self.first = main[0]
+        self.mixed = protocol.mixed(main)
+        self.trained_in = protocol.trained_in(main)
         self.task = task
         self.metrics = list(dict.fromkeys(row["metric"] for row in rows))
         self.codes = list(dict.fromkeys(row["language"] for row in rows))
         self.others = [code for code in self.codes if code != "en"]
         self.seeds = sorted({row["seed"] for row in rows if row["seed"] is not None})
-        self.n = {row["language"]: row["n"] for row in rows}
+        self.n = {row["language"]: row["n"] for row in main}
+        self.selected = sorted({row["layer"] for row in rows if row.get("selected")})
         self._values = {(r["language"], r["metric"], r["seed"]): r["value"] for r in rows}
 
     def over_seeds(self, codes: Sequence[str], metrics: Sequence[str]) -> list[float]:
@@ -63,6 +65,8 @@ class _Scores:
             parts.append(f"chance {100 * self.task.chance:.1f}")
         if first["layer"] is not None:
             parts.append(f"layer {first['layer']}")
+        if self.selected:
+            parts.append(f"selected on other rows: {', '.join(map(str, self.selected))}")
         if first["max_steps"]:
             parts.append(f"at most {first['max_steps']:,} steps a stage")
         if first["max_eval_rows"]:
@@ -95,7 +99,9 @@ def tables(
     Yields:
         A title, a table and the line that goes below it. The table has language, n, and every
         metric in percent: the mean over seeds, with the standard deviation where there are
-        several; at the end the unweighted mean over languages, English in and out.
+        several; at the end the unweighted mean over languages, English in and out. Beside the
+        scores that count stand those of the selected layer, of the rows that a threshold was tuned
+        on, and of other thresholds.
     """
     for scores in _grouped(rows, catalogue):
         yield scores.title, _table(scores), scores.protocol
@@ -145,11 +151,37 @@ def summary(rows: Sequence[dict[str, Any]], catalogue: Catalogue) -> tuple[Table
 
 def _grouped(rows: Sequence[dict[str, Any]], catalogue: Catalogue) -> Iterator[_Scores]:
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
+    counted = {_place(row): row["layer"] for row in rows if row["main"]}
     for row in rows:
+        group = groups[row["model"], row["path"], row["target"]]
         if row["main"]:
-            groups[row["model"], row["path"], row["target"]].append(row)
+            group.append(row)
+        if beside := _beside(row, counted.get(_place(row))):
+            group.append(row | {"metric": f"{row['metric']}, {beside}", "main": False})
     for (_, _, target), mine in groups.items():
         yield _Scores(mine, catalogue.get(target))
+
+
+def _place(row: dict[str, Any]) -> tuple[Any, ...]:
+    """What the ways to score one file of predictions have in common."""
+    return tuple(row[name] for name in ("model", "path", "target", "seed", "language", "metric"))
+
+
+def _beside(row: dict[str, Any], counted: int | None) -> str:
+    """What to call a score that stands beside the one that counts; "" if it is not shown.
+
+    Args:
+        row: of ``score_rows``.
+        counted: the layer that counts.
+    """
+    if row.get("part") == "tune":
+        own = row["layer"] == counted and not row["main"]
+        return "dev at its own threshold" if own else ""
+    if row.get("selected"):
+        return "selected layer"
+    if row["main"] or row["layer"] is not None or row.get("threshold") is None:
+        return ""
+    return "best threshold" if row["tuned_on"] else "threshold 0"
 
 
 def _table(scores: _Scores) -> Table:

@@ -195,6 +195,11 @@ class Sources:
         gold = readers.gold_pairs(path)
         return [*paths, gold] if rows.reader == "bucc" and gold.is_file() else paths
 
+    def contents(self) -> dict[str, str]:
+        """What was fingerprinted: absolute path -> SHA-256 of the file, dataset -> its commit."""
+        files = {str(path.resolve()): sha for (path, _, _), sha in self._hashes.items()}
+        return files | {f"dataset {repo}": commit for repo, commit in self.commits.items()}
+
     def _sha256(self, path: Path) -> str:
         status = path.stat()
         key = (path, status.st_size, status.st_mtime_ns)

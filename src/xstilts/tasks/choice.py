@@ -252,7 +252,7 @@ COPA = Task(
     format="multiple_choice",
     metrics=("accuracy",),
     chance=1 / 2,
-    license="BSD 2-clause",
+    license="BSD 2-clause (unverified)",
     source_url="https://people.ict.usc.edu/~gordon/copa.html",
     sources={
         "hub": Data(

@@ -147,7 +147,7 @@ PANX = Task(
         *("tr", "uk", "ur", "vi", "yo", "zh"),
     ),
     protocol="XTREME: trained on English; chunk F1 by seqeval",
-    license="ODC-BY (annotations), CC BY-SA (text)",
+    license="ODC-BY (annotations; unverified), CC BY-SA (text)",
     source_url="https://aclanthology.org/P19-1015",
     sources={
         "hub": Data(
