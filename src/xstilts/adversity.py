@@ -54,7 +54,7 @@ class Adversity:
     def __init__(self, study: Study, mirror: Path | None) -> None:
         self._noises, self._mirror = tuple(map(parse_noise, study.perturbations)), mirror
         self._searches, self._rows = study.attacks, study.options.attack_rows
-        # (task, noise or attack) -> why it is not made -> in which languages
+        # (task, perturbation or attacks) -> why they are not made -> in which languages
         self._refused: dict[tuple[str, str], dict[str, dict[str, None]]] = {}
 
     def noises(self, task: Task, language: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -68,12 +68,14 @@ class Adversity:
             found = validity(perturb.parse(str(noise)).name, task, language)
             if found.verdict in ("invalid", "not applicable"):
                 why = f"{found.verdict}: {found.reason}"
-                self._refuse(task, f"~{noise}", why, language)
+                self._refuse(task, f"~{noise.name}", why, language)
                 continue
             try:
                 about = declared(noise, language, self._mirror)
-            except AbsentError as error:
-                self._refuse(task, f"~{noise}", str(error), language)
+            except AbsentError:
+                self._refuse(
+                    task, f"~{noise.name}", "no lexicon of the language is there", language
+                )
             else:
                 yield found.verdict, {**about, "seed": EVALUATION_SEED}
 
@@ -83,10 +85,10 @@ class Adversity:
             moves = slips(task, language)
             if task.format not in attacks.FORMATS:
                 why = f"attacks are on {' and '.join(attacks.FORMATS)}".replace("_", " ")
-                self._refuse(task, f"attacks by {search}", why, language)
+                self._refuse(task, "attacks", why, language)
             elif not moves:
                 why = "no slip of a finger leaves its labels as they are"
-                self._refuse(task, f"attacks by {search}", why, language)
+                self._refuse(task, "attacks", why, language)
             else:
                 about = {
                     "search": search,
@@ -117,7 +119,8 @@ class Adversity:
             for why, codes in reasons.items()
         }
         for noise in {*map(str, self._noises)} - {*made}:
-            mine = [f"{where}: {why}" for where, why in lines.items() if f" ~{noise} " in where]
+            name = f" ~{parse_noise(noise).name} "
+            mine = [f"{where}: {why}" for where, why in lines.items() if name in where]
             raise UserError(
                 f'perturbations: "{noise}" can be evaluated on nothing in this study '
                 f"({(mine or ['nothing of it is predicted here'])[0]}): take it off the list"

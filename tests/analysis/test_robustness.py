@@ -171,11 +171,11 @@ def test_what_would_change_labels_is_refused(ran):
     noisy = {cell.target for cell in ran.plan.perturbed if cell.perturbation == DOUBTFUL}
     assert noisy == {"s_tatoeba"}
     assert ran.plan.refused == {
-        "s_xnli ~word_drop@0.3 in en de ru": 'invalid: dropping "not" changes the label',
-        "s_tags ~word_drop@0.3 in en de ru": (
+        "s_xnli ~word_drop in en de ru": 'invalid: dropping "not" changes the label',
+        "s_tags ~word_drop in en de ru": (
             "invalid: the words that are scored would no longer be the same"
         ),
-        "s_tags attacks by greedy in en de ru": "attacks are on classification and multiple choice",
+        "s_tags attacks in en de ru": "attacks are on classification and multiple choice",
     }
 
 
