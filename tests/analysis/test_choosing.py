@@ -10,10 +10,12 @@ import pytest
 from safetensors.numpy import save_file
 
 from xstilts.analysis import retention
+from xstilts.analysis.choosing import BY_COST
 from xstilts.analysis.features import Features
 from xstilts.forgetting import Kept
 from xstilts.plan import Plan
 from xstilts.probing import Probing
+from xstilts.similarity import FEATURES, SHORT_RUN
 
 
 @dataclass
@@ -95,3 +97,7 @@ def test_features_are_of_finished_probes(tmp_path):
     assert found.value("logme", "a", "t") == pytest.approx(0)
     assert found.value("short_run", "a", "t") == pytest.approx(0.1)
     assert found.value("short_run", "b", "t") is None
+
+
+def test_every_feature_has_its_place_in_the_budget():
+    assert sorted(BY_COST) == sorted([*FEATURES, SHORT_RUN])

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xstilts import probing
-from xstilts.analysis import ranking, regret, routes, rules
+from xstilts.analysis import ranking, regret, routes
 from xstilts.path import parse
-from xstilts.similarity import FEATURES, SHORT_RUN
+from xstilts.similarity import SHORT_RUN
 from xstilts.tasks import counts
 
 if TYPE_CHECKING:
@@ -216,14 +216,3 @@ def rank(
             learnt = ranking.Learnt(learnt.names, learnt.weights, error)
     merit = ranking.fused(mine) if learnt is None else ranking.merits(learnt, mine)
     return ranking.ranked(mine, merit, learnt), learnt
-
-
-def followed(choice: Choice, gains: Gains, alike: Features) -> list[rules.Followed]:
-    """What the rules from similarity to sequence bring."""
-    return rules.followed(gains, alike.value, choice.targets)
-
-
-def feature_names() -> tuple[str, ...]:
-    """All there are, the cheap ones first."""
-    assert set(BY_COST) == {*FEATURES, SHORT_RUN}
-    return BY_COST

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from xstilts.analysis.draws import Draws, combine, common_seeds
+from xstilts.analysis.draws import Draws, common_seeds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,8 +62,3 @@ def picked_by_all(draws: Mapping[str, Draws]) -> Draws:
     values, seeds = aligned(list(draws.values()))
     chosen = int(values[:, :, 0].mean(axis=1).argmax())
     return Draws(values[chosen], seeds, min(one.groups for one in draws.values()))
-
-
-def mean_of(draws: Sequence[Draws]) -> Draws:
-    """What a path drawn at random gives on average."""
-    return combine(draws, lambda *rows: np.mean(rows, axis=0))

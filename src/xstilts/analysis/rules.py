@@ -17,7 +17,6 @@ from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from xstilts.analysis import held_out
 from xstilts.analysis.draws import Draws, common_seeds, mean
 from xstilts.analysis.estimate import Estimate, estimate, holm, may_test, p_value
 from xstilts.analysis.sequences import groups, values
@@ -157,8 +156,8 @@ def _picked(
         return {}
     orders = [tuple(map(str, parse(before).stages)) for before in group.orders]
     places = choose(rule, orders, target, lambda a, b: table[a, b] or 0.0)
-    chosen = held_out.mean_of([draws[place] for place in places])
-    found = {"random order": chosen - held_out.mean_of(draws)}
+    chosen = mean([draws[place] for place in places])
+    found = {"random order": chosen - mean(draws)}
     if group.together and (other := values(gains, model, (group.together,), name)):
         found["multi-task"] = chosen - other[0]
     return found

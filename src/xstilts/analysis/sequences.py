@@ -214,7 +214,7 @@ def _best(gains: Gains, model: str, group: Group, target: str) -> Iterator[Best]
             against = held_out.best(singles)
             too_good = held_out.picked_by_all(singles)
         else:
-            against = too_good = held_out.mean_of(other)
+            against = too_good = mean(other)
         found = estimate(picked - against) if picked and against else None
         difference = float((cursed - too_good).values[:, 0].mean())
         top = max(orders, key=lambda before: float(orders[before].values[:, 0].mean()))
@@ -232,9 +232,7 @@ def _edges(gains: Gains, model: str, mine: Sequence[Group]) -> Iterator[Edge]:
             for task in group.stages if draws else ():
                 there = [d for b, d in draws.items() if str(parse(b).stages[at]) == task]
                 if there:
-                    found[task].append(
-                        held_out.mean_of(there) - held_out.mean_of(list(draws.values()))
-                    )
+                    found[task].append(mean(there) - mean(list(draws.values())))
         for task, differences in found.items():
             yield Edge(model, task, place, estimate(mean(differences)))
 

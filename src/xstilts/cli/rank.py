@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from xstilts.analysis.ranking import Ranked
     from xstilts.analysis.regret import Judged
     from xstilts.analysis.rules import Followed
-    from xstilts.study import Study
     from xstilts.tasks import Catalogue
 
 Target = Annotated[
@@ -72,6 +71,7 @@ def rank(
     rankings themselves are judged on the study, each target by what the other families taught.
     """
     from xstilts.analysis import choosing
+    from xstilts.analysis import rules as following
     from xstilts.analysis.features import Features
 
     share = _share(budget)
@@ -94,7 +94,7 @@ def rank(
         rules: list[Followed] = []
     else:
         assert gains is not None
-        rules = choosing.followed(choice, gains, alike)
+        rules = following.followed(gains, alike.value, choice.targets)
         document["rules"] = [one.row() for one in rules]
     if json_:
         sys.stdout.write(json.dumps(document, ensure_ascii=False, default=list) + "\n")
@@ -143,7 +143,7 @@ def _choice(
     store: Path,
 ) -> tuple[Choice, Gains | None]:
     """What is to be chosen among, and the scores that a study has of it; None without a study."""
-    from xstilts import models, recipes
+    from xstilts import models, probing, recipes
     from xstilts import plan as planning
     from xstilts.analysis import choosing, outcomes
     from xstilts.analysis.choosing import Choice
@@ -194,19 +194,9 @@ def _choice(
     if not grid.cells:
         path, reason = next(iter(grid.absent.items()))
         raise UserError(f"{path}: {reason}")
-    if target:
-        targets = _trainable(study, recipe, model_, catalogue, sources, targets, _task(target))
+    if target:  # it has to have English training rows
+        probing.training_item(study, recipe, model_, catalogue, sources, targets[_task(target)])
     return Choice(study, recipe, model_, catalogue, sources, kept, grid, own, targets), gains
-
-
-def _trainable(
-    study: Study, recipe: Any, model: Any, catalogue: Any, sources: Any, targets: dict, name: str
-) -> dict[str, str]:
-    """The targets, if the one asked for has English training rows; else one line that says so."""
-    from xstilts import probing
-
-    probing.training_item(study, recipe, model, catalogue, sources, targets[name])
-    return targets
 
 
 def _spelled(candidates: Sequence[str]) -> tuple[str, ...]:
