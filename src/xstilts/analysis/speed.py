@@ -14,7 +14,7 @@ import numpy as np
 from xstilts.analysis import latency, outcomes
 from xstilts.analysis.estimate import Estimate, estimate
 from xstilts.identity import fingerprint
-from xstilts.scenario import AGAIN, FIRST, QUERIES, SECOND
+from xstilts.scenario import AGAIN, FIRST, QUERIES, SECOND, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -75,7 +75,7 @@ class Measurement:
         same: the first checkpoint against itself; None in the server scenario.
         other: the second against the first; None where there is one.
         timings: by side, all languages first.
-        memory_bytes: side -> what it took beyond the process before it was loaded.
+        memory_bytes: side -> what it took beyond the process before it was loaded; of torch alone.
         peak_bytes: side -> all of the process.
         queries_per_s: side -> the largest rate within the bound, of the server scenario.
     """
@@ -139,7 +139,13 @@ def _read(store: Store, measured: Measured) -> Measurement:
         else {}
     )
     columns = {name: np.array(values) for name, values in table.items()}
-    memory = result["memory"]
+    # Other backends make their program in the same process, which would be counted too.
+    serves = dict(zip((FIRST, SECOND), (side["serve"] for side in inputs["sides"]), strict=False))
+    memory = {
+        name: one
+        for name, one in result["memory"].items()
+        if serving(serves[name]).backend == "torch"
+    }
     return Measurement(
         measured=measured,
         hardware=inputs["hardware"],

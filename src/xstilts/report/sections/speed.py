@@ -84,7 +84,7 @@ def _comparison(one: Measurement) -> tuple[Cell, ...]:
     return (
         *(Cell(text) for text in (about.target, about.scenario, about.path, about.against)),
         *numbers,
-        _number(one.memory_bytes.get(FIRST, 0) / 1e6),
+        _number(one.memory_bytes[FIRST] / 1e6) if FIRST in one.memory_bytes else Cell(""),
         ratio_cell(one.same),
         ratio_cell(one.other),
         Cell(answer),
