@@ -24,6 +24,14 @@ settings.register_profile("ours", deadline=None, derandomize=True)
 settings.load_profile("ours")
 
 
+def pytest_terminal_summary(terminalreporter) -> None:
+    """What slow tests saw of the clusters they started: how many machines, which jobs."""
+    for report in terminalreporter.stats.get("passed", []):
+        for name, value in getattr(report, "user_properties", ()):
+            if name == "seen" and report.when == "call":
+                terminalreporter.write_line(value)
+
+
 @pytest.fixture(autouse=True)
 def no_given_width(monkeypatch) -> None:
     """Tables are as wide as they need: pytest's workers come with a width of their own."""

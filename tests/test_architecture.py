@@ -31,9 +31,9 @@ ROOMS = {
     "similarity": "similarity",
     "steps": "steps",
     "plan": (
-        "forecast models plan measures hardware serving_folder adversity forgetting counting "
-        "probing store store_gc store_merge store_pack store_status store_step store_work "
-        "imported engines preflight datafiles leakage submitting"
+        "forecast models plan cost measures hardware serving_folder adversity forgetting counting "
+        "probing store store_gc store_merge store_pack store_plan store_status store_step "
+        "store_work imported engines preflight datafiles leakage submitting"
     ),
     "report": "analysis report",
     "doors": "cli __init__ __main__",

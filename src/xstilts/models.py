@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from xstilts import sizes
 from xstilts.errors import UserError
 from xstilts.identity import file_sha256, fingerprint
 
@@ -29,6 +30,21 @@ class Model:
     location: Path | str
     revision: str | None
     fingerprint: str
+
+
+class UnreachableError(UserError):
+    """A model of the hub that cannot be had now."""
+
+
+def named(name: str) -> Model:
+    """A published model by its name alone, where only its shape matters; others as ``find``.
+
+    Raises:
+        UserError: as ``find``.
+    """
+    if sizes.known(name) is None or Path(name).is_dir():
+        return find(name)
+    return Model(name, name, None, fingerprint(["nominal", name]))
 
 
 def find(name: str) -> Model:
@@ -80,7 +96,7 @@ def _on_hub(name: str) -> Model:
         commit = HfApi().model_info(name, timeout=20).sha
     except Exception as error:  # noqa: BLE001 - the hub's client raises many kinds
         line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UserError(
+        raise UnreachableError(
             f'no folder "{name}" here and it cannot be had from the hub ({line:.120}): '
             "give --model FOLDER, or go online"
         ) from None

@@ -52,6 +52,10 @@ class Store:
                     "next: move the file or choose another folder for the store"
                 )
 
+    def __getstate__(self) -> dict[str, Any]:
+        """It travels between processes without what it has verified."""
+        return self.__dict__ | {"_verified": set()}
+
     def folder(self, step_id: str) -> Path:
         """Where a step's finished files are, or will be."""
         return self.root / "steps" / checked_id(step_id)[:2] / step_id

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from cli import little_mirror
+from xstilts import models, sizes
 from xstilts.store import Store
 
 PATHS = ("taxinli > xnli", "taxinli | tatoeba", "taxinli | xnli:de/sw")
@@ -149,3 +150,38 @@ def test_plan_predicts_and_run_compares(cli, at_mirror, tiny, tmp_path):
     told = [line for line in ran.err.splitlines() if line.startswith(("predicted:", "it took:"))]
     assert ["2 optimiser steps" in line for line in told] == [True, True]
     assert "predicted" not in cli("run", *more).err  # nothing was left to do
+
+
+def test_the_papers_grid_is_priced_without_data_or_weights(cli, monkeypatch, tmp_path):
+    """The hub cannot be reached: the plan's shape and cost, and a line that says so."""
+
+    def away(name):
+        raise models.UnreachableError(name)
+
+    monkeypatch.setattr(models, "_on_hub", away)
+    monkeypatch.delenv("XSTILTS_MIRROR", raising=False)
+    command = ("plan", "table2", "--model", "xlm-roberta-large", "--store", tmp_path / "store")
+    ran = cli(*command, "--json")
+    assert ran.code == 0
+    assert "the hub was not reached" in ran.err
+    document = json.loads(ran.out)
+    (found,) = document["cost"]
+    assert found["parameters"] == sizes.known("xlm-roberta-large").encoder_parameters
+    assert found["unknown"] == []
+    kinds = [step["kind"] for step in document["steps"]]
+    assert found["stages"] == kinds.count("train") > 500
+    assert 1e19 < found["training_flops"] < 1e20  # 15 G tokens, 6 x 302 M products each
+    assert all(one["cards"] == 1 for one in found["settings"])
+    told = cli(*command).out
+    assert "cheapest: H100 80 GB, --engine slurm or ray --recipe NAME:bf16" in told
+    assert "left out" not in told
+
+
+def test_a_model_that_nobody_knows_is_not_priced(cli, monkeypatch):
+    def away(name):
+        raise models.UnreachableError(f"no {name}")
+
+    monkeypatch.setattr(models, "_on_hub", away)
+    ran = cli("plan", "table2", "--model", "somebody/else")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == "xstilts: no somebody/else\n"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import typer
 
-    from xstilts.engines import Bench
+    from xstilts.engines import Bench, Engine
     from xstilts.plan import Plan
     from xstilts.scenario import Measure
     from xstilts.study import Study
@@ -53,7 +53,12 @@ def own_task(name: str) -> Task:
 
 
 def plan(
-    context: typer.Context, paths: list[str], tasks: Catalogue, measure: Measure | None = None
+    context: typer.Context,
+    paths: list[str],
+    tasks: Catalogue,
+    measure: Measure | None = None,
+    *,
+    nominal: bool = False,
 ) -> Plan:
     """The plan of the paths, or of the study, under the options of the command.
 
@@ -62,6 +67,8 @@ def plan(
         paths: or one study.
         tasks: the catalogue.
         measure: what is measured of inference; None: what the study says.
+        nominal: know models and the hub's rows by their names alone: the plan's shape is right,
+            its identities are not.
 
     Raises:
         UserError: if something of it is wrong, or nothing of it can be run.
@@ -70,6 +77,7 @@ def plan(
     from xstilts import plan as planning
     from xstilts.imported import Imports
     from xstilts.sources import Sources, mirror
+    from xstilts.sources.nominal import NominalSources
     from xstilts.store import Store
 
     file, study = declared(context, paths, tasks)
@@ -79,13 +87,13 @@ def plan(
             update={"measure": measure.model_copy(update={"frontier": frontier})}
         )
     recipe = recipes.get(study.recipe)
-    sources = Sources.from_environment()
+    sources = (NominalSources if nominal else Sources).from_environment()
     if study.source == "mirror" and sources.mirror:
         mirror.check(sources.mirror)
     found = planning.build(
         study,
         recipe,
-        [models.find(name) for name in study.models],
+        [models.named(name) if nominal else models.find(name) for name in study.models],
         tasks,
         sources,
         allow_absent=file is not None,  # a study lists what is absent; a path must be there
@@ -115,6 +123,25 @@ def declared(
         )
     file = study_file(paths, tasks)
     return file, _study(context, paths, file)
+
+
+def plan_to_look_at(context: typer.Context, paths: list[str], tasks: Catalogue) -> tuple[Plan, str]:
+    """As ``plan``; where the hub cannot be reached, by names alone, with a line that says so.
+
+    Raises:
+        UserError: as ``plan``, if a model's shape is not known by its name either.
+    """
+    from xstilts import models
+
+    try:
+        return plan(context, paths, tasks), ""
+    except models.UnreachableError as error:
+        try:
+            found = plan(context, paths, tasks, nominal=True)
+        except UserError:
+            raise error from None
+        note = "the hub was not reached: this is the plan's shape and cost; its ids are not a run's"
+        return found, note
 
 
 def study_file(paths: list[str], tasks: Catalogue) -> Path | None:
@@ -197,8 +224,42 @@ def _seeds(text: str) -> tuple[int, ...]:
     return seeds
 
 
+def engine(name: str, address: str, slurm: list[str]) -> Engine:
+    """The engine of that name.
+
+    Raises:
+        UserError: if a setting is another engine's, or none.
+    """
+    if address and name != "ray":
+        raise UserError(f'--address "{address}" is of a Ray cluster: give --engine ray, too')
+    if slurm and name != "slurm":
+        raise UserError(f'--slurm "{slurm[0]}" is for Slurm: give --engine slurm, too')
+    if name == "ray":
+        from xstilts.engines.ray import RayEngine
+
+        return RayEngine(address)
+    if name == "slurm":
+        from xstilts.engines.slurm import SlurmEngine
+
+        for one in slurm:
+            key, equals, value = one.partition("=")
+            if not (key and equals and value) or (key == "time" and not value.isdigit()):
+                raise UserError(
+                    f'--slurm "{one}" is not KEY=VALUE, as in partition=gpu or time=720 (minutes)'
+                )
+        return SlurmEngine(dict(one.split("=", 1) for one in slurm))
+    from xstilts.engines.local import LocalEngine
+
+    return LocalEngine()
+
+
 def bench(
-    store: Path, tasks: Catalogue | None, device_name: str, threads: int, track: str = ""
+    store: Path,
+    tasks: Catalogue | None,
+    device_name: str,
+    threads: int,
+    track: str = "",
+    devices: int = 1,
 ) -> Bench:
     """Where work is done; without tasks, at the built-in ones."""
     from xstilts.engines import Bench
@@ -215,6 +276,7 @@ def bench(
         threads=threads,
         token_budget=4096 if found == "cpu" else 16384,
         track=track,
+        devices=devices,
     )
 
 

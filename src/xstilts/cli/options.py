@@ -46,6 +46,12 @@ def _device(name: str) -> str:
     return name
 
 
+def _engine(name: str) -> str:
+    if name not in ("local", "ray", "slurm"):
+        raise typer.BadParameter(f'"{name}" is none of local, ray, slurm')
+    return name
+
+
 ModelName = Annotated[
     str,
     typer.Option(
@@ -119,6 +125,44 @@ Threads = Annotated[
         metavar="N",
         parser=_whole,
         help="CPU threads. 0: all cores.",
+        rich_help_panel=_WHERE,
+    ),
+]
+EngineName = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        metavar="NAME",
+        parser=_engine,
+        help="local, ray or slurm: docs/clusters.md.",
+        rich_help_panel=_WHERE,
+    ),
+]
+Address = Annotated[
+    str,
+    typer.Option(
+        "--address",
+        metavar="HOST:PORT",
+        help="Of a Ray cluster. Without it: the one of this machine, else a new one.",
+        rich_help_panel=_WHERE,
+    ),
+]
+Slurm = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--slurm",
+        metavar="KEY=VALUE",
+        help="Of sbatch, as in partition=gpu or time=720 (minutes). Repeatable.",
+        rich_help_panel=_WHERE,
+    ),
+]
+Devices = Annotated[
+    int,
+    typer.Option(
+        "--devices",
+        metavar="N",
+        parser=_whole,
+        help="Devices, or processes on a CPU, that one training stage is spread over.",
         rich_help_panel=_WHERE,
     ),
 ]

@@ -13,12 +13,16 @@ import typer  # noqa: TC002 (typer reads annotations at run time)
 from xstilts.cli import asked
 from xstilts.cli.options import (
     STORE,
+    Address,
     Detect,
     Device,
+    Devices,
+    EngineName,
     Forecast,
     Json,
     Keep,
     Paths,
+    Slurm,
     StoreFolder,
     TaskFiles,
     Threads,
@@ -45,6 +49,10 @@ def run(
     keep: Keep = "all",  # noqa: ARG001
     device: Device = "auto",
     threads: Threads = 0,
+    engine: EngineName = "local",
+    address: Address = "",
+    slurm: Slurm = None,
+    devices: Devices = 1,
     track: Track = "",
     json_: Json = False,
 ) -> int:
@@ -68,16 +76,16 @@ def run(
     else:
         from xstilts import counting, forecast
         from xstilts.cli.watch import watcher
-        from xstilts.engines.local import LocalEngine
         from xstilts.preflight import check
 
-        bench = asked.bench(store, catalogue, device, threads, track)
+        chosen = asked.engine(engine, address, slurm or [])
+        bench = asked.bench(store, catalogue, device, threads, track, devices or 1)
         beside = forecast.Outcome(steps, store)
         with watcher() as watch:
             notes = check(found, steps, bench)
             for line in (about, *notes):
                 watch.say(line)
-            outcome = LocalEngine().run(found, bench, watch)
+            outcome = chosen.run(found, bench, watch)
         if told := beside.line(counting.total_steps(steps, Store(store))):
             sys.stderr.write(told + "\n")
     again = shlex.join(["xstilts", *(context.obj or ["run", *(paths or [])])])
@@ -98,13 +106,15 @@ def plan(
     json_: Json = False,
 ) -> int:
     """Print the graph of steps: what is finished, what is to do. Nothing is run."""
+    from xstilts import cost as prices
     from xstilts import datafiles, leakage
     from xstilts.engines.groups import remaining
-    from xstilts.report import graph
+    from xstilts.report import graph, price
     from xstilts.store import Store
 
     catalogue = asked.catalogue(task)
-    found = asked.plan(context, paths or [], catalogue)
+    found, note = asked.plan_to_look_at(context, paths or [], catalogue)
+    costs = prices.cost(found, catalogue)
     needed = None
     if detect is not None:
         from xstilts.analysis import power
@@ -126,6 +136,8 @@ def plan(
             document["detect"] = asdict(needed)
         if cost is not None:
             document["forecast"] = asdict(cost)
+        if costs:
+            document["cost"] = [asdict(one) for one in costs]
         sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
     else:
         graph.show(found, Store(store))
@@ -134,10 +146,14 @@ def plan(
         if unknown:
             pairs = f"{unknown:,} pairs of training and evaluation rows"
             sys.stdout.write(f"not compared yet, a run does it first: {pairs}\n")
+        for one in costs:
+            price.show(one, found.keep)
         if needed is not None:
             sys.stdout.write(f"{needed}\n")
         if cost is not None:
             sys.stdout.write(f"predicted: {cost}\n")
+    if note:
+        sys.stderr.write(f"note: {note}\n")
     return 0
 
 

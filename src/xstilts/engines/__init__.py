@@ -1,4 +1,4 @@
-"""Engines run a plan. The protocol is ``Engine``; ``local`` is the default.
+"""Engines run a plan: ``local`` is the default, ``ray`` and ``slurm`` are extras.
 
 An engine is given the plan and a bench (store, rows, device). It runs whatever is not finished,
 parents first, and tells a watcher. It retries lost workers, never wrong input. What all engines
@@ -10,7 +10,7 @@ identities and text: data goes through the store.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from xstilts.plan import Plan, Step
@@ -52,6 +52,9 @@ class Bench:
         token_budget: tokens in a micro-batch.
         checkpoint_seconds: how often training keeps a resume point.
         track: a tracker of Accelerate's that is told of every training step; "": none.
+        devices: that one training stage is spread over.
+        layout: ``ddp``: each holds the whole model; ``fsdp2``: each a part of it; ``auto``: what
+            memory asks for.
     """
 
     store: Store
@@ -62,6 +65,8 @@ class Bench:
     token_budget: int = 4096
     checkpoint_seconds: float = 60.0
     track: str = ""
+    devices: int = 1
+    layout: Literal["auto", "ddp", "fsdp2"] = "auto"
 
 
 @dataclass

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from xstilts.plan import Plan, Step
     from xstilts.steps.desk import Desk
     from xstilts.store_lease import Lease
+    from xstilts.store_work import WorkArea
 
 
 class _Lost(Exception):  # noqa: N818
@@ -120,10 +121,27 @@ class Worker:
         area = store.work(step.id)
         with store.writing(step.id) as folder:
             weights = self._weights(step, step.inputs["parent"])
-            desk = replace(self._desk, tracking=self._tracking(step))
-            result = train.train(step.inputs, weights, folder, area, desk)
+            if self._bench.devices > 1:
+                result = self._spread(step, weights, folder, area)
+            else:
+                desk = replace(self._desk, tracking=self._tracking(step))
+                result = train.train(step.inputs, weights, folder, area, desk)
             self._finish(step, folder, result, started, evictable=checkpoint.EVICTABLE)
         area.clear()
+
+    def _spread(
+        self, step: Step, weights: tuple[Path | str, str | None], folder: Path, area: WorkArea
+    ) -> dict[str, Any]:
+        """Run a stage on several devices."""
+        from xstilts.engines import spread
+        from xstilts.engines.demand import architecture
+
+        model = next(iter(self._plan.models.values()))
+        kind = spread.layout(self._bench, architecture(model), step.inputs)
+        result = spread.train(
+            *(step.inputs, weights, folder, area), self._bench, kind, self._watcher
+        )
+        return result | {"layout": kind, "devices": self._bench.devices}
 
     def _tracking(self, step: Step) -> Tracking | None:
         if not self._bench.track:

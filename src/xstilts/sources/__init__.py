@@ -46,6 +46,10 @@ class Sources:
     _hashes: dict[tuple[Path, int, int], str] = field(default_factory=dict, repr=False)
     _groups: dict[str, dict[str, str]] = field(default_factory=dict, repr=False)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """It travels between processes without what it remembers."""
+        return self.__dict__ | {"_hashes": {}, "_groups": {}}
+
     @classmethod
     def from_environment(cls) -> Sources:
         """The mirror that ``XSTILTS_MIRROR`` names, and the current folder."""

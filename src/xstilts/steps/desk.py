@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import torch
 
     from xstilts.sources import Sources
+    from xstilts.steps.team import Layout
     from xstilts.steps.tracking import Tracking
     from xstilts.tasks import Catalogue
 
@@ -47,6 +48,11 @@ def no_spent(job: int, spent: Mapping[str, float]) -> None:
     """For work nobody times."""
 
 
+def never() -> bool:
+    """For work that nobody stops."""
+    return False
+
+
 @dataclass(frozen=True)
 class Desk:
     """What a worker needs.
@@ -62,6 +68,9 @@ class Desk:
         cache: where encoded rows are kept for whoever needs them next; None: nowhere.
         tracking: where a stage's curves go besides; None: nowhere.
         spent: told what the predictions of a job took, by its number (`steps.predict.Spent`).
+        layout: how a stage's model lies over the processes that train it together.
+        stopping: asked at every optimiser step of several processes whether to keep a resume point
+            and stop.
     """
 
     catalogue: Catalogue
@@ -74,3 +83,5 @@ class Desk:
     cache: Path | None = None
     tracking: Tracking | None = None
     spent: Callable[[int, Mapping[str, float]], None] = field(default=no_spent)
+    layout: Layout = "alone"
+    stopping: Callable[[], bool] = field(default=never)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from xstilts.model.tokenizer import LoadedTokenizer
     from xstilts.steps.desk import Desk
     from xstilts.steps.stage import StageTask
+    from xstilts.steps.team import Team
     from xstilts.tasks.base import Source
 
 
@@ -62,8 +63,17 @@ class Selection:
         """Whether the last looks brought no gain."""
         return self._without_gain >= self._patience
 
-    def consider(self, step: int, model: Any) -> None:
-        """Score the model after ``step`` steps: the mean over tasks of each one's main score."""
+    def consider(self, step: int, model: Any, team: Team) -> None:
+        """Score the model after ``step`` steps, and remember it if it is the best."""
+        score = team.told_by_first(model, lambda: self._mean(model))
+        if score > self._score:
+            self._step, self._score, self._without_gain = step, score, 0
+            self.best = team.parameters(model)
+        else:
+            self._without_gain += 1
+
+    def _mean(self, model: Any) -> float:
+        """The mean over tasks of each one's main score."""
         scores = []
         for task, rows, encoded in self._data:
             head = model.heads[task.name]
@@ -71,12 +81,7 @@ class Selection:
             units = list(formats.decode(task, rows, encoded, outputs))
             main = [metrics.score(metrics.get(m), units, "en") for m in task.main_metrics]
             scores.append(sum(main) / len(main))
-        score = sum(scores) / max(len(scores), 1)
-        if score > self._score:
-            self._step, self._score, self._without_gain = step, score, 0
-            self.best = {n: p.detach().cpu().clone() for n, p in model.named_parameters()}
-        else:
-            self._without_gain += 1
+        return sum(scores) / max(len(scores), 1)
 
     def report(self) -> dict[str, Any]:
         """The best step and its score, and how many looks since brought no gain."""

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from xstilts.steps.team import like, whole
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -15,12 +17,16 @@ _KEYS = ("step", "exp_avg", "exp_avg_sq")  # what AdamW keeps of a parameter
 
 
 def snapshot(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    """Parameters as ``model/<name>`` and moments as ``optimizer/<key>/<name>``, on the CPU."""
+    """Parameters as ``model/<name>`` and moments as ``optimizer/<key>/<name>``, on the CPU.
+
+    Where they are sharded they are put together, so that any layout can go on from them; all
+    processes take part.
+    """
     tensors = {}
     for name, parameter in model.named_parameters():
-        tensors[f"model/{name}"] = parameter.detach().cpu()
+        tensors[f"model/{name}"] = whole(parameter).cpu()
         for key, value in optimizer.state.get(parameter, {}).items():
-            tensors[f"optimizer/{key}/{name}"] = value.detach().cpu()
+            tensors[f"optimizer/{key}/{name}"] = whole(value).cpu()
     return tensors
 
 
@@ -36,11 +42,12 @@ def restore(
 ) -> None:
     """Put a snapshot back, bit for bit, into a model and an optimiser made the same way."""
     for name, parameter in model.named_parameters():
-        parameter.copy_(tensors[f"model/{name}"])
+        parameter.copy_(like(tensors[f"model/{name}"], parameter))
+        found = ((key, tensors.get(f"optimizer/{key}/{name}")) for key in _KEYS)
         kept = {
-            key: tensors[f"optimizer/{key}/{name}"].to(parameter.device)
-            for key in _KEYS
-            if f"optimizer/{key}/{name}" in tensors
+            key: tensor.to(parameter.device) if key == "step" else like(tensor, parameter)
+            for key, tensor in found
+            if tensor is not None
         }
         if kept:
             optimizer.state[parameter] = kept

@@ -23,6 +23,7 @@ from xstilts.model import heads, vocabulary
 from xstilts.steps import blame, checkpoint, stage, state, tracking
 from xstilts.steps.batches import collate, group_by_budget, step_units
 from xstilts.steps.selection import Selection
+from xstilts.steps.team import Team, layers, whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
     from xstilts.tasks.base import Format
 
 READ_EVERY = 20  # steps of a GPU between two looks at what it computed
+
+
+class Stopped(KeyboardInterrupt):
+    """Several processes were told to stop, and kept a resume point together."""
 
 
 class StageModel(nn.Module):
@@ -96,7 +101,7 @@ class _Run:
         resume: ResumePoints,
         desk: Desk,
     ) -> None:
-        self.inputs, self.resume, self.desk = inputs, resume, desk
+        self.inputs, self.resume, self.desk, self.parent = inputs, resume, desk, parent
         self.options = inputs["options"]
         # Stages alike but for their parent, or for noise in their rows, see the same order and
         # masks: differences are paired.
@@ -106,6 +111,9 @@ class _Run:
         self.device = torch.device(desk.device)
         encoder, self.tokenizer = checkpoint.load(*parent)
         self.tasks = stage.prepare(inputs, self.tokenizer, desk, self.seed)
+        self.accelerator = _accelerator(self.device, self.options["precision"], desk)
+        self.team = Team(desk.layout, self.device)
+        self.team.check(self.tasks)
         self.schedule = stage.schedule(
             self.tasks, self.options, inputs["max_steps"], stream_seed(self.seed, "schedule")
         )
@@ -118,14 +126,16 @@ class _Run:
         )
         self.cut = self._cut(encoder)
         self.model = StageModel(encoder, self._new_heads(encoder)).to(self.device)
-        self.accelerator = _accelerator(self.device, self.options["precision"], desk.tracking)
-        self.wrapped = self.accelerator.prepare(self.model)
+        self.wrapped = self.team.wrapped(self.model, self.accelerator, layers(encoder.network))
         self.optimizer = adamw(self.model, self.options)
         self.step, self.tokens, self.seconds = 0, 0, 0.0
         self.losses = np.zeros(len(self.schedule))
         self.unread: list[torch.Tensor] = []  # of the newest steps, [loss, gradient norm] each
-        self.read_every = 1 if self.device.type == "cpu" else READ_EVERY
+        waits = self.device.type == "cpu" or desk.layout == "fsdp2"
+        self.read_every = 1 if waits else READ_EVERY
         self.settled = True  # parameters, step and selection are those of one moment
+        self.kept = time.monotonic()  # the newest resume point
+        self.keep_now = self.stop_now = False  # after this step, as all processes agreed
         self._restore()
 
     def complete(self, out: Path) -> dict[str, Any]:
@@ -133,7 +143,7 @@ class _Run:
         self.model.train()
         if self.desk.tracking:
             tracking.begin(self.accelerator, self.desk.tracking, self.inputs)
-        started = kept = time.monotonic()
+        started = self.kept = time.monotonic()
         try:
             while self.step < self.end and not self._selected_early():
                 self._optimise()
@@ -141,9 +151,13 @@ class _Run:
                 self._select()
                 self.settled = True
                 self.desk.progress(self.step, len(self.schedule), self.tokens)
-                if time.monotonic() - kept >= self.desk.checkpoint_seconds:
+                if self.keep_now or self.stop_now:
                     self._keep(self.seconds + time.monotonic() - started)
-                    kept = time.monotonic()
+                    self.kept = time.monotonic()
+                if self.stop_now:
+                    raise Stopped
+        except Stopped:
+            raise
         except KeyboardInterrupt:
             if self.settled:
                 self._keep(self.seconds + time.monotonic() - started)
@@ -152,10 +166,12 @@ class _Run:
         self.seconds += time.monotonic() - started
         if self.desk.tracking:
             self.accelerator.end_training()
+        self._gather()
         if self.selection and self.selection.best:
             self.model.load_state_dict(self.selection.best, strict=False)
-        self._mend()
-        self._write(out)
+        if self.team.first:
+            self._mend()
+            self._write(out)
         tail = self.losses[: self.step][-max(self.step // 10, 1) :]
         return {
             "steps": self.step,
@@ -184,34 +200,41 @@ class _Run:
             chosen = units[group]
             yield collate(task.format, task.encoded, chosen, seed=seed, tokenizer=self.tokenizer)
 
-    def _loss(self, task: StageTask, micro: MicroBatch) -> torch.Tensor:
+    def _loss(self, model: nn.Module, task: StageTask, micro: MicroBatch) -> torch.Tensor:
         """The summed loss of a micro-batch."""
         with self.accelerator.autocast():
-            loss: torch.Tensor = self.wrapped(task.task.name, task.format, micro.to(self.device))
+            loss: torch.Tensor = model(task.task.name, task.format, micro.to(self.device))
         return loss
 
     def _optimise(self) -> None:
         task, units, seed = self._batch(self.step)
         torch.manual_seed(seed)  # for whatever an unpacked architecture draws by itself
+        units = self.team.share(units, task.encoded.unit_tokens[units])
         micros = list(self._micros(task, units, seed))
-        targets = sum(micro.count() for micro in micros)
+        targets, tokens = self._agree(micros)
         for group in self.optimizer.param_groups:
             group["lr"] = self.options["learning_rate"] * _slope(
                 self.step, len(self.schedule), self.options["warmup"]
             )
-        total, tokens = torch.zeros((), device=self.device), 0
-        for micro in micros:
-            loss = self._loss(task, micro) / targets
-            self.accelerator.backward(loss)
-            total += loss.detach()
-            tokens += len(micro.batch.ids)
+        total = torch.zeros((), device=self.device)
+        rounds = self.team.most(len(micros))  # of all processes, which run equally many
+        for place in range(rounds):
+            spare = place >= len(micros)  # run once more, for nothing
+            with self.team.micro_batch(self.wrapped, self.accelerator, last=place == rounds - 1):
+                loss = self._loss(self.wrapped, task, micros[0 if spare else place]) / targets
+                # Processes' gradients are averaged, and their sum is meant.
+                self.accelerator.backward(loss * (0 if spare else self.team.size))
+            if not spare:
+                total += loss.detach()
+        total = self.team.summed(total)
         norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.options["clip"])
-        told = torch.stack([total, norm])
+        told = torch.stack([total, whole(norm)])
         self.unread.append(told)
         if len(self.unread) >= self.read_every:
             self._read(self.step + 1)
         # One number that is none spoils all parameters: then the kernel leaves them as they are.
-        self.optimizer.found_inf = (~told.isfinite().all()).float()  # type: ignore[attr-defined]
+        if self.desk.layout != "fsdp2":  # there it is read at every step
+            self.optimizer.found_inf = (~told.isfinite().all()).float()  # type: ignore[attr-defined]
         self.settled = False
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
@@ -221,6 +244,29 @@ class _Run:
             curves = {"learning_rate": rate, "tokens": self.tokens}
             curves[f"loss/{task.task.name}"] = total.item()
             self.accelerator.log(curves, step=self.step)
+
+    def _agree(self, micros: list[MicroBatch]) -> tuple[float, int]:
+        """Targets and tokens of the whole step; and what to do after it, in all processes alike."""
+        due = time.monotonic() - self.kept >= self.desk.checkpoint_seconds
+        targets, tokens, keep, stop = self.team.total(
+            sum(micro.count() for micro in micros),
+            sum(len(micro.batch.ids) for micro in micros),
+            due and self.team.first,
+            self.desk.stopping(),
+        )
+        self.keep_now, self.stop_now = bool(keep), bool(stop)
+        return targets, int(tokens)
+
+    def _gather(self) -> None:
+        """Put a sharded model together in the first process, as one process would have it."""
+        if self.desk.layout != "fsdp2":
+            return
+        parameters = self.team.parameters(self.model)
+        if self.team.first:
+            encoder, _ = checkpoint.load(*self.parent)
+            self.cut = self._cut(encoder)
+            self.model = StageModel(encoder, self._new_heads(encoder))
+            self.model.load_state_dict(parameters, strict=False)
 
     def _read(self, end: int | None = None) -> None:
         """Fetch the losses of the newest steps, up to step ``end``, from the device.
@@ -247,7 +293,8 @@ class _Run:
         task, units, seed = self._batch(step)
 
         def losses(some: NDArray[np.int64]) -> Iterator[torch.Tensor]:
-            return (self._loss(task, micro) for micro in self._micros(task, some, seed))
+            micros = self._micros(task, some, seed)
+            return (self._loss(self.model, task, micro) for micro in micros)
 
         parameter = blame.parameter(self.model, losses(units))
         alone = task.format != "retrieval"  # there, answers are told apart from each other
@@ -292,7 +339,7 @@ class _Run:
         last = self.step == self.end
         if self.selection and (self.step % self.options["select_every"] == 0 or last):
             self._read()
-            self.selection.consider(self.step, self.model)
+            self.selection.consider(self.step, self.model, self.team)
             self.model.train()
 
     def _selected_early(self) -> bool:
@@ -316,10 +363,12 @@ class _Run:
         if self.selection:
             about["selection"] = self.selection.report()
             tensors |= {f"best/{name}": t for name, t in self.selection.best.items()}
-        self.resume.save(self.step, tensors, about)
+        if self.team.first:
+            self.resume.save(self.step, tensors, about)
 
     def _restore(self) -> None:
-        found = self.resume.load()
+        with self.accelerator.main_process_first():  # which drops what is damaged
+            found = self.resume.load()
         if found is None:
             return
         tensors, about, step = found
@@ -357,18 +406,20 @@ class _Run:
         failpoint("curve.saved")
 
 
-def _accelerator(device: torch.device, precision: str, to: tracking.Tracking | None = None) -> Any:
-    from accelerate import Accelerator
+def _accelerator(device: torch.device, precision: str, desk: Desk) -> Any:
+    from accelerate import Accelerator, DistributedDataParallelKwargs
     from accelerate.state import AcceleratorState
 
     AcceleratorState._reset_state(reset_partial_state=True)  # noqa: SLF001 (one a stage)
-    mixed = "bf16" if precision == "bf16" else "no"
-    if to is None:
-        return Accelerator(cpu=device.type == "cpu", mixed_precision=mixed)
-    to.folder.mkdir(parents=True, exist_ok=True)
-    return Accelerator(
-        cpu=device.type == "cpu", mixed_precision=mixed, log_with=to.name, project_dir=to.folder
-    )
+    options: dict[str, Any] = {"cpu": device.type == "cpu"}
+    options["mixed_precision"] = "bf16" if precision == "bf16" else "no"
+    if desk.layout == "ddp":  # a step runs one of the heads
+        unused = DistributedDataParallelKwargs(find_unused_parameters=True)
+        options["kwargs_handlers"] = [unused]
+    if (to := desk.tracking) is not None:
+        to.folder.mkdir(parents=True, exist_ok=True)
+        options |= {"log_with": to.name, "project_dir": to.folder}
+    return Accelerator(**options)
 
 
 def adamw(model: nn.Module, options: Mapping[str, Any]) -> torch.optim.AdamW:

@@ -1,0 +1,58 @@
+"""What a job asks of a machine: processors, devices, memory."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from xstilts import sizes
+
+if TYPE_CHECKING:
+    from xstilts.engines import Bench, Job
+    from xstilts.models import Model
+    from xstilts.plan import Plan
+
+LIBRARIES_BYTES = 1.5e9  # of a process that has imported PyTorch and holds encoded data
+SCORE_BYTES = 1e9
+
+
+class Demand(NamedTuple):
+    """Resources of one job on one machine.
+
+    Attributes:
+        cpus: cores.
+        gpus: devices.
+        memory_bytes: of the machine, not of its devices.
+    """
+
+    cpus: int
+    gpus: int
+    memory_bytes: int
+
+
+def demand(plan: Plan, bench: Bench, job: Job) -> Demand:
+    """What a job asks for, from the shape of the largest pretrained model."""
+    first = plan.steps[job.ids[0]]
+    cpus = max(bench.threads, 1)
+    if first.kind == "score":
+        return Demand(1, 0, int(SCORE_BYTES))
+    on_device = bench.device != "cpu"
+    gpus = int(on_device)
+    if first.kind == "train" and bench.devices > 1:
+        gpus, cpus = gpus * bench.devices, cpus * bench.devices
+    shapes = [shape for model in plan.models.values() if (shape := architecture(model))]
+    parameters = max((shape.encoder_parameters for shape in shapes), default=0)
+    # On the host: weights once to load them, once to write them; on a CPU all that training keeps.
+    each = 2 * sizes.WEIGHT_BYTES
+    if not on_device:
+        each = sizes.STATE_BYTES if first.kind == "train" else 2 * sizes.WEIGHT_BYTES
+    return Demand(cpus, gpus, int(LIBRARIES_BYTES + each * parameters))
+
+
+def architecture(model: Model) -> sizes.Architecture | None:
+    """The shape of a pretrained model, from its folder or its name; None where neither tells."""
+    config = Path(model.location) / "config.json"
+    if config.is_file():
+        return sizes.of_config(json.loads(config.read_text(encoding="utf-8")))
+    return sizes.known(model.name)

@@ -1,0 +1,184 @@
+"""One training stage on several devices of this machine: torchrun's agent, one process a device.
+
+The processes are started and watched by torchrun's own launcher. Whoever started them holds the
+step's lease and hears from the first of them how far it is. When they are told to stop they keep a
+resume point together, whole tensors that one process or any number can go on from.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import contextmanager
+from dataclasses import replace
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import distributed, multiprocessing
+from torch.distributed.elastic.multiprocessing.api import SignalException
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, record
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+from xstilts.engines.desk import settle
+from xstilts.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from xstilts import sizes
+    from xstilts.engines import Bench, Watcher
+    from xstilts.steps.team import Layout
+    from xstilts.store_work import WorkArea
+
+SHARE_OF_MEMORY = 0.9  # of a device, that a replica of the model may take
+_MISTAKE = "UserError: "
+
+
+def layout(bench: Bench, shape: sizes.Architecture | None, inputs: Mapping[str, Any]) -> Layout:
+    """How a stage's model lies over the devices: replicas where one device can hold one."""
+    if bench.devices == 1:
+        return "alone"
+    if bench.layout != "auto":
+        return bench.layout
+    if shape is None or bench.device == "cpu":
+        return "ddp"
+    length = max(item["max_length"] for item in inputs["items"])
+    precision = inputs["options"]["precision"]
+    needed = shape.training_bytes(bench.token_budget, length, precision)
+    there = torch.cuda.get_device_properties(0).total_memory
+    return "ddp" if needed < SHARE_OF_MEMORY * there else "fsdp2"
+
+
+def train(
+    inputs: Mapping[str, Any],
+    parent: tuple[Path | str, str | None],
+    out: Path,
+    area: WorkArea,
+    bench: Bench,
+    kind: Layout,
+    watcher: Watcher,
+) -> dict[str, Any]:
+    """Run a stage on ``bench.devices`` devices. As `xstilts.steps.train.train` otherwise.
+
+    Raises:
+        UserError: as that.
+        RuntimeError: if a process died; the step is not done then, and can be done again.
+    """
+    context = multiprocessing.get_context("spawn")
+    news: Any = context.Queue()
+    config = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=bench.devices,
+        run_id=out.parent.name,
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        max_restarts=0,
+        monitor_interval=0.1,
+        start_method="spawn",
+    )
+    stops: list[BaseException] = []
+    listener = Thread(target=_listen, args=(news, watcher, stops), daemon=True)
+    listener.start()
+    try:
+        with _own_signals():
+            given = (inputs, parent, out, area, bench, kind, news)
+            return elastic_launch(config, _process)(*given)[0]
+    except ChildFailedError as error:
+        told = error.get_first_failure()[1].message
+        text = told if isinstance(told, str) else told.get("message", "")
+        if text.startswith(_MISTAKE):
+            raise UserError(text.removeprefix(_MISTAKE)) from None
+        raise
+    except SignalException as stop:
+        raise stops[0] if stops else KeyboardInterrupt(stop.sigval) from None
+    finally:
+        news.put(None)
+        listener.join()
+
+
+def _listen(news: Any, watcher: Watcher, stops: list[BaseException]) -> None:
+    """Pass on what the first process tells; what the watcher raises stops them all."""
+    while (told := news.get()) is not None:
+        try:
+            if isinstance(told, str):
+                watcher.note(told)
+            else:
+                watcher.progress(*told)
+        except BaseException as stop:  # noqa: BLE001 - it is raised where the work was begun
+            stops.append(stop)
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
+
+
+@contextmanager
+def _own_signals() -> Iterator[None]:
+    """The launcher takes signals for itself: give them back afterwards."""
+    taken = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+    before = {one: signal.getsignal(one) for one in taken}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+@record
+def _process(
+    inputs: Mapping[str, Any],
+    parent: tuple[Path | str, str | None],
+    out: Path,
+    area: WorkArea,
+    bench: Bench,
+    kind: Layout,
+    news: Any,
+) -> dict[str, Any]:
+    """What each of the processes runs."""
+    from xstilts.steps import train as steps
+
+    asked: list[int] = []
+    for one in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(one, lambda number, _frame: asked.append(number))
+    rank = int(os.environ["LOCAL_RANK"])
+    device = "cpu" if bench.device == "cpu" else f"cuda:{rank}"
+    distributed.init_process_group("gloo" if device == "cpu" else "nccl")
+    desk = replace(
+        settle(bench, _Teller(news if rank == 0 else None)),
+        device=device,
+        layout=kind,
+        stopping=lambda: bool(asked),
+    )
+    try:
+        return steps.train(inputs, parent, out, area, desk)
+    finally:
+        distributed.destroy_process_group()
+
+
+class _Teller:
+    """A watcher that tells whoever started the processes."""
+
+    def __init__(self, news: Any) -> None:
+        self._news = news
+
+    def _tell(self, told: object) -> None:
+        if self._news is not None:
+            self._news.put(told)
+
+    def begin(self, label: str, number: int, total: int) -> None:
+        """Nothing is begun here."""
+
+    def progress(self, done: int, total: int, tokens: int) -> None:
+        """How far it is."""
+        self._tell((done, total, tokens))
+
+    def note(self, text: str) -> None:
+        """Something to know."""
+        self._tell(text)
+
+    def end(self, label: str, seconds: float) -> None:
+        """Nothing is ended here."""
+
+    def failed(self, step: object, reason: str) -> None:
+        """Nothing fails here: it is raised."""

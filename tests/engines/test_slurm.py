@@ -1,0 +1,137 @@
+"""The Slurm engine: what goes together, a study on submitit's local executor and a real Slurm."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+import slurm_cluster
+import small_tasks
+from engines import same
+from engines.test_local import Watch
+from xstilts.engines.groups import jobs
+from xstilts.engines.local import LocalEngine
+from xstilts.engines.slurm import SlurmEngine, bundles
+from xstilts.errors import UserError
+from xstilts.study import Options
+
+PATHS = ("s_nli > s_tags", "s_nli > s_xnli")
+
+
+def plan_of(small, tiny, *paths, epochs=2):
+    return small_tasks.plan(
+        small,
+        tiny,
+        *paths,
+        recipe=small_tasks.recipe(epochs=epochs),
+        options=Options(max_eval_rows=6),
+    )
+
+
+def test_a_stage_goes_with_all_that_is_evaluated_on_it(small, tiny):
+    plan = plan_of(small, tiny, *PATHS, "s_nli | s_tatoeba", "s_tatoeba")
+    todo = jobs(plan, list(plan.steps.values()))
+    found = bundles(todo, plan)
+    kinds = [[plan.steps[job.ids[0]].kind for job in bundle] for bundle in found]
+    assert kinds == [
+        ["train", "predict", "score"],  # s_nli, and Tatoeba with it as it is
+        ["train", "predict", "score"],  # > s_tags
+        ["train", "predict", "score"],  # > s_nli for s_xnli
+        ["predict", "score"],  # Tatoeba without training
+    ]
+    first = found[0][0].number
+    assert [bundle[0].needs for bundle in found] == [set(), {first}, {first}, set()]
+    assert sorted(job.number for bundle in found for job in bundle) == [job.number for job in todo]
+
+
+def test_without_slurm_the_way_out_is_said(small, tiny, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    bench = small_tasks.bench(small, tmp_path / "store")
+    with pytest.raises(UserError, match=r"there is no Slurm here .*--engine local or ray"):
+        SlurmEngine().run(plan_of(small, tiny, "s_xnli"), bench, Watch())
+
+
+def study(small, tiny, folder, engine, leave):
+    """Run a study, and have one of its stages leave its machine; what became of it."""
+    plan = plan_of(small, tiny, *PATHS, epochs=40)
+    quick = {"checkpoint_seconds": 0.5}
+    local = small_tasks.bench(small, folder / "local", **quick)
+    LocalEngine().run(plan, local, Watch())
+    bench = small_tasks.bench(small, folder / "cluster", **quick)
+    store, left = bench.store, []
+    stage = next(step.id for step in plan.steps.values() if step.kind == "train")
+
+    def watch():
+        while not left:
+            time.sleep(0.02)
+            if (store.root / "work" / stage).exists() and (holder := store.holder(stage)):
+                left.append(holder.pid)
+                leave(holder.pid)
+
+    threading.Thread(target=watch, daemon=True).start()
+    told = Watch()
+    outcome = engine.run(plan, bench, told)
+    assert outcome.failures == {}
+    assert set(outcome.done) == set(plan.steps)
+    assert store.verify() == []
+    assert same.flips(plan, store, local.store) == (0, 36)
+    assert same.scores(plan, store) == same.scores(plan, local.store)
+    assert {store.record(one)["provenance"]["engine"] for one in plan.steps} == {"slurm"}
+    log = (store.root / "logs" / f"{stage}.log").read_text()
+    assert log.count(f"] {plan.steps[stage].label}") == 2  # it was begun on two machines
+    assert "resumed at step" in log
+    assert log.rstrip().endswith(" s")
+    assert list((store.root / "leases").iterdir()) == []
+    return store
+
+
+@pytest.mark.slow
+def test_a_study_with_submitits_local_executor(small, tiny, tmp_path):
+    study(
+        *(small, tiny, tmp_path, SlurmEngine(cluster="local")),
+        leave=lambda pid: os.kill(pid, signal.SIGUSR2),
+    )
+
+
+def variables(pid: int) -> dict[str, str]:
+    """The environment that a process was started with."""
+    text = Path(f"/proc/{pid}/environ").read_bytes().decode()
+    return dict(one.split("=", 1) for one in text.split("\0") if "=" in one)
+
+
+@pytest.mark.slow
+def test_a_study_on_a_real_slurm(small, tiny, tmp_path, record_property):
+    """Three slurmd on this machine. `make test-all` installs the packages where it may."""
+    if missing := slurm_cluster.missing():
+        asked = os.environ.get("XSTILTS_SLURM") == "required"
+        (pytest.fail if asked else pytest.skip)(
+            f"no {missing[0]}: apt-get install {slurm_cluster.PACKAGES}"
+        )
+    seen: dict[str, str] = {}
+
+    def leave(pid: int) -> None:
+        """As Slurm does where PreemptParameters=send_user_signal: the job's own signal."""
+        job = variables(pid)
+        seen["left"] = job["SLURMD_NODENAME"]
+        number = job.get("SLURM_ARRAY_JOB_ID")
+        name = f"{number}_{job['SLURM_ARRAY_TASK_ID']}" if number else job["SLURM_JOB_ID"]
+        seen["job"] = name
+        subprocess.run(["scancel", name, "--signal", "USR2"], check=True)
+
+    with slurm_cluster.cluster(nodes=3) as nodes:
+        store = study(small, tiny, tmp_path, SlurmEngine({"partition": "main"}), leave)
+    names = [file.name for file in (store.root / "slurm").glob("*_log.out")]
+    ids = sorted({name.removesuffix("_log.out").rpartition("_")[0] for name in names})
+    assert len(nodes) == 3
+    assert len(ids) == 3
+    record_property(
+        "seen",
+        f"Slurm: {len(nodes)} nodes ({' '.join(nodes)}), jobs {' '.join(ids)}; "
+        f"{seen['job']} left {seen['left']} and went on from its resume point",
+    )

@@ -1,0 +1,167 @@
+"""A stage on several processes: the losses of one, in any layout, and from one to another."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from pyarrow import parquet
+
+import small_tasks
+from engines.test_local import Watch
+from xstilts import sizes
+from xstilts.engines.local import LocalEngine
+from xstilts.engines.spread import layout
+from xstilts.steps import checkpoint
+from xstilts.steps.batches import group_by_budget
+from xstilts.steps.team import Team, layers
+from xstilts.study import Options
+
+# A mixture with masked LM, whose head is tied to the embeddings; two layouts of the same steps.
+PATH = "s_nli + s_text@0.2 > s_tags"
+
+
+def plan_of(small, tiny, path=PATH, steps=6, **recipe):
+    return small_tasks.plan(
+        small,
+        tiny,
+        path,
+        recipe=small_tasks.recipe(**recipe),
+        options=Options(max_steps=steps, max_eval_rows=4),
+    )
+
+
+def run(plan, small, store, watch=None, **bench):
+    made = small_tasks.bench(small, store, token_budget=60, **bench)
+    outcome = LocalEngine().run(plan, made, watch or Watch())
+    assert outcome.failures == {}
+    return made.store
+
+
+def losses(plan, store):
+    stages = [step.id for step in plan.steps.values() if step.kind == "train"]
+    return [
+        parquet.read_table(store.open(one).path("curve.parquet")).column("loss").to_numpy()
+        for one in stages
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_two_processes_train_as_one_does(small, tiny, tmp_path):
+    """Replicas and shards: the same losses at the same batch, and the same weights in the end."""
+    plan = plan_of(small, tiny, select_every=3)
+    alone = run(plan, small, tmp_path / "alone")
+    expected = losses(plan, alone)
+    last = [step.id for step in plan.steps.values() if step.kind == "train"][-1]
+    for kind in ("ddp", "fsdp2"):
+        store = run(plan, small, tmp_path / kind, devices=2, layout=kind)
+        for ours, theirs in zip(losses(plan, store), expected, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=0, atol=2e-5)
+        result, before = (one.record(last)["result"] for one in (store, alone))
+        assert result["tokens"] == before["tokens"]
+        assert result["selected"]["step"] == before["selected"]["step"]
+        assert (result["layout"], result["devices"]) == (kind, 2)
+        # A plain folder, which one process loads: nothing tells how it was trained.
+        ours, theirs = (checkpoint.load(one.folder(last))[0].state_dict() for one in (store, alone))
+        assert ours.keys() == theirs.keys()
+        for name, tensor in ours.items():
+            torch.testing.assert_close(tensor, theirs[name], rtol=0, atol=5e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_another_layout_goes_on_where_one_was_stopped(small, tiny, tmp_path):
+    """Shards are stopped after some steps, and one process does the rest from whole tensors."""
+    plan = plan_of(small, tiny, "s_tags", steps=12)
+    (stage,) = (step.id for step in plan.steps.values() if step.kind == "train")
+    expected = losses(plan, run(plan, small, tmp_path / "alone"))
+    watch = Watch()
+
+    def stop(done, total, tokens):
+        if done == 4:
+            raise KeyboardInterrupt
+
+    watch.progress = stop
+    with pytest.raises(KeyboardInterrupt):
+        run(plan, small, tmp_path / "moved", watch, devices=2, layout="fsdp2")
+    store = small_tasks.bench(small, tmp_path / "moved").store
+    tensors, _, step = store.work(stage).load()
+    assert 4 <= step < 12
+    assert {type(one) for one in tensors.values()} == {torch.Tensor}
+    kept = store.root / "work" / stage
+    assert {file.name for file in kept.rglob("*") if file.is_file()} == {
+        "tensors.safetensors",
+        "point.json",
+    }
+    told = Watch()
+    store = run(plan, small, tmp_path / "moved", told)
+    assert told.notes == [("train s_tags (seed 1), for s_tags", f"resumed at step {step} of 12")]
+    np.testing.assert_allclose(losses(plan, store)[0], expected[0], rtol=0, atol=5e-5)
+
+
+# --- what is shared out ------------------------------------------------------------------------
+
+
+def teams(size):
+    found = []
+    for rank in range(size):
+        one = Team("alone", torch.device("cpu"))
+        one.rank, one.size = rank, size
+        found.append(one)
+    return found
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 8])
+def test_a_steps_units_are_shared_out_whole(size):
+    units = np.arange(100, 108)
+    tokens = np.array([5, 90, 7, 30, 31, 6, 80, 8])
+    shares = [team.share(units, tokens) for team in teams(size)]
+    assert sorted(np.concatenate(shares)) == units.tolist()
+    assert all(len(one) for one in shares)
+    sums = [tokens[one - 100].sum() for one in shares]
+    assert max(sums) - min(sums) <= 90
+
+
+def stage_task(name, format_, batch):
+    task = type("T", (), {"name": name})
+    return type("S", (), {"task": task, "format": format_, "item": {"batch": batch}})
+
+
+def test_what_cannot_be_shared_out_is_refused():
+    _, second = teams(2)
+    second.check([stage_task("xnli", "classification", 2)])
+    with pytest.raises(Exception, match=r"lareqa: every answer .* use --devices 1"):
+        second.check([stage_task("lareqa", "retrieval", 16)])
+    with pytest.raises(Exception, match=r"xnli: a step of 1 .* over 2 devices: use --devices 1"):
+        second.check([stage_task("xnli", "classification", 1)])
+
+
+def test_layers_are_what_a_network_repeats(tiny):
+    encoder, _ = checkpoint.load(tiny)
+    found = layers(encoder.network)
+    assert [type(one).__name__ for one in found] == ["XLMRobertaLayer"] * 2
+
+
+def test_every_process_has_a_micro_batch():
+    assert len(group_by_budget(np.array([500]), 60)) == 1
+
+
+def test_on_a_cpu_replicas_unless_asked_otherwise(small, tiny, tmp_path):
+    inputs = small_tasks.train_inputs(small, tiny, "s_xnli")
+    bench = small_tasks.bench(small, tmp_path)
+    large = sizes.known("xlm-roberta-large")
+    assert layout(bench, large, inputs) == "alone"
+    assert layout(replace(bench, devices=2), large, inputs) == "ddp"
+    assert layout(replace(bench, devices=2, layout="fsdp2"), large, inputs) == "fsdp2"
+
+
+@pytest.mark.parametrize(("gib", "expected"), [(80, "ddp"), (8, "fsdp2")])
+def test_on_gpus_what_their_memory_asks_for(small, tiny, tmp_path, monkeypatch, gib, expected):
+    device = type("D", (), {"total_memory": gib * 2**30})
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _number: device)
+    bench = small_tasks.bench(small, tmp_path, device="cuda", devices=2)
+    inputs = small_tasks.train_inputs(small, tiny, "s_xnli")
+    assert layout(bench, sizes.known("xlm-roberta-large"), inputs) == expected
