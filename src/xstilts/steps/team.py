@@ -107,12 +107,14 @@ class Team:
         """
         if self.layout != "fsdp2":
             return accelerator.prepare(model)
+        from torch.distributed.device_mesh import init_device_mesh
         from torch.distributed.fsdp import fully_shard
 
-        mesh = distributed.init_device_mesh(self._device.type, (self.size,))
+        mesh = init_device_mesh(self._device.type, (self.size,))
         for layer in layers:
             fully_shard(layer, mesh=mesh)
-        return fully_shard(model, mesh=mesh)
+        fully_shard(model, mesh=mesh)
+        return model
 
     @contextmanager
     def micro_batch(self, wrapped: nn.Module, accelerator: Any, *, last: bool) -> Iterator[None]:
