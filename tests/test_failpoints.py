@@ -47,6 +47,7 @@ NO_PLACE = {
     "corpus/__init__.py _write_rows": "inside build",
     "corpus/shards.py build": "passes shards.half in its _Writer",
     "corpus/shards.py _save_rows": "passes shards.half in its _Writer",
+    "engines/remote.py _say": "a line at the end of a log",
     "forecast.py _write_s": "measures the disk and leaves nothing",
     "steps/isolated.py write": "in a step's scratch folder, in a process of its own",
     "steps/measure.py _isolated": "a job and its complaints, in a step's scratch folder",

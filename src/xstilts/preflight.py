@@ -31,13 +31,14 @@ TRAINING_BYTES = 4 * WEIGHT_BYTES  # weight, gradient and two moments
 RESUME_BYTES = 2 * 3 * WEIGHT_BYTES
 
 
-def check(plan: Plan, steps: Sequence[Step], bench: Bench) -> list[str]:
+def check(plan: Plan, steps: Sequence[Step], bench: Bench, *, elsewhere: bool = False) -> list[str]:
     """Check all that the remaining steps will need.
 
     Args:
         plan: the whole plan.
         steps: those still to be run.
         bench: store, rows, device.
+        elsewhere: other machines do the work: this one's devices and memory say nothing.
 
     Returns:
         What to know before it begins: data that changed, and evaluation text among the rows that
@@ -50,13 +51,15 @@ def check(plan: Plan, steps: Sequence[Step], bench: Bench) -> list[str]:
         return []
     if bench.track:
         tracking.check(bench.track)
-    _check_device(bench.device)
+    if not elsewhere:
+        _check_device(bench.device)
     masked_lm = any(_is_masked_lm(item, bench) for step in steps for item in _items(step))
     if longest := _longest(steps):  # scores are made of predictions alone
         parameters = max(_opened(model, longest, masked_lm) for model in plan.models.values())
         if trained := sum(step.kind == "train" for step in steps):
             _check_disk(parameters, trained, plan.keep, bench.store.root)
-            _check_memory(parameters, bench.device)
+            if not elsewhere:
+                _check_memory(parameters, bench.device)
     with bench.store.writing(steps[0].id):
         pass  # the store can be written to
     read: set[tuple[str, Split, str]] = set()

@@ -7,7 +7,6 @@ is lost but the ability of workers that are still waiting to read it.
 from __future__ import annotations
 
 import json
-import secrets
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +15,8 @@ from typing import TYPE_CHECKING
 from xstilts import models
 from xstilts.identity import fingerprint
 from xstilts.plan import Plan, Step
-from xstilts.store_disk import disk_errors, make_folder
+from xstilts.store_disk import disk_errors
+from xstilts.whole import whole
 
 if TYPE_CHECKING:
     from xstilts.store import Store
@@ -40,10 +40,8 @@ def save(plan: Plan, store: Store) -> str:
     path = store.root / FOLDER / f"{name}.json"
     with disk_errors("writing the plan", store.root):
         if not path.exists():
-            make_folder(path.parent)
-            part = path.with_suffix(f".{secrets.token_hex(4)}")
-            part.write_text(json.dumps(body, ensure_ascii=False), encoding="utf-8")
-            part.replace(path)
+            with whole(path) as part:
+                part.write_text(json.dumps(body, ensure_ascii=False), encoding="utf-8")
     return name
 
 

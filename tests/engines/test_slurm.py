@@ -15,6 +15,7 @@ import slurm_cluster
 import small_tasks
 from engines import same
 from engines.test_local import Watch
+from xstilts.engines import slurm
 from xstilts.engines.groups import jobs
 from xstilts.engines.local import LocalEngine
 from xstilts.engines.slurm import SlurmEngine, bundles
@@ -55,6 +56,50 @@ def test_without_slurm_the_way_out_is_said(small, tiny, tmp_path, monkeypatch):
     bench = small_tasks.bench(small, tmp_path / "store")
     with pytest.raises(UserError, match=r"there is no Slurm here .*--engine local or ray"):
         SlurmEngine().run(plan_of(small, tiny, "s_xnli"), bench, Watch())
+
+
+class Queued:
+    """A Slurm job that ends without a result: out of memory, or its machine burnt."""
+
+    job_id = "7_3"
+
+    def __init__(self, folder):
+        self.paths = type("P", (), {"result_pickle": folder / "none", "stderr": folder / "7_3.err"})
+
+    def result(self):
+        raise AssertionError("submitit would wait for ever")
+
+
+def test_a_job_without_a_result_is_a_failure_of_what_it_did_not_finish(
+    small, tiny, tmp_path, monkeypatch
+):
+    plan = plan_of(small, tiny, "s_xnli")
+    bench = small_tasks.bench(small, tmp_path / "store")
+    queue = slurm._Queue(bench, {}, "local")
+    monkeypatch.setattr(queue, "_gone", lambda _job: True)
+    monkeypatch.setattr(slurm, "POLL_SECONDS", 0.0)
+    (bundle,) = bundles(jobs(plan, list(plan.steps.values())), plan)
+    (report,) = queue._reports({Queued(tmp_path): bundle})
+    reason = f"Slurm job 7_3 ended without a result: {tmp_path}/7_3.err may say why"
+    assert report.failures == {bundle[0].ids[0]: reason}
+
+    monkeypatch.setattr(bench.store.__class__, "sound", lambda _self, one: one in bundle[0].ids)
+    (report,) = queue._reports({Queued(tmp_path): bundle})
+    assert report.failures == dict.fromkeys(bundle[1].ids, reason)
+
+
+def test_what_waits_for_the_same_and_asks_for_the_same_is_an_array(small, tiny, tmp_path):
+    plan = plan_of(small, tiny, *PATHS, "s_squad > s_xquad", "s_tatoeba")
+    queue = slurm._Queue(small_tasks.bench(small, tmp_path / "store"), {}, "local")
+    todo = jobs(plan, list(plan.steps.values()))
+    arrays = list(queue._arrays(todo, plan))
+    labels = [[bundle[0].label.partition(" (")[0] for bundle in array] for array in arrays]
+    assert labels == [
+        ["train s_nli", "train s_squad"],
+        ["train s_nli > s_tags", "train s_nli > s_nli"],
+        ["train s_squad > s_squad"],
+        ["predict s_tatoeba in 2 languages"],
+    ]
 
 
 def study(small, tiny, folder, engine, leave):

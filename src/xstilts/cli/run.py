@@ -82,7 +82,7 @@ def run(
         bench = asked.bench(store, catalogue, device, threads, track, devices or 1)
         beside = forecast.Outcome(steps, store)
         with watcher() as watch:
-            notes = check(found, steps, bench)
+            notes = check(found, steps, bench, elsewhere=engine != "local")
             for line in (about, *notes):
                 watch.say(line)
             outcome = chosen.run(found, bench, watch)

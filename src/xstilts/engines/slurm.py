@@ -194,15 +194,16 @@ class _Queue:
         return job.job_id not in _queued()
 
     def _results(self, job: Any, bundle: list[Job]) -> Iterator[Report]:
-        try:
-            yield from job.result()
-        except self._submitit.core.utils.FailedJobError:
-            raise  # a mistake in the program
-        except self._submitit.core.utils.UncompletedJobError:
-            log = job.paths.stderr
-            reason = f"Slurm job {job.job_id} ended without a result: {log} says why"
-            lost = dict.fromkeys(bundle[0].ids, reason)
-            yield Report(bundle[0].number, worked=True, failures=lost)
+        if job.paths.result_pickle.exists():  # else submitit would wait for it, maybe for ever
+            yield from job.result()  # which raises a mistake in the program
+            return
+        store = self._bench.store
+        for one in bundle:
+            if lost := [step for step in one.ids if not store.sound(step)]:
+                log = job.paths.stderr
+                reason = f"Slurm job {job.job_id} ended without a result: {log} may say why"
+                yield Report(one.number, worked=True, failures=dict.fromkeys(lost, reason))
+                return
 
 
 def _largest(asks: list[Demand]) -> Demand:

@@ -143,6 +143,8 @@ def _process(
         signal.signal(one, lambda number, _frame: asked.append(number))
     rank = int(os.environ["LOCAL_RANK"])
     device = "cpu" if bench.device == "cpu" else f"cuda:{rank}"
+    if not bench.threads:  # processes that each take all cores only get in each other's way
+        bench = replace(bench, threads=max(1, (os.cpu_count() or 1) // bench.devices))
     distributed.init_process_group("gloo" if device == "cpu" else "nccl")
     desk = replace(
         settle(bench, _Teller(news if rank == 0 else None)),
