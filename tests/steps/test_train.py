@@ -747,7 +747,7 @@ def test_bf16_is_close_to_fp32(small, calm):
             small, calm, small_tasks.train_inputs(small, calm, path_of("s_nli"), **capped(3))
         )
         # Precision is part of the streams' seed: only so do both see the same order and masks.
-        run.accelerator = train._accelerator(torch.device("cpu"), precision)
+        run.accelerator = train._accelerator(torch.device("cpu"), precision, run.desk)
         run.wrapped = run.accelerator.prepare(run.model)
         run._optimise()
         losses.append(run.losses[0])

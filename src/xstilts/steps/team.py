@@ -150,20 +150,24 @@ class Team:
 
 def whole(tensor: torch.Tensor) -> torch.Tensor:
     """A tensor put together from its shards; all processes ask for it in the same order."""
-    from torch.distributed.tensor import DTensor
-
     tensor = tensor.detach()
-    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+    return tensor.full_tensor() if _is_sharded(tensor) else tensor  # type: ignore[attr-defined]
 
 
 def like(tensor: torch.Tensor, model: torch.Tensor) -> torch.Tensor:
     """A whole tensor laid out as another one is: this process's shard of it, if that is sharded."""
-    from torch.distributed.tensor import DTensor, distribute_tensor
-
     tensor = tensor.to(model.device)
-    if isinstance(model, DTensor):
+    if _is_sharded(model):
+        from torch.distributed.tensor import DTensor, distribute_tensor
+
+        assert isinstance(model, DTensor)
         return distribute_tensor(tensor, model.device_mesh, model.placements)
     return tensor
+
+
+def _is_sharded(tensor: torch.Tensor) -> bool:
+    """Whether it is a ``DTensor``, asked without importing what only shards need."""
+    return hasattr(tensor, "full_tensor")
 
 
 def layers(network: nn.Module) -> list[nn.Module]:
