@@ -64,11 +64,18 @@ class Selection:
         return self._without_gain >= self._patience
 
     def consider(self, step: int, model: Any, team: Team) -> None:
-        """Score the model after ``step`` steps, and remember it if it is the best."""
-        score = team.told_by_first(model, lambda: self._mean(model))
+        """Score the model after ``step`` steps, and remember it if it is the best.
+
+        Args:
+            step: how many were taken.
+            model: whole in the first process; that of the others is not looked at.
+            team: all processes come to the same conclusion.
+        """
+        score = team.told_by_first(lambda: self._mean(model))
         if score > self._score:
             self._step, self._score, self._without_gain = step, score, 0
-            self.best = team.parameters(model)
+            if team.first:
+                self.best = {n: p.detach().cpu().clone() for n, p in model.named_parameters()}
         else:
             self._without_gain += 1
 

@@ -127,20 +127,9 @@ class Team:
             with accelerator.no_sync(wrapped):
                 yield
 
-    def told_by_first(self, model: nn.Module, score: Callable[[], float]) -> float:
-        """A number that takes the whole model to compute: the first process's, known to all."""
-        if self.layout != "fsdp2":
-            return self.total(score() if self.first else 0.0)[0]
-        with self._together(model):
-            own = score()
-        return self.total(own if self.first else 0.0)[0]
-
-    @contextmanager
-    def _together(self, model: nn.Module) -> Iterator[None]:
-        """Put the parameters that belong to no layer together; layers do so by themselves."""
-        model.unshard()  # type: ignore[operator]
-        yield
-        model.reshard()  # type: ignore[operator]
+    def told_by_first(self, score: Callable[[], float]) -> float:
+        """A number that the first process finds out while the others wait, known to all."""
+        return self.total(score() if self.first else 0.0)[0]
 
     def parameters(self, model: nn.Module) -> dict[str, torch.Tensor]:
         """Copies of all parameters, whole, on the CPU; empty in all processes but the first."""

@@ -126,6 +126,7 @@ class _Run:
         )
         self.cut = self._cut(encoder)
         self.model = StageModel(encoder, self._new_heads(encoder)).to(self.device)
+        self.copy: StageModel | None = None  # put together from shards
         self.wrapped = self.team.wrapped(self.model, self.accelerator, layers(encoder.network))
         self.optimizer = adamw(self.model, self.options)
         self.step, self.tokens, self.seconds = 0, 0, 0.0
@@ -166,7 +167,7 @@ class _Run:
         self.seconds += time.monotonic() - started
         if self.desk.tracking:
             self.accelerator.end_training()
-        self._gather()
+        self.model = self._whole()
         if self.selection and self.selection.best:
             self.model.load_state_dict(self.selection.best, strict=False)
         if self.team.first:
@@ -257,16 +258,18 @@ class _Run:
         self.keep_now, self.stop_now = bool(keep), bool(stop)
         return targets, int(tokens)
 
-    def _gather(self) -> None:
-        """Put a sharded model together in the first process, as one process would have it."""
+    def _whole(self) -> StageModel:
+        """The model as one process has it; where it is sharded, a copy in the first process."""
         if self.desk.layout != "fsdp2":
-            return
+            return self.model
         parameters = self.team.parameters(self.model)
         if self.team.first:
-            encoder, _ = checkpoint.load(*self.parent)
-            self.cut = self._cut(encoder)
-            self.model = StageModel(encoder, self._new_heads(encoder))
-            self.model.load_state_dict(parameters, strict=False)
+            if self.copy is None:
+                encoder, _ = checkpoint.load(*self.parent)
+                self.cut = self._cut(encoder)
+                self.copy = StageModel(encoder, self._new_heads(encoder)).to(self.device)
+            self.copy.load_state_dict(parameters, strict=False)
+        return self.copy or self.model
 
     def _read(self, end: int | None = None) -> None:
         """Fetch the losses of the newest steps, up to step ``end``, from the device.
@@ -339,7 +342,7 @@ class _Run:
         last = self.step == self.end
         if self.selection and (self.step % self.options["select_every"] == 0 or last):
             self._read()
-            self.selection.consider(self.step, self.model, self.team)
+            self.selection.consider(self.step, self._whole(), self.team)
             self.model.train()
 
     def _selected_early(self) -> bool:
