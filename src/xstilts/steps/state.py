@@ -16,17 +16,23 @@ if TYPE_CHECKING:
 _KEYS = ("step", "exp_avg", "exp_avg_sq")  # what AdamW keeps of a parameter
 
 
-def snapshot(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+def snapshot(
+    model: nn.Module, optimizer: torch.optim.Optimizer, *, keep: bool = True
+) -> dict[str, torch.Tensor]:
     """Parameters as ``model/<name>`` and moments as ``optimizer/<key>/<name>``, on the CPU.
 
-    Where they are sharded they are put together, so that any layout can go on from them; all
-    processes take part.
+    Where they are sharded they are put together, one after the other, so that any layout can go on
+    from them. All processes take part; those that are not to ``keep`` them get nothing.
     """
     tensors = {}
     for name, parameter in model.named_parameters():
-        tensors[f"model/{name}"] = whole(parameter).cpu()
-        for key, value in optimizer.state.get(parameter, {}).items():
-            tensors[f"optimizer/{key}/{name}"] = whole(value).cpu()
+        parts = {f"model/{name}": parameter}
+        state = optimizer.state.get(parameter, {})
+        parts |= {f"optimizer/{key}/{name}": value for key, value in state.items()}
+        for place, part in parts.items():
+            tensor = whole(part)
+            if keep:
+                tensors[place] = tensor.cpu()
     return tensors
 
 

@@ -133,8 +133,12 @@ class Team:
 
     def parameters(self, model: nn.Module) -> dict[str, torch.Tensor]:
         """Copies of all parameters, whole, on the CPU; empty in all processes but the first."""
-        found = {name: whole(one) for name, one in model.named_parameters()}
-        return {name: one.cpu().clone() for name, one in found.items()} if self.first else {}
+        found = {}
+        for name, one in model.named_parameters():
+            parameter = whole(one)  # which all take part in, one after the other
+            if self.first:
+                found[name] = parameter.cpu().clone()
+        return found
 
 
 def whole(tensor: torch.Tensor) -> torch.Tensor:

@@ -360,7 +360,7 @@ class _Run:
     def _keep(self, seconds: float) -> None:
         """Keep everything the next steps depend on."""
         self._read()
-        tensors = state.snapshot(self.model, self.optimizer)
+        tensors = state.snapshot(self.model, self.optimizer, keep=self.team.first)
         tensors["losses"] = torch.from_numpy(self.losses)
         about: dict[str, Any] = {"tokens": self.tokens, "seconds": seconds}
         if self.selection:
