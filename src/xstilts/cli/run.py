@@ -6,7 +6,7 @@ import json
 import shlex
 import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer  # noqa: TC002 (typer reads annotations at run time)
 
@@ -115,29 +115,29 @@ def plan(
     catalogue = asked.catalogue(task)
     found, note = asked.plan_to_look_at(context, paths or [], catalogue)
     costs = prices.cost(found, catalogue)
-    needed = None
+    document: dict[str, Any] = {}
+    told: list[str] = []
     if detect is not None:
         from xstilts.analysis import power
 
         needed = power.detect(detect, found, Store(store), catalogue)
-    cost = None
+        document["detect"] = asdict(needed)
+        told.append(str(needed))
     if forecast and (steps := remaining(found, Store(store))):
         from xstilts import forecast as forecasts
 
         cost = forecasts.predict(found, steps, asked.bench(store, catalogue, device, threads))
         forecasts.keep(cost, steps, store)
+        document["forecast"] = asdict(cost)
+        told.append(f"predicted: {cost}")
     leaks, unknown = leakage.known(found, catalogue, Store(store).root)
     changed = datafiles.changed(found.contents, Store(store).root)
     if json_:
-        document = graph.document(found, Store(store))
         document["changed"] = changed
         document["leaks"] = {"found": leakage.told(leaks), "not_compared": unknown}
-        if needed is not None:
-            document["detect"] = asdict(needed)
-        if cost is not None:
-            document["forecast"] = asdict(cost)
         if costs:
             document["cost"] = [asdict(one) for one in costs]
+        document = graph.document(found, Store(store)) | document
         sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
     else:
         graph.show(found, Store(store))
@@ -148,10 +148,7 @@ def plan(
             sys.stdout.write(f"not compared yet, a run does it first: {pairs}\n")
         for one in costs:
             price.show(one, found.keep)
-        if needed is not None:
-            sys.stdout.write(f"{needed}\n")
-        if cost is not None:
-            sys.stdout.write(f"predicted: {cost}\n")
+        sys.stdout.write("".join(f"{line}\n" for line in told))
     if note:
         sys.stderr.write(f"note: {note}\n")
     return 0
