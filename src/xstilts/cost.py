@@ -214,6 +214,8 @@ class _Sum:
     def _rows(self, task: str, source: str, split: str, languages: Iterable[str]) -> int:
         counted = counts.rows(task, source, split)
         usual = ROWS.get((task, split))
+        if usual is None and split == "train":  # translations have as many rows
+            usual = counted.get("en")
         found = 0
         for language in languages:
             rows = counted.get(language, usual)
