@@ -8,7 +8,14 @@ import numpy as np
 from scipy import stats
 
 from xstilts.analysis.draws import Draws
-from xstilts.analysis.estimate import estimate, needed_distance
+from xstilts.analysis.estimate import (
+    equivalence_p,
+    estimate,
+    holm,
+    needed_distance,
+    p_value,
+)
+from xstilts.analysis.joint import joint
 from xstilts.analysis.outcomes import Outcome, Outcomes
 from xstilts.analysis.resample import Counts, Items
 
@@ -48,6 +55,44 @@ def coverage(seeds, seed_variance, studies, stream=0):
         held += found.low < 0 < found.high
         false += abs(found.value) > needed_distance(found.variance, 0.05)
     return held / studies, false / studies
+
+
+def family(rng, seeds, seed_variance, tests=9):
+    """Differences of so many conditions to one baseline, which they share; all are truly 0."""
+
+    def condition():
+        item = rng.normal(0, np.sqrt(ITEM_VARIANCE * GROUPS / 2), GROUPS)
+        rest = rng.normal(0, np.sqrt(ITEM_VARIANCE * GROUPS / 4), (seeds, GROUPS))
+        return item + rest + rng.normal(0, np.sqrt(seed_variance / 2), (seeds, 1))
+
+    base = condition()
+    found = []
+    for each in (condition() - base for _ in range(tests)):
+        observed = each.mean(axis=1, keepdims=True)
+        columns = observed + (each - observed) / np.sqrt(GROUPS)
+        found.append(Draws(np.hstack([observed, columns]), tuple(range(seeds)), GROUPS))
+    return found
+
+
+def families(seeds, seed_variance, studies, stream=0):
+    """How often what is not there is found, as shares of studies.
+
+    Returns:
+        Studies in which Holm over nine null differences lets any through; differences at the margin
+        that are called equivalent; pairs of equal gains of which the first is called the largest.
+    """
+    rng = np.random.default_rng([stream, seeds, int(10 * seed_variance), 9])
+    margin = 2 * np.sqrt(seed_variance / seeds + ITEM_VARIANCE)
+    any_found = equivalent = larger = 0
+    for number in range(studies):
+        draws = family(rng, seeds, seed_variance)
+        found = {str(n): estimate(one) for n, one in enumerate(draws)}
+        any_found += min(holm({n: p_value(one) for n, one in found.items()}).values()) < 0.05
+        at_margin = Draws(draws[0].values + margin, draws[0].seeds, GROUPS)
+        equivalent += equivalence_p(estimate(at_margin), margin) < 0.05
+        drawn = joint(draws[1:3], f"{seeds} {seed_variance} {number}")
+        larger += (drawn[:, 0] > drawn[:, 1]).mean() >= 0.95
+    return any_found / studies, equivalent / studies, larger / studies
 
 
 @dataclass

@@ -191,3 +191,12 @@ def test_seeds_that_tie_leave_what_the_items_say():
         # sd of the mean of two: 0.02 / sqrt(2) = 0.0141; t(39) = 2.02.
         assert (found.high - found.low) / 2 == pytest.approx(2.02 * 0.0141, rel=0.1)
         assert p_value(found) > 0.3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seeds", [2, 5])
+def test_families_margins_and_the_largest_err_at_most_at_5_percent(seeds):
+    studies = 400
+    three = 3 * sqrt(0.05 * 0.95 / studies)
+    for seed_variance in (0.1, 10.0):
+        assert max(simulator.families(seeds, seed_variance, studies)) < 0.05 + three

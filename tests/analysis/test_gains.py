@@ -11,7 +11,7 @@ from analysis import simulator
 from xstilts.analysis import routes
 from xstilts.analysis.best import best
 from xstilts.analysis.estimate import equivalence_p
-from xstilts.analysis.gains import Gains, slope_by_size
+from xstilts.analysis.gains import SAME_DATA, Gains, slope_by_size
 from xstilts.analysis.outcomes import Outcome, Outcomes
 from xstilts.tasks import TASKS
 
@@ -290,3 +290,23 @@ def test_a_mean_says_the_smallest_difference_it_could_see():
     )
     assert 0 < many < few
     assert one(Gains(simulator.study({"csqa": 1.0}, seeds=(1,))), over="mean").detectable is None
+
+
+def test_means_are_over_the_same_targets_for_every_intermediate():
+    study = simulator.study({"mnli": 1.0, "csqa": 1.0, "squad_v1": 1.0}, seed_sd=0, item_sd=0)
+    means = {g.intermediate: g.targets for g in Gains(study).all() if g.over == "mean"}
+    # XNLI trains on MNLI, XQuAD and MLQA on SQuAD.
+    expected = ("pawsx", "udpos", "panx", "tydiqa", "bucc2018", "tatoeba")
+    assert set(means.values()) == {expected}
+    beside = {g.intermediate: g.targets for g in Gains(study).all() if g.over == SAME_DATA}
+    assert set(beside.values()) == {tuple(simulator.TARGETS)}
+    # Where nothing is left, each leaves out its own.
+    study.all = [o for o in study.all if o.target in ("xnli", "xquad")]
+    means = {g.intermediate: g.targets for g in Gains(study).all() if g.over == "mean"}
+    assert means == {"mnli": ("xquad",), "csqa": ("xnli", "xquad"), "squad_v1": ("xnli",)}
+
+
+def test_the_best_per_target_is_about_the_runs_that_were_chosen():
+    gains = {"csqa": {"xnli": 3.0}, "qqp": {"panx": 2.0}}
+    study = simulator.study(gains, collapsed=[("csqa", "panx", 2)])
+    assert best(Gains(study), MODEL, "official_dev").estimate.collapsed == ()

@@ -172,7 +172,7 @@ def test_best_per_target_is_chosen_on_the_scored_split_and_says_so():
 def test_a_collapsed_run_is_left_out_of_the_verdict_and_named():
     found = verdict("squad-mean", {"squad_v1": 8.2}, collapsed=[("squad_v1", "xnli", 2)])
     assert (found.direction, found.size) == ("supported", "supported")
-    assert "seed 2 did not learn" in found.finding.detail
+    assert "(seed 2): left out of this" in found.finding.detail
 
 
 def test_history_is_not_testable_and_the_set_up_is_checked_in_the_catalogue():
@@ -261,8 +261,16 @@ def test_a_collapsed_run_is_left_out_of_variants_and_of_the_largest():
     gains = {"csqa": 4.0, "csqa + mlm@0.2": 2.0}
     found = verdict("mlm-worse", gains, collapsed=[("csqa", "xnli", 2)])
     assert found.direction == "supported"
-    assert "seed 2 did not learn" in found.finding.detail
+    assert "(seed 2): left out of this" in found.finding.detail
     fell = [("csqa", "tydiqa", 3)]
     assert (
         verdict("retrieval-largest", {"csqa": RETRIEVAL}, collapsed=fell).direction == "supported"
     )
+
+
+def test_where_every_seed_collapsed_somewhere_nothing_is_judged():
+    fell = [("squad_v1", "xnli", seed) for seed in FIVE]
+    # All of its runs fell, so that half of the study's runs on XNLI did: the usual one learnt.
+    found = verdict("squad-mean", {"squad_v1": 8.2, "csqa": 1.0}, collapsed=fell)
+    assert (found.direction, found.size) == ("inconclusive", "inconclusive")
+    assert "there is no seed without one" in found.finding.detail

@@ -60,7 +60,7 @@ def test_a_report_is_one_file_named_as_the_study(ask, ran, tmp_path):
     text = (tmp_path / "small.html").read_text("utf-8")
     assert "a small question" in text
     assert "at most 2 optimiser steps a stage and 8 rows a language" in text
-    assert f"xstilts run {ran / 'two.yaml'} --store" in text
+    assert f"xstilts run {ran / 'two.yaml'}\n" in text
     assert "cpu (1 thread" in text
     record = json.loads(next((ran / "store").glob("steps/*/*/step.json")).read_text())
     assert len(record["id"]) == 20

@@ -26,7 +26,7 @@ def test_several_say_how_many_gain_and_lose():
     first, second = said({"csqa": {"tatoeba": 9.0}, "qqp": -1.0, "same_steps(csqa)": 0.5})
     assert first == (
         "Training on csqa first lifts the mean over 9 targets by +1.0 points [+1.0, +1.0]; "
-        "1 of 2 intermediates gain for sure, and 1 loses."
+        "1 of 2 intermediates gain beyond chance, and 1 loses."
     )
     assert "The gain runs from tatoeba (+9.0) to bucc2018 (0.0) over targets" in second
     # Tatoeba has no training data: the control there is not one, but the mean holds all targets.
@@ -37,9 +37,11 @@ def test_several_say_how_many_gain_and_lose():
 
 def test_what_chance_could_have_done_is_not_called_a_gain():
     first, _ = said({"csqa": 0.1, "qqp": 0.05}, seed_sd=0.01, item_sd=0.01)
-    assert first.startswith("None of 2 intermediate tasks lifts the mean over 9 targets for sure")
+    assert first.startswith("None of 2 intermediates lifts the mean over 9 targets beyond chance")
     only, _ = said({"csqa": 0.1}, seed_sd=0.01, item_sd=0.01)
-    assert only.startswith("The intermediate task does not lift the mean over 9 targets for sure")
+    assert only.startswith(
+        "The one intermediate does not lift the mean over 9 targets beyond chance"
+    )
     worse, _ = said({"csqa": -2.0})
     assert worse == (
         "Training on csqa first lowers the mean over 9 targets: -2.0 points [-2.0, -2.0]."

@@ -56,8 +56,8 @@ def best(gains: Gains, model: str, protocol: Protocol) -> Best | None:
     have = {target: one for target, one in draws.items() if one is not None}
     if not have or common_seeds(list(have.values())) == ():
         return None
-    collapsed = gains.collapsed(model, have, "", *choice.values())
-    found = estimate(mean(list(have.values())), collapsed)
+    fell = {seed for t in have for seed in gains.collapsed(model, [t], "", choice[t])}
+    found = estimate(mean(list(have.values())), tuple(sorted(fell)))
     chosen = {target: before for target, before in choice.items() if target in have}
     return Best(model, protocol, chosen, found, protocol == "english_dev")
 

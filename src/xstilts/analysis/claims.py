@@ -1,6 +1,7 @@
 """Claims as data: what was said, where, under what conditions, and by what rule it is judged.
 
-The mission's claims stand in ``claims.yaml``; a user's own are read from a file of the same form.
+Those that the project began with stand in ``claims.yaml``; a user's own are read from a file of the
+same form.
 """
 
 from __future__ import annotations
@@ -143,7 +144,7 @@ _CLAIMS: TypeAdapter[tuple[Claim, ...]] = TypeAdapter(tuple[Claim, ...])
 
 @cache
 def built_in() -> tuple[Claim, ...]:
-    """The mission's claims."""
+    """The claims it began with."""
     text = files("xstilts.analysis").joinpath("claims.yaml").read_text(encoding="utf-8")
     return _CLAIMS.validate_python(yaml.safe_load(text))
 

@@ -147,7 +147,9 @@ def estimate(draws: Draws, collapsed: tuple[int, ...] = ()) -> Estimate:
 
 
 def may_test(found: Estimate) -> bool:
-    """Whether a p-value may be given: one seed that learnt says nothing about training."""
+    """Whether a p-value may be given: one seed that learnt, or none, says nothing of training."""
+    if found.collapsed and found.learnt is None:
+        return False
     tested = found.tested
     return tested.variance.seed_df > 0 if tested.seeds else True
 

@@ -1,8 +1,9 @@
 """What an intermediate task brings: differences to the baseline and to controls, and their means.
 
 A mean over targets is the suite's: unweighted over tasks, each unweighted over its languages. Cells
-where the intermediate and the target train on the same data are marked and kept out of means
-unless asked for.
+where the intermediate and the target train on the same data are marked. Targets with such a cell
+are left out of every intermediate's mean, so that means are over the same targets and can be
+compared; a second mean has them all.
 """
 
 from __future__ import annotations
@@ -59,9 +60,9 @@ class Gain:
     Attributes:
         model, intermediate: which.
         versus: ``baseline`` (no intermediate task), a control, or a simpler intermediate.
-        over: ``target``, ``mean``, ``mean without retrieval``, ``mean with same data`` (where cells
-            are flagged), ``language``, ``family``, ``script``, or ``tenfold pretraining text`` (the
-            slope of the gain per language).
+        over: ``target``, ``mean``, ``mean without retrieval``, ``mean with same data`` (where
+            targets were left out of the others), ``language``, ``family``, ``script``, or
+            ``tenfold pretraining text`` (the slope of the gain per language).
         name: of the target, language, family or script; "" for means.
         targets: which targets are in it.
         flag: ``repeat`` or ``same data``; see `routes.flag`.
@@ -121,7 +122,8 @@ class Gains:
 
         Args:
             outcomes: of a study.
-            same_data: whether cells flagged ``repeat`` or ``same data`` count in means.
+            same_data: whether targets with cells flagged ``repeat`` or ``same data`` count in
+                means.
         """
         self.outcomes, self._same_data = outcomes, same_data
         self._by: dict[tuple[str, str, str, str], Outcome] = {}
@@ -136,6 +138,9 @@ class Gains:
         declared = outcomes.targets or tuple(self._last)
         self.targets = tuple(name for name in self._last if name in declared)
         self.intermediates = tuple(b for b in befores if b and not routes.is_control(b))
+        marked = {one.target for one in outcomes if routes.flag(one)}
+        # Where each target is some intermediate's own data, each has a mean of its own.
+        self._marked = marked if set(self.targets) - marked else set()
 
     def outcome(self, model: str, target: str, before: str) -> Outcome | None:
         """The outcome of a target after some intermediate; "" is the baseline."""
@@ -167,7 +172,7 @@ class Gains:
 
     def counts(self, one: Outcome) -> bool:
         """Whether an outcome counts in means."""
-        return self._same_data or not routes.flag(one)
+        return self._same_data or not (routes.flag(one) or one.target in self._marked)
 
     def tokens(self, model: str, before: str) -> float | None:
         """What an intermediate trained on; None where no run says."""

@@ -204,7 +204,8 @@ def _shown(found: Estimate) -> str:
     one, notes = found.tested, []
     if found.collapsed:
         seeds = ", ".join(map(str, found.collapsed))
-        notes.append(f"a run of seed {seeds} did not learn and is left out of this")
+        left = "left out of this" if found.learnt else "there is no seed without one"
+        notes.append(f"runs that did not learn (seed {seeds}): {left}")
     if not may_test(found):
         notes.append(one.covers)
     low, high = 100 * one.low, 100 * one.high
@@ -299,7 +300,7 @@ def _largest(claim: data.Largest, gains: Gains, model: str) -> Finding:
     if all(may_test(estimate(draws[target])) for target in (*named, top)):
         answer = "supported" if share >= claim.probability else answer
         answer = "contradicted" if share <= 1 - claim.probability else answer
-    return Finding(answer, f"{means}; so in {share:.0%} of joint draws")
+    return Finding(answer, f"{means}; so in {100 * share:.0f} % of joint draws")
 
 
 def _consistent(claim: data.Consistent, gains: Gains, model: str) -> Finding:

@@ -90,11 +90,11 @@ def report(
 
 
 def _given(context: typer.Context) -> Iterator[str]:
-    """Paths and options of this command line that any command on the study takes."""
+    """Paths and options that any command on the study takes; its store is the reader's own."""
     yield from context.params["paths"] or ()
     for parameter in context.command.params:
         found = context.get_parameter_source(parameter.name or "")
-        own = parameter.name in ("paths", "out", "format_", "claims_file", "debug")
+        own = parameter.name in ("paths", "out", "format_", "claims_file", "debug", "store")
         if found and found.name == "COMMANDLINE" and not own:
             value = context.params[parameter.name or ""]
             for one in value if isinstance(value, list) else [value]:

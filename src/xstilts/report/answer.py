@@ -32,12 +32,15 @@ def sentences(findings: Findings) -> tuple[str, str]:
         return _without_gains(findings)
     model = max(with_gains, key=lambda name: means[name][0].estimate.value)
     several = len(findings.outcomes.models) > 1
-    return _first(means[model], model if several else ""), _second(findings, means[model][0])
+    every = len(findings.gains.targets)
+    first = _first(means[model], model if several else "", every)
+    return first, _second(findings, means[model][0])
 
 
-def _first(gains: Sequence[Gain], model: str) -> str:
+def _first(gains: Sequence[Gain], model: str, every: int) -> str:
     top, targets = gains[0], len(gains[0].targets)
-    over = f"the mean over {targets} targets" if targets > 1 else f"{top.targets[0]}"
+    of_all = f" of {every}" if every > targets else ""
+    over = f"the mean over {targets}{of_all} targets" if targets > 1 else f"{top.targets[0]}"
     start = f"For {model}, training" if model else "Training"
     tested = {g.intermediate: p_value(g.estimate) for g in gains if may_test(g.estimate)}
     p = holm(tested)
@@ -60,16 +63,14 @@ def _first(gains: Sequence[Gain], model: str) -> str:
     losing = f", and {_counted(len(down), 'loses', 'lose')}" if down else ""
     of = f"{len(up)} of {_counted(len(gains), 'intermediate', 'intermediates')}"
     if top.intermediate in up:
-        rest = f"; {of} gain for sure{losing}" if len(gains) > 1 else ""
+        rest = f"; {of} gain beyond chance{losing}" if len(gains) > 1 else ""
         return f"{start} on {top.intermediate} first lifts {over} by {number}{rest}."
     if len(gains) == 1 and down:
         return f"{start} on {top.intermediate} first lowers {over}: {number}."
-    who = "The intermediate task does not lift"
+    who = "The one intermediate does not lift"
     if len(gains) > 1:
-        who = (
-            f"{f'For {model}, none' if model else 'None'} of {len(gains)} intermediate tasks lifts"
-        )
-    return f"{who} {over} for sure{losing}: {top.intermediate}, the best, gives {number}."
+        who = f"{f'For {model}, none' if model else 'None'} of {len(gains)} intermediates lifts"
+    return f"{who} {over} beyond chance{losing}: {top.intermediate}, the best, gives {number}."
 
 
 def _second(findings: Findings, top: Gain) -> str:

@@ -46,6 +46,10 @@ def hover(found: Estimate) -> str:
     ]
     if found.collapsed:
         lines.append(f"runs that did not learn: seeds {', '.join(map(str, found.collapsed))}")
+    if found.learnt is not None:
+        one = found.learnt
+        numbers = [shown(100 * number) for number in (one.value, one.low, one.high)]
+        lines.append("without them {}, {} to {}".format(*numbers))
     return "\n".join(lines)
 
 
@@ -57,9 +61,11 @@ def notes(gains: Sequence[Gain]) -> tuple[str, ...]:
     )
     flags = {g.flag for g in gains}
     if "repeat" in flags:
-        found.append("r: repeats what the target's baseline has already; not in means")
+        found.append("r: repeats what the target's baseline has already")
     if "same data" in flags:
-        found.append("s: holds rows that the target is trained on; not in means")
+        found.append("s: holds rows that the target is trained on")
+    if flags - {""}:
+        found.append("targets with an r or s are left out of all means but that with same data")
     if any(g.estimate.collapsed for g in gains):
         found.append("!: holds runs that did not learn; tests are made without their seeds")
     return tuple(found)

@@ -76,6 +76,7 @@ function draw() {
     head.append(cell);
   }
   heat.tHead.replaceChildren(head);
+  heat.classList.toggle("narrow", data.heat.targets.length < 7);
   const values = one.cells.flat().filter(Boolean).map((cell) => cell[0]);
   const low = Math.min(...values), high = Math.max(...values);
   const rows = [];

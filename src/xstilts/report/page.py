@@ -134,7 +134,7 @@ def _facts(findings: Findings) -> Iterator[tuple[str, str]]:
     yield f"encoder{'s' * (len(models) > 1)}", ", ".join(models)
     yield "targets", str(len(findings.gains.targets))
     yield "languages", str(len(codes))
-    yield "intermediate tasks", str(len(findings.gains.intermediates))
+    yield "intermediates", str(len(findings.gains.intermediates))
     yield "seeds", ", ".join(map(str, seeds)) or "none"
     if sources := findings.sources:
         yield "data", ", ".join(sources)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from xstilts.report.blocks import Cell, Chart, Part, Section, Sheet
+from xstilts.analysis.gains import SAME_DATA
+from xstilts.report.blocks import Cell, Chart, Part, Section, Sheet, Text
 from xstilts.report.cells import gain_cell, hover, notes, shown
 from xstilts.report.charts import COLOURS, GREY, inline
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from xstilts.analysis.best import Best
     from xstilts.analysis.gains import Gain
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from xstilts.report.findings import Findings
 
 MARKS = {"repeat": "r", "same data": "s"}
+NO_SELECTION = (
+    "Best per target by english_dev is not there: the recipe keeps the last step and scores no "
+    "English selection rows to choose by."
+)
 LEAD = (
     "What training on an intermediate task first brings over none: paired differences, same seeds, "
     "same test items."
@@ -30,10 +35,15 @@ def section(findings: Findings) -> Section:
     if rows := _means(findings):
         blocks.append(Chart("means", partial(_draw_means, rows)))
     for model in findings.outcomes.models:
-        tables = (_matrix(findings, model), _controls(findings, model))
+        tables = (
+            *(_matrix(findings, model), _controls(findings, model)),
+            _equivalence(findings, model),
+        )
         blocks += [sheet for sheet in tables if sheet.rows]
     if blocks:
         blocks += [Part("best", _best(one)) for one in findings.best]
+        if not any(one.protocol == "english_dev" for one in findings.best):
+            blocks.append(Text(NO_SELECTION))
     return Section("gains", "Gains", "Gains", LEAD, tuple(blocks))
 
 
@@ -84,12 +94,16 @@ def _matrix(findings: Findings, model: str) -> Sheet:
     mine = [g for g in findings.all if g.model == model and g.versus == "baseline"]
     by = {(g.intermediate, g.over, g.name): g for g in mine}
     targets = list(dict.fromkeys(g.name for g in mine if g.over == "target"))
-    over = [("mean", ""), ("mean without retrieval", "")]
-    if all(_same_mean(by, b) for b in findings.gains.intermediates):
-        over.pop()
+    befores = findings.gains.intermediates
+    others = [
+        what
+        for what in ("mean without retrieval", SAME_DATA)
+        if not all(_same_mean(by, before, what) for before in befores)
+    ]
+    over = [(what, "") for what in ("mean", *others)]
     columns = [*over, *(("target", name) for name in targets)]
     rows = []
-    for before in findings.gains.intermediates:
+    for before in befores:
         cells = []
         for what, name in columns:
             gain = by.get((before, what, name))
@@ -104,12 +118,21 @@ def _matrix(findings: Findings, model: str) -> Sheet:
             rows.append((Cell(before), *cells))
     header = ("intermediate", *(name or what for what, name in columns))
     title = findings.titled("Gains over the baseline, in points", model)
-    return Sheet("gains", title, header, tuple(rows), notes(mine), style="matrix")
+    below = (*notes(mine), *_detectable(mine))
+    return Sheet("gains", title, header, tuple(rows), below, style="matrix")
 
 
-def _same_mean(by: Mapping[tuple[str, str, str], Gain], before: str) -> bool:
-    one, two = (by.get((before, what, "")) for what in ("mean", "mean without retrieval"))
-    return one is None or two is None or one.targets == two.targets
+def _same_mean(by: Mapping[tuple[str, str, str], Gain], before: str, what: str) -> bool:
+    one, two = by.get((before, "mean", "")), by.get((before, what, ""))
+    return two is None or (one is not None and one.targets == two.targets)
+
+
+def _detectable(gains: Sequence[Gain]) -> tuple[str, ...]:
+    found = [100 * g.detectable for g in gains if g.over == "mean" and g.detectable]
+    if not found:
+        return ()
+    span = f"{min(found):.1f}" + f" to {max(found):.1f}" * (len(found) > 1)
+    return (f"a test here finds a mean gain of {span} points in four of five studies",)
 
 
 def _controls(findings: Findings, model: str) -> Sheet:
@@ -137,6 +160,31 @@ def _controls(findings: Findings, model: str) -> Sheet:
     if len(versus) < 2 and not tested:
         rows = []  # the other table has it all
     return Sheet("controls", title, tuple(header), tuple(rows), below, style="matrix")
+
+
+def _equivalence(findings: Findings, model: str) -> Sheet:
+    """Where the study declared how much is as good as nothing."""
+    mine = [g for g in findings.all if g.model == model and g.margin is not None]
+    columns = list(dict.fromkeys((g.name or "mean", g.margin) for g in mine))
+    by = {(g.intermediate, g.name or "mean"): g for g in mine}
+    rows = []
+    for before in findings.gains.intermediates:
+        gains = [by.get((before, name)) for name, _ in columns]
+        if any(gains):
+            cells = (c for gain in gains for c in _within(gain))
+            rows.append((Cell(before), *cells))
+    header = ["intermediate"]
+    for name, margin in columns:
+        header += [f"{name}, within {margin:g}", "p"]
+    title = findings.titled("As good as none, within the study's margins", model)
+    note = "p: two one-sided tests, by Holm over all of these; below 0.05: within the margin"
+    return Sheet("equivalence", title, tuple(header), tuple(rows), (note,), style="matrix")
+
+
+def _within(gain: Gain | None) -> tuple[Cell, Cell]:
+    if gain is None:
+        return Cell(""), Cell("")
+    return gain_cell(gain.estimate), Cell(_p(gain.equivalence_p), value=gain.equivalence_p)
 
 
 def _p(p: float | None) -> str:

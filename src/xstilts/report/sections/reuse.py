@@ -19,8 +19,12 @@ def section(findings: Findings) -> Section:
     if findings.commands:
         blocks.append(Part("lines_of_code", "\n".join(findings.commands)))
     known = licences.licences(findings.tasks.values(), findings.sources)
+    names: dict[tuple[str, str], list[str]] = {}
+    for name, licence, url in known:
+        names.setdefault((licence, url), []).append(name)
     rows = tuple(
-        (Cell(name), Cell(licence), Cell(url, address=url)) for name, licence, url in known
+        (Cell(", ".join(mine)), Cell(licence), Cell(url, address=url))
+        for (licence, url), mine in names.items()
     )
     header = ("data", "licence", "described at")
     words, title = (0, 1, 2), "Data and their licences"

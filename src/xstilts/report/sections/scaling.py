@@ -65,7 +65,9 @@ def _draw(curves: tuple[Curve, ...], alt: Any) -> Any:
     axis = alt.Axis(values=sizes, format="~s", grid=False, labelOverlap=True)
     scale = alt.Scale(type="log", nice=False, padding=14)
     x = alt.X("rows:Q", scale=scale, title=None, axis=axis)
-    y = alt.Y("value:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5))
+    y = alt.Y(
+        "value:Q", title=None, scale=alt.Scale(zero=False, nice=5), axis=alt.Axis(tickCount=5)
+    )
     tooltip = ["after:N", "rows:Q", alt.Tooltip("about:N", title="value")]
     several = len({curve.arm for curve in curves}) > 1
     made = []

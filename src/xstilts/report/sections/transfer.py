@@ -52,7 +52,9 @@ def _slopes(findings: Findings) -> list[dict[str, Any]]:
 
 def _draw_slopes(rows: list[dict[str, Any]], alt: Any) -> Any:
     x = alt.X("where:N", title=None, axis=alt.Axis(labelAngle=0), scale=alt.Scale(padding=0.3))
-    y = alt.Y("score:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5))
+    y = alt.Y(
+        "score:Q", title=None, scale=alt.Scale(zero=False, nice=5), axis=alt.Axis(tickCount=5)
+    )
     tooltip = ["after:N", alt.Tooltip("about:N", title="score")]
     names = list(dict.fromkeys(row["after"] for row in rows))
     made = [
@@ -93,7 +95,9 @@ def _layers(findings: Findings) -> list[dict[str, Any]]:
 def _draw_layers(rows: list[dict[str, Any]], alt: Any) -> Any:
     names = list(dict.fromkeys(row["after"] for row in rows))
     x = alt.X("layer:O", title=None, axis=alt.Axis(labelAngle=0))
-    y = alt.Y("score:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5))
+    y = alt.Y(
+        "score:Q", title=None, scale=alt.Scale(zero=False, nice=5), axis=alt.Axis(tickCount=5)
+    )
     tooltip = ["after:N", "layer:O", alt.Tooltip("score:Q", format=".1f")]
     made = [
         alt.Chart(inline(alt, [row for row in rows if row["target"] == target]))
