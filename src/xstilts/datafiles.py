@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from xstilts.whole import whole
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -38,10 +40,8 @@ def remember(contents: Mapping[str, str], store: Path) -> None:
     before = _read(store)
     now = before | dict(contents)
     if now != before:
-        store.mkdir(parents=True, exist_ok=True)
-        part = store / f"{FILE}.part"
-        part.write_text(json.dumps(now, ensure_ascii=False, indent=0), encoding="utf-8")
-        part.replace(store / FILE)
+        with whole(store / FILE) as part:
+            part.write_text(json.dumps(now, ensure_ascii=False, indent=0), encoding="utf-8")
 
 
 def _read(store: Path) -> dict[str, str]:
