@@ -11,7 +11,7 @@ import os
 import tarfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import chain, groupby
+from itertools import groupby
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from xstilts.errors import UserError
@@ -171,7 +171,9 @@ def _folder(root: Path) -> Iterator[_Load]:
 
     def entries() -> Iterator[_Entry]:
         for one, record in parents_first(records).items():
-            for name in chain((MARKER,), present(record)):
+            # What is missing is not read; its step is refused when it is to be adopted.
+            there = [name for name in present(record) if (folders[one] / name).is_file()]
+            for name in (MARKER, *there):
                 with (folders[one] / name).open("rb") as file:
                     yield _Entry(one, name, os.fstat(file.fileno()).st_size, file)
 

@@ -246,7 +246,7 @@ def test_endings():
         *(
             "squad_dev",
             "squad_v1",
-            "squad_whole_dev",
+            "squad_whole",
             "squad_v2",
             "xquad",
             "mlqa",

@@ -115,7 +115,7 @@ SQUAD_V2_TASK = Task(
     unanswerable=True,
     contains=(
         "squad_v1",
-        "squad_whole_dev",
+        "squad_whole",
         "squad_dev",
     ),  # v2.0 is v1.1's questions and more; so is its dev set
     grouped_by="article",
@@ -149,8 +149,8 @@ _LEAKS = (
 )
 SQUAD_WHOLE_DEV = replace(
     SQUAD_V1,
-    name="squad_whole_dev",
-    about='SQuAD v1.1, selection on all of its development set: "squad_whole_dev | xquad, mlqa"',
+    name="squad_whole",
+    about='SQuAD v1.1, selection on all of its development set: "squad_whole | xquad, mlqa"',
     contains=("squad_v1",),
     sources={
         source: replace(data, select=data.evaluate, note=_LEAKS)
