@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from xstilts.store_disk import disk_errors
 from xstilts.whole import whole
 
 if TYPE_CHECKING:
@@ -36,11 +37,15 @@ def changed(contents: Mapping[str, str], store: Path) -> list[str]:
 
 
 def remember(contents: Mapping[str, str], store: Path) -> None:
-    """Keep what was fingerprinted, beside what is known of other files."""
+    """Keep what was fingerprinted, beside what is known of other files.
+
+    Raises:
+        UserError: if the disk is full or the like.
+    """
     before = _read(store)
     now = before | dict(contents)
     if now != before:
-        with whole(store / FILE) as part:
+        with disk_errors("remembering data", store), whole(store / FILE) as part:
             part.write_text(json.dumps(now, ensure_ascii=False, indent=0), encoding="utf-8")
 
 
