@@ -239,7 +239,7 @@ class Encoder(nn.Module):
 def _attention_output(backbone: nn.Module, depth: int) -> nn.Module | None:
     """Where the last layer's attention is added to its input, in BERT's family; else None."""
     for module in backbone.modules():
-        if isinstance(module, nn.ModuleList) and len(module) == depth:
+        if isinstance(module, nn.ModuleList) and 0 < len(module) == depth:
             output = getattr(getattr(module[-1], "attention", None), "output", None)
             return output if isinstance(output, nn.Module) else None
     return None
