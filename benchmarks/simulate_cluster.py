@@ -22,15 +22,16 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xstilts import models, recipes, store_disk, store_plan
+from xstilts import models, recipes
 from xstilts import plan as planning
+from xstilts.disk import files
 from xstilts.engines import Bench, Report
 from xstilts.engines.demand import demand
 from xstilts.engines.drive import drive
 from xstilts.engines.groups import remaining
 from xstilts.engines.ray import _Pass
 from xstilts.sources import Sources
-from xstilts.store import Store
+from xstilts.store import Store, plans
 from xstilts.study import Study
 from xstilts.tasks import Catalogue
 
@@ -133,7 +134,7 @@ class Nobody:
 
 def main(steps: int, workers: int) -> None:
     """Plan, schedule, list."""
-    store_disk.os.fsync = lambda _descriptor: None  # type: ignore[attr-defined]
+    files.os.fsync = lambda _descriptor: None  # type: ignore[attr-defined]
     catalogue, sources = Catalogue(), Sources()
     mini = models.find("mini")
 
@@ -153,7 +154,7 @@ def main(steps: int, workers: int) -> None:
         bench = Bench(store, catalogue, sources)
         machines = Workers(found, store, workers)
         started = time.process_time()
-        store_plan.save(found, store)
+        plans.save(found, store)
         saving_s = time.process_time() - started
 
         def work(jobs: Sequence[Job], course: Course) -> Iterator[Report]:

@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> dict[str, float]:
 
 def strip() -> None:
     """No hashes, no waiting for the disk, no leases."""
-    from xstilts import store_lease
+    from xstilts.disk import leases
 
     nothing = SimpleNamespace(hexdigest=lambda: "0" * 64)
     hashlib.file_digest = lambda *_: nothing  # type: ignore[assignment]
@@ -65,8 +65,8 @@ def strip() -> None:
     def take(_root: Path, name: str) -> SimpleNamespace:
         return SimpleNamespace(name=name, stands=lambda: True, release=lambda: None)
 
-    store_lease.take = take  # type: ignore[assignment]
-    store_lease.held = lambda *_: nullcontext()  # type: ignore[assignment]
+    leases.take = take  # type: ignore[assignment]
+    leases.held = lambda *_: nullcontext()  # type: ignore[assignment]
 
 
 def cpu_seconds() -> float:

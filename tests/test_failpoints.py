@@ -52,7 +52,7 @@ NO_PLACE = {
     "steps/isolated.py write": "in a step's scratch folder, in a process of its own",
     "steps/measure.py _isolated": "a job and its complaints, in a step's scratch folder",
     "steps/onnx_folder.py export": "inside the whole of serving_folder.export",
-    "store_merge.py _record": "a scratch file, read at once",
+    "store/merging.py _record": "a scratch file, read at once",
 }
 ATOMIC = {"whole", "write_marker"}  # what is written by them, or inside them, passes their places
 
@@ -209,20 +209,19 @@ def imports(inputs: Path, folder: Path) -> None:
 
 def travel(inputs: Path, folder: Path) -> None:
     """A pack, and a store that it is merged into."""
-    from xstilts import store_merge, store_pack
-    from xstilts.store import Store
+    from xstilts.store import Store, merging, packing
 
     here = Store(inputs / "here")
     pack = folder / "all.tar.zst"
     if not pack.exists():
-        store_pack.pack(here, pack, [one.id for one in here.ls()], lambda *_: None)
-    merged = store_merge.merge(Store(folder / "there"), pack, lambda *_: None)
+        packing.pack(here, pack, [one.id for one in here.ls()], lambda *_: None)
+    merged = merging.merge(Store(folder / "there"), pack, lambda *_: None)
     assert not merged.refused
 
 
 def upkeep(inputs: Path, folder: Path) -> None:
     """Weights go and come back; a step is thrown away."""
-    from test_store import A, B, finish
+    from store.test_store import A, B, finish
     from xstilts.store import Store
 
     store = Store(folder / "store")
@@ -246,7 +245,7 @@ def corpus(inputs: Path, folder: Path) -> None:
 
 def report(inputs: Path, folder: Path) -> None:
     """A file that is written anew each time."""
-    from xstilts.whole import whole
+    from xstilts.disk.whole import whole
 
     with whole(folder / "report.html") as part:
         part.write_text("x" * 9999)
@@ -275,7 +274,7 @@ def prepare(inputs: Path) -> None:
     import small_tasks
     import tiny_encoder
     from corpus.mirror import plant
-    from test_store import A, B, finish
+    from store.test_store import A, B, finish
     from xstilts.store import Store
 
     small_tasks.write(inputs / "data")

@@ -19,21 +19,18 @@ from hypothesis import strategies as st
 
 import small_tasks
 from corpus.mirror import PLACES, declaration, plant
-from test_store import A, finish
+from store.test_store import A, finish
 from xstilts import (
     path,
     pretraining,
-    store_gc,
-    store_merge,
-    store_owner,
-    store_pack,
-    store_status,
     study,
 )
 from xstilts.analysis import claims
 from xstilts.cli import main, status
 from xstilts.corpus import cleaned, evaluation
 from xstilts.corpus import read as raw
+from xstilts.disk import owners
+from xstilts.disk.files import read_marker
 from xstilts.errors import UserError
 from xstilts.formats.examples import BadRowError, Pair, Tagged, example
 from xstilts.metrics import leaderboard
@@ -42,9 +39,8 @@ from xstilts.sources import own
 from xstilts.sources.readers import read
 from xstilts.sources.taskfile import TaskFile
 from xstilts.steps import given_predictions
-from xstilts.store import Store
-from xstilts.store_disk import read_marker
-from xstilts.store_step import record_problem
+from xstilts.store import Store, merging, packing, statuses, upkeep
+from xstilts.store.records import record_problem
 from xstilts.tasks import Catalogue, Files
 
 INPUTS = int(os.environ.get("XSTILTS_FUZZ", "500"))
@@ -410,7 +406,7 @@ def test_packs(tmp_path_factory, data):
     with pa.CompressedOutputStream(file.open("wb"), "zstd") as stream:
         stream.write(data.draw(spoilt(whole)))
     store = Store(folder / "store")
-    answered(store_merge.merge, store, file, lambda *_: None)
+    answered(merging.merge, store, file, lambda *_: None)
     for one in store.ls():
         assert store.verify() == []
         assert store.open(one.id).path("x").read_bytes() == b"x" * 700
@@ -425,7 +421,7 @@ def plain_pack(tmp_path_factory) -> bytes:
         folder = tmp_path_factory.mktemp("whole")
         store = Store(folder / "store")
         finish(store, A, {"x": b"x" * 700}, evictable=[])
-        store_pack.pack(store, folder / "p", [A], lambda *_: None)
+        packing.pack(store, folder / "p", [A], lambda *_: None)
         _PACK.append(pa.CompressedInputStream((folder / "p").open("rb"), "zstd").read())
     return _PACK[0]
 
@@ -438,11 +434,11 @@ def test_markers_and_small_files(place, data):
     with pytest.raises(ValueError, match="other bytes"):
         read_marker(path.resolve())
     store = Store(place / "little")
-    for folder, name in (("leases", f"{A}.1"), ("status", f"{store_owner.mark()}.json")):
+    for folder, name in (("leases", f"{A}.1"), ("status", f"{owners.mark()}.json")):
         (store.root / folder).mkdir(parents=True, exist_ok=True)
         (store.root / folder / name).write_bytes(data)
     answered(store.holder, A)
-    answered(lambda: status.lines(store_status.read(store.root)))
+    answered(lambda: status.lines(statuses.read(store.root)))
 
 
 def test_resume_points(tmp_path):
@@ -478,7 +474,7 @@ def test_records(body):
 @fuzz
 @given(st.dictionaries(st.sampled_from(("items", "config", "task", "predictions", "seed")), VALUES))
 def test_what_listings_say_of_records(inputs):
-    assert isinstance(store_gc._about({A: inputs}, A), str)
+    assert isinstance(upkeep._about({A: inputs}, A), str)
 
 
 # --- the command line ---------------------------------------------------------------------------

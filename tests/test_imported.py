@@ -302,7 +302,7 @@ def test_a_path_needs_something_to_evaluate(tasks):
 
 def test_names_of_two_contents_are_refused(small, tiny, store, classifier, tmp_path):
     """Two stores imported different checkpoints under one name, and were merged."""
-    from xstilts.store_merge import merge
+    from xstilts.store.merging import merge
 
     other = Store(tmp_path / "other")
     checkpoint(store, classifier, "mine", 1, None, [])

@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from xstilts.store_disk import disk_errors
-from xstilts.whole import whole
+from xstilts.disk.files import disk_errors
+from xstilts.disk.whole import whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from xstilts.disk.scratch import tree_bytes
+from xstilts.disk.whole import whole
 from xstilts.engines.groups import grouped, is_intermediate
 from xstilts.identity import canonical_json, fingerprint
-from xstilts.store_scratch import tree_bytes
-from xstilts.whole import whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -16,8 +16,8 @@ from xstilts import models
 from xstilts._version import __version__
 from xstilts.errors import AbsentError, UserError, suggest
 from xstilts.identity import fingerprint
-from xstilts.store_gc import step_folders
-from xstilts.store_step import Corrupt, read_record
+from xstilts.store.records import Corrupt, read_record
+from xstilts.store.upkeep import step_folders
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

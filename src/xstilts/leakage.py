@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from xstilts.disk.files import disk_errors, make_folder, read_marker, write_marker
+from xstilts.disk.scratch import scratch
 from xstilts.identity import fingerprint
 from xstilts.sources.leaks import VERSION, Leak, Texts
-from xstilts.store_disk import disk_errors, make_folder, read_marker, write_marker
-from xstilts.store_scratch import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator

@@ -6,10 +6,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from xstilts import recipes
+from xstilts.disk.whole import whole
 from xstilts.errors import AbsentError, UserError, suggest
 from xstilts.formats import Limits
 from xstilts.sources import Sources
-from xstilts.whole import whole
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xstilts import suites
+from xstilts.disk.whole import whole
 from xstilts.errors import UserError
 from xstilts.metrics import leaderboard, submission
 from xstilts.tasks import counts
-from xstilts.whole import whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

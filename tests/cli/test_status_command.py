@@ -10,13 +10,13 @@ from types import SimpleNamespace
 import pytest
 
 import small_tasks
-from xstilts import store_owner
 from xstilts.cli.watch import Lines
+from xstilts.disk import owners
 from xstilts.engines.local import LocalEngine
 from xstilts.engines.reported import reported
 from xstilts.plan import Step
 from xstilts.store import Store
-from xstilts.store_status import EVERY_SECONDS, read
+from xstilts.store.statuses import EVERY_SECONDS, read
 from xstilts.study import Options
 
 STEP = Step("a" * 20, "train", {}, "", "train mnli (seed 1)")
@@ -97,7 +97,7 @@ def test_a_process_that_was_killed_is_called_dead(cli, root):
 def test_files_that_say_nothing(cli, root, text):
     folder = root / "status"
     folder.mkdir()
-    (folder / f"{store_owner.mark()}.json").write_text(text)
+    (folder / f"{owners.mark()}.json").write_text(text)
     assert cli("status", "--store", root).code == 0
     (folder / "other.json").write_text(json.dumps({"host": "x", "state": "running"}))
     assert all(one.host != "x" for one in read(root))

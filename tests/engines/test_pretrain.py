@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from test_store import flip
+from store.test_store import flip
 from xstilts.cli.watch import Lines
 from xstilts.engines import Bench, pretrain
 from xstilts.errors import UserError

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from xstilts.analysis import claims, outcomes, power, scaling, verdicts
 from xstilts.analysis.gains import Gains
+from xstilts.disk.whole import whole
 from xstilts.errors import UserError
 from xstilts.report.rows import score_rows
-from xstilts.whole import whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -21,7 +21,7 @@ from xstilts.cli.options import (
     TaskFiles,
     about_a_study,
 )
-from xstilts.whole import whole
+from xstilts.disk.whole import whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

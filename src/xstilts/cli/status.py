@@ -11,7 +11,7 @@ from xstilts.cli.options import STORE, Debug, StoreFolder
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from xstilts.store_status import Seen
+    from xstilts.store.statuses import Seen
 
 EVERY_S = 2.0
 
@@ -22,7 +22,7 @@ def status(store: StoreFolder = STORE, debug: Debug = False) -> int:  # noqa: AR
     On a terminal the view is live until Ctrl-C; elsewhere it is printed once.
     """
     from xstilts.cli.store import opened
-    from xstilts.store_status import read
+    from xstilts.store.statuses import read
 
     root = opened(store).root
     if not sys.stdout.isatty():

@@ -60,7 +60,7 @@ def verify(
     debug: Debug = False,  # noqa: ARG001
 ) -> int:
     """Read every byte of every finished step and compare it with its checksum."""
-    from xstilts.store_gc import verify_step
+    from xstilts.store.upkeep import verify_step
 
     found = opened(store)
     steps = list(found.ls())
@@ -116,7 +116,7 @@ def pack(
     debug: Debug = False,  # noqa: ARG001
 ) -> int:
     """Write finished steps into one file, to merge elsewhere: all, those given, or a study's."""
-    from xstilts import store_pack
+    from xstilts.store import packing
 
     found = opened(store)
     if study and steps:
@@ -129,7 +129,7 @@ def pack(
     if not picked:
         raise UserError(f'nothing to pack: no step of it is finished in "{found.root}"')
     with _bar("packing") as told:
-        number = store_pack.pack(found, out, picked, told, weights=weights)
+        number = packing.pack(found, out, picked, told, weights=weights)
     size = out.stat().st_size
     sys.stderr.write(f"{_counted(number, 'step')}, {size:,} bytes: merge them elsewhere by\n")
     sys.stdout.write(f"xstilts store merge {out}\n")
@@ -145,11 +145,10 @@ def merge(
     debug: Debug = False,  # noqa: ARG001
 ) -> int:
     """Bring the finished steps of a pack, or of another store, into this one."""
-    from xstilts import store_merge
-    from xstilts.store import Store
+    from xstilts.store import Store, merging
 
     with _bar("merging") as told:
-        merged = store_merge.merge(Store(store), source, told)
+        merged = merging.merge(Store(store), source, told)
     for step_id, why in merged.refused.items():
         sys.stdout.write(f"refused: {step_id}: {plain(why)}\n")
     sys.stderr.write(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from xstilts.plan import Plan, Step
     from xstilts.sources import Sources
     from xstilts.store import Store
-    from xstilts.store_step import Corrupt
+    from xstilts.store.records import Corrupt
     from xstilts.tasks import Catalogue
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from xstilts.engines import Job, Report, Watcher
     from xstilts.plan import Plan, Step
     from xstilts.store import Store
-    from xstilts.store_step import Corrupt
+    from xstilts.store.records import Corrupt
 
 POLL_SECONDS = 1.0
 

@@ -18,7 +18,7 @@ from xstilts.errors import UserError
 from xstilts.identity import file_sha256, fingerprint
 from xstilts.pretraining import BUDGET
 from xstilts.steps import CODE_VERSIONS
-from xstilts.store_step import Corrupt
+from xstilts.store.records import Corrupt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from xstilts.pretraining import Pretraining
     from xstilts.steps.desk import Desk
     from xstilts.store import Finished, Store
-    from xstilts.store_work import WorkArea
+    from xstilts.store.work import WorkArea
 
 
 def pretrain(config: Pretraining, corpus: Path | str, bench: Bench, watcher: Watcher) -> Finished:

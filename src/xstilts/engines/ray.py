@@ -13,13 +13,13 @@ from dataclasses import replace
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
-from xstilts import store_plan
 from xstilts.engines import Report
 from xstilts.engines.demand import demand
 from xstilts.engines.drive import drive
 from xstilts.engines.remote import Errand, check_bench, retell
 from xstilts.engines.reported import reported
 from xstilts.errors import UserError
+from xstilts.store import plans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -58,7 +58,7 @@ class RayEngine:
         """
         check_bench(bench, self.name)
         with _cluster(self._address) as ray, reported(watcher, bench.store.root) as told:
-            errand = ray.put(Errand(bench, store_plan.save(plan, bench.store), self.name))
+            errand = ray.put(Errand(bench, plans.save(plan, bench.store), self.name))
 
             def work(jobs: Sequence[Job], course: Course) -> Iterator[Report]:
                 needs = {job.number: demand(plan, bench, job) for job in jobs}

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from xstilts import store_plan
+from xstilts.disk.files import make_folder
 from xstilts.engines.reported import reported
 from xstilts.errors import UserError
 from xstilts.plain import plain
-from xstilts.store_disk import make_folder
+from xstilts.store import plans
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +29,7 @@ class Errand:
 
     Attributes:
         bench: where work is done.
-        plan: its id in the store (`store_plan`).
+        plan: its id in the store (`store.plans`).
         engine: by whom it is sent.
     """
 
@@ -46,7 +46,7 @@ class Errand:
         """
         from xstilts.engines.worker import Worker
 
-        plan = store_plan.load(self.bench.store.root, self.plan)
+        plan = plans.load(self.bench.store.root, self.plan)
         steps = [plan.steps[one] for one in job.ids]
         heard = Heard(self.bench.store.root / LOGS / f"{job.ids[0]}.log", check)
         with reported(heard, self.bench.store.root) as told:

@@ -6,7 +6,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from xstilts.store_status import EVERY_SECONDS, Status
+from xstilts.store.statuses import EVERY_SECONDS, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ class Reported:
     """Passes on what an engine tells, and keeps the status file up to date.
 
     Attributes:
-        about: what the file says; see `store_status.Seen`.
+        about: what the file says; see `statuses.Seen`.
         check: called about once a second while work progresses; what it raises stops the work.
     """
 

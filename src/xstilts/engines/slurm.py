@@ -17,13 +17,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from xstilts import store_plan
 from xstilts.engines import Report
 from xstilts.engines.demand import Demand, demand
 from xstilts.engines.drive import drive
 from xstilts.engines.remote import Errand, check_bench, retell
 from xstilts.engines.reported import reported
 from xstilts.errors import UserError
+from xstilts.store import plans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -64,7 +64,7 @@ class SlurmEngine:
         check_bench(bench, self.name)
         queue = _Queue(bench, self._settings, self._cluster)
         with reported(watcher, bench.store.root) as told:
-            errand = Errand(bench, store_plan.save(plan, bench.store), self.name)
+            errand = Errand(bench, plans.save(plan, bench.store), self.name)
 
             def work(jobs: Sequence[Job], course: Course) -> Iterator[Report]:
                 viable = {job.number: course.viable(job) for job in jobs}

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from xstilts import sizes
     from xstilts.engines import Bench, Watcher
     from xstilts.steps.team import Layout
-    from xstilts.store_work import WorkArea
+    from xstilts.store.work import WorkArea
 
 SHARE_OF_MEMORY = 0.9  # of a device, that a replica of the model may take
 _MISTAKE = "UserError: "

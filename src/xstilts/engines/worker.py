@@ -17,18 +17,18 @@ from xstilts.engines.desk import settle
 from xstilts.engines.groups import is_there, still_needed
 from xstilts.errors import UserError
 from xstilts.steps.tracking import Tracking
-from xstilts.store_step import Corrupt, Evicted
+from xstilts.store.records import Corrupt, Evicted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from xstilts.disk.leases import Lease
     from xstilts.engines import Bench, Job
     from xstilts.engines.reported import Reported
     from xstilts.plan import Plan, Step
     from xstilts.steps.desk import Desk
-    from xstilts.store_lease import Lease
-    from xstilts.store_work import WorkArea
+    from xstilts.store.work import WorkArea
 
 
 class _Lost(Exception):  # noqa: N818

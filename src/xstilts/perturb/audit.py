@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from xstilts.disk.whole import whole
 from xstilts.errors import UserError
 from xstilts.formats.examples import Bitext, Candidate, Choice, Pair, Question, Tagged
 from xstilts.identity import stream_seed
-from xstilts.whole import whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

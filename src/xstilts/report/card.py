@@ -14,12 +14,12 @@ import yaml
 
 from xstilts import metrics, models
 from xstilts._version import __version__
+from xstilts.disk.whole import whole
 from xstilts.errors import UserError
 from xstilts.path import Item, Mixture, Path
 from xstilts.report.licences import licences
 from xstilts.tasks.base import Hub
 from xstilts.tasks.citations import bibtex
-from xstilts.whole import whole
 
 if TYPE_CHECKING:
     import pathlib

@@ -6,8 +6,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from xstilts.disk.whole import whole
 from xstilts.report.sections import sections
-from xstilts.whole import whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

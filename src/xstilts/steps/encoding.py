@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xstilts import formats
+from xstilts.disk.files import damage, make_folder, read_marker, seal_file, write_marker
+from xstilts.disk.scratch import remove, scratch
 from xstilts.failpoints import failpoint
 from xstilts.formats.encoded import Encoded
 from xstilts.identity import fingerprint
 from xstilts.steps.desk import no_note
-from xstilts.store_disk import damage, make_folder, read_marker, seal_file, write_marker
-from xstilts.store_scratch import remove, scratch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

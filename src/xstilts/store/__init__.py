@@ -4,8 +4,8 @@
 marker with the step's record and the checksum of every file. It appears by one rename, so what
 exists is complete; checksums are verified on read, so what is read is what was written. Records
 are permanent. Weights may be evicted: the marker then says so, and everything made from them
-stays valid. ``work/<id>/`` holds resume points (`store_work`), ``tmp/`` scratch (`store_scratch`),
-``leases/`` says who is doing what (`store_lease`), ``status/`` how far they are (`store_status`).
+stays valid. ``work/<id>/`` holds resume points (`store.work`), ``tmp/`` scratch (`disk.scratch`),
+``leases/`` says who is doing what (`disk.leases`), ``status/`` how far they are (`store.statuses`).
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from xstilts import store_gc, store_lease
+from xstilts.disk import leases
+from xstilts.disk.files import disk_errors, is_plain, make_folder, sync, sync_up, write_marker
+from xstilts.disk.scratch import alone, remove, scratch
 from xstilts.errors import UserError
 from xstilts.failpoints import failpoint
-from xstilts.store_disk import disk_errors, is_plain, make_folder, sync, sync_up, write_marker
-from xstilts.store_scratch import alone, remove, scratch
-from xstilts.store_step import MARKER, Corrupt, Finished, checked_id, read_record, seal_step
-from xstilts.store_work import WorkArea
+from xstilts.store import upkeep
+from xstilts.store.records import MARKER, Corrupt, Finished, checked_id, read_record, seal_step
+from xstilts.store.work import WorkArea
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -248,7 +249,7 @@ class Store:
                 body["evicted"] = body["evictable"]
                 write_marker(self.folder(step_id) / MARKER, body, box)
             failpoint("evict.marked")
-            return sum(size for _, size in store_gc.drop_evicted(self.folder(step_id), body))
+            return sum(size for _, size in upkeep.drop_evicted(self.folder(step_id), body))
 
     def discard(self, step_id: str) -> None:
         """Remove a step, damaged or not, so that it is redone; nothing happens where it is absent.
@@ -271,37 +272,37 @@ class Store:
             UserError: if the disk is not writable.
         """
         with disk_errors(f"discarding step {step_id}", self.root), alone(self.root):
-            damaged = bool(store_gc.verify_step(self.folder(step_id)))
+            damaged = bool(upkeep.verify_step(self.folder(step_id)))
             if damaged:
                 remove(self.folder(step_id), self.root, step_id)
         return damaged
 
-    def lease(self, step_id: str) -> store_lease.Lease | None:
+    def lease(self, step_id: str) -> leases.Lease | None:
         """The right to do a step, to be released; None while another process is doing it.
 
         Raises:
             UserError: if the disk is not writable.
         """
         with disk_errors(f"taking the lease of step {step_id}", self.root):
-            return store_lease.take(self.root, checked_id(step_id))
+            return leases.take(self.root, checked_id(step_id))
 
-    def holder(self, step_id: str) -> store_lease.Holder | None:
+    def holder(self, step_id: str) -> leases.Holder | None:
         """The living process that is doing a step, if there is one."""
-        return store_lease.holder(self.root, checked_id(step_id))
+        return leases.holder(self.root, checked_id(step_id))
 
     def work(self, step_id: str) -> WorkArea:
         """The resume points of a step that is not finished yet."""
         return WorkArea(self.root, checked_id(step_id))
 
-    def ls(self) -> Iterator[store_gc.Listed]:
+    def ls(self) -> Iterator[upkeep.Listed]:
         """Every finished step, by id; a damaged one has the kind "damaged"."""
-        return store_gc.ls(self.root)
+        return upkeep.ls(self.root)
 
     def verify(self) -> list[Corrupt]:
         """Read every byte of every finished step; return what is wrong, one entry a file."""
-        return store_gc.verify(self.root)
+        return upkeep.verify(self.root)
 
-    def gc(self, *, dry_run: bool = False) -> store_gc.Freed:
+    def gc(self, *, dry_run: bool = False) -> upkeep.Freed:
         """Remove what dead processes left and the work areas of finished steps.
 
         Args:
@@ -311,4 +312,4 @@ class Store:
             UserError: if the disk is not writable.
         """
         with disk_errors("removing leftovers", self.root):
-            return store_gc.gc(self.root, dry_run=dry_run)
+            return upkeep.gc(self.root, dry_run=dry_run)

@@ -9,7 +9,7 @@ import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from xstilts import store_owner
+from xstilts.disk import owners
 from xstilts.failpoints import failpoint
 
 if TYPE_CHECKING:
@@ -34,9 +34,9 @@ def whole(path: Path) -> Iterator[Path]:
     place.parent.mkdir(parents=True, exist_ok=True)
     for left in place.parent.glob(f".{glob.escape(place.name)}.*.part"):
         owner = left.name.rsplit(".", 2)[1]
-        if store_owner.is_mark(owner) and not store_owner.lives(owner, left):
+        if owners.is_mark(owner) and not owners.lives(owner, left):
             _remove(left)
-    part = place.with_name(f".{place.name}.{store_owner.mark()}.part")
+    part = place.with_name(f".{place.name}.{owners.mark()}.part")
     try:
         yield part
         if place.is_dir() and not part.is_dir():

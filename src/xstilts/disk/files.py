@@ -155,7 +155,7 @@ def write_marker(path: Path, body: dict[str, Any], scratch: Path) -> None:
     Args:
         path: where it is to stand; a marker already there is replaced.
         body: JSON types only.
-        scratch: a folder from `store_scratch.scratch`, where it is written first.
+        scratch: a folder from `scratch.scratch`, where it is written first.
 
     Raises:
         TypeError, ValueError: if the body is not JSON; NaN is not.

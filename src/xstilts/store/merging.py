@@ -14,19 +14,19 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
+from xstilts.disk.files import read_marker
 from xstilts.errors import UserError
 from xstilts.failpoints import failpoint
-from xstilts.store_disk import read_marker
-from xstilts.store_gc import step_folders
-from xstilts.store_pack import CONTENTS, Tally, made_from, parents_first, payload_bytes, present
-from xstilts.store_step import MARKER, Corrupt, is_id, record_problem
+from xstilts.store.packing import CONTENTS, Tally, made_from, parents_first, payload_bytes, present
+from xstilts.store.records import MARKER, Corrupt, is_id, record_problem
+from xstilts.store.upkeep import step_folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from xstilts.store import Store
-    from xstilts.store_pack import Told
+    from xstilts.store.packing import Told
 
 _CHUNK_BYTES = 1 << 20
 _MOST_RECORD_BYTES = 1 << 26

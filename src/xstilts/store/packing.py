@@ -2,7 +2,7 @@
 
 A pack is a tar compressed with zstd: ``pack.json``, which says what follows, then for every step
 ``steps/<id>/step.json`` and its files, steps after those they were made from. ``tar --zstd -t``
-lists it. `store_merge` reads it.
+lists it. `store.merging` reads it.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from contextlib import suppress
 from graphlib import CycleError, TopologicalSorter
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
+from xstilts.disk.files import disk_errors, sealed_text
+from xstilts.disk.whole import whole
 from xstilts.errors import UserError
 from xstilts.failpoints import failpoint
-from xstilts.store_disk import disk_errors, sealed_text
-from xstilts.store_step import MARKER, is_id
-from xstilts.whole import whole
+from xstilts.store.records import MARKER, is_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

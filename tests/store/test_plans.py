@@ -7,18 +7,18 @@ from dataclasses import asdict
 import pytest
 
 import small_tasks
-from xstilts import models, store_plan
+from xstilts import models
 from xstilts.errors import UserError
-from xstilts.store import Store
+from xstilts.store import Store, plans
 
 
 def test_a_plan_comes_back_as_it_was(small, tiny, tmp_path):
     plan = small_tasks.plan(small, tiny, "s_nli > s_xnli", "s_tatoeba", seeds=(1, 2))
     store = Store(tmp_path)
-    name = store_plan.save(plan, store)
-    assert store_plan.save(plan, store) == name
+    name = plans.save(plan, store)
+    assert plans.save(plan, store) == name
     assert [file.stem for file in (tmp_path / "plans").iterdir()] == [name]
-    found = store_plan.load(store.root, name)
+    found = plans.load(store.root, name)
     assert list(map(asdict, found.steps.values())) == list(map(asdict, plan.steps.values()))
     assert found.models == plan.models
     for step in plan.steps:
@@ -31,10 +31,10 @@ def test_an_encoder_that_comes_with_xstilts_is_this_machines(small, tmp_path):
     elsewhere = models.Model(model.name, "/elsewhere/mini", None, model.fingerprint)
     plan.models = {model.fingerprint: elsewhere}
     store = Store(tmp_path)
-    found = store_plan.load(store.root, store_plan.save(plan, store))
+    found = plans.load(store.root, plans.save(plan, store))
     assert found.models == {model.fingerprint: model}
 
 
 def test_a_plan_that_is_gone_is_said(tmp_path):
     with pytest.raises((UserError, FileNotFoundError)):
-        store_plan.load(tmp_path, "0" * 20)
+        plans.load(tmp_path, "0" * 20)

@@ -19,9 +19,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from xstilts import store_owner
+from xstilts.disk import owners
+from xstilts.disk.files import make_folder
 from xstilts.failpoints import failpoint
-from xstilts.store_disk import make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +62,7 @@ class Lease:
                 if number < self.number:
                     self._path(number).unlink(missing_ok=True)
         self.remove()
-        store_owner.drop(self._path(self.number))
+        owners.drop(self._path(self.number))
 
     def remove(self) -> None:
         """Remove its file, unless another process has made one of the same name since."""
@@ -91,7 +91,7 @@ def take(root: Path, name: str) -> Lease | None:
         if top and _living(folder / f"{name}.{top}"):
             return None
         if (lease := _make(folder, name, top + 1)) is not None:
-            store_owner.hold(folder / f"{name}.{top + 1}")
+            owners.hold(folder / f"{name}.{top + 1}")
             return lease
         time.sleep(random.uniform(0, 0.01))  # noqa: S311 (two that met should not meet again)
 
@@ -105,7 +105,7 @@ def _make(folder: Path, name: str, number: int) -> Lease | None:
         return None
     try:
         failpoint("lease.created")
-        os.write(descriptor, f"{store_owner.mark()} {os.uname().nodename}\n".encode())
+        os.write(descriptor, f"{owners.mark()} {os.uname().nodename}\n".encode())
         lease = Lease(name, folder, number, os.fstat(descriptor))
     except OSError:
         path.unlink(missing_ok=True)
@@ -128,7 +128,7 @@ def holder(root: Path, name: str) -> Holder | None:
     if not number or not _living(path):
         return None
     owner, host = _content(path)
-    return Holder(host, store_owner.pid_of(owner)) if store_owner.is_mark(owner) else None
+    return Holder(host, owners.pid_of(owner)) if owners.is_mark(owner) else None
 
 
 @contextmanager
@@ -173,4 +173,4 @@ def _content(path: Path) -> tuple[str, str]:
 
 
 def _living(path: Path) -> bool:
-    return store_owner.lives(_content(path)[0], path)
+    return owners.lives(_content(path)[0], path)

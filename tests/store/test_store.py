@@ -25,12 +25,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xstilts import failpoints, store_disk
+from xstilts import failpoints
+from xstilts.disk import files
+from xstilts.disk.files import disk_errors, read_marker, write_marker
+from xstilts.disk.scratch import alone
 from xstilts.errors import UserError
 from xstilts.store import Corrupt, Store
-from xstilts.store_disk import disk_errors, read_marker, write_marker
-from xstilts.store_scratch import alone
-from xstilts.store_step import _inside
+from xstilts.store.records import _inside
 
 A, B, C = "a" * 20, "b" * 20, "0123456789abcdef0123"
 WEIGHTS = "model.safetensors"
@@ -390,8 +391,8 @@ def test_files_get_the_rights_of_their_folder(store):
 def test_a_checksum_is_verified_once_and_again_after_a_change(store, monkeypatch):
     finish(store, A)
     hashed = []
-    real = store_disk.file_sha256
-    monkeypatch.setattr(store_disk, "file_sha256", lambda path: hashed.append(path) or real(path))
+    real = files.file_sha256
+    monkeypatch.setattr(files, "file_sha256", lambda path: hashed.append(path) or real(path))
     for _ in range(3):
         path = store.open(A).path(WEIGHTS)
     assert hashed == [path]
@@ -559,8 +560,8 @@ def test_what_cannot_be_read_is_reported_and_the_rest_verified(store, monkeypatc
             raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
         return real(path)
 
-    real = store_disk.file_sha256
-    monkeypatch.setattr(store_disk, "file_sha256", failing)
+    real = files.file_sha256
+    monkeypatch.setattr(files, "file_sha256", failing)
     first, second = store.verify()
     assert "cannot be read (Input/output error)" in str(first)
     assert (second.step_id, second.name) == (B, WEIGHTS)
@@ -603,7 +604,7 @@ def test_a_forged_record_cannot_name_outside_files(store, tmp_path, field):
     body = finish(store, A).record
     name = "../../../../precious"
     assert (store.folder(A) / name).samefile(outside)
-    sealed = {"bytes": 1, "sha256": store_disk.file_sha256(outside)}
+    sealed = {"bytes": 1, "sha256": files.file_sha256(outside)}
     body[field] = body[field] | {name: sealed} if field == "files" else [name]
     write_marker(store.folder(A) / "step.json", body, tmp_path)
     for attempt in (store.open, store.evict_weights):

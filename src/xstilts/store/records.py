@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from xstilts.disk.files import damage, disk_errors, read_marker, seal_file, sync
 from xstilts.errors import UserError, suggest
 from xstilts.identity import ID_HEX_DIGITS
 from xstilts.plain import plain
-from xstilts.store_disk import damage, disk_errors, read_marker, seal_file, sync
 
 MARKER = "step.json"
 _KIND, _CREATED = re.compile(r"[a-z_]{1,40}"), re.compile(r"[-+:.0-9TZ]{0,40}")

@@ -12,8 +12,7 @@ import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from xstilts.failpoints import failpoint
-from xstilts.store_disk import (
+from xstilts.disk.files import (
     damage,
     disk_errors,
     make_folder,
@@ -22,7 +21,8 @@ from xstilts.store_disk import (
     sync_up,
     write_marker,
 )
-from xstilts.store_scratch import remove, scratch
+from xstilts.disk.scratch import remove, scratch
+from xstilts.failpoints import failpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

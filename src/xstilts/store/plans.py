@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xstilts import models
+from xstilts.disk.files import disk_errors
+from xstilts.disk.whole import whole
 from xstilts.identity import fingerprint
 from xstilts.plan import Plan, Step
-from xstilts.store_disk import disk_errors
-from xstilts.whole import whole
 
 if TYPE_CHECKING:
     from xstilts.store import Store

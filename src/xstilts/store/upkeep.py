@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from xstilts import store_lease, store_status
+from xstilts.disk import leases
+from xstilts.disk.files import damage, is_plain
+from xstilts.disk.scratch import alone, remove, sweep, tree_bytes
 from xstilts.failpoints import failpoint
-from xstilts.store_disk import damage, is_plain
-from xstilts.store_scratch import alone, remove, sweep, tree_bytes
-from xstilts.store_step import MARKER, Corrupt, is_id, plain_files, read_record
+from xstilts.store import statuses
+from xstilts.store.records import MARKER, Corrupt, is_id, plain_files, read_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,8 +134,8 @@ def gc(root: Path, *, dry_run: bool) -> Freed:
     if not root.exists():
         return Freed(0, ())
     freed = sweep(root, dry_run=dry_run)
-    freed += [(path, 0) for path in store_lease.sweep(root, dry_run=dry_run)]
-    freed += [(path, 0) for path in store_status.sweep(root, dry_run=dry_run)]
+    freed += [(path, 0) for path in leases.sweep(root, dry_run=dry_run)]
+    freed += [(path, 0) for path in statuses.sweep(root, dry_run=dry_run)]
     for area in sorted((root / "work").glob("*")):
         if is_id(area.name) and (root / "steps" / area.name[:2] / area.name / MARKER).is_file():
             freed.append((area, tree_bytes(area)))

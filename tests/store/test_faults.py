@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import random
 
-from test_store import finish, flip
+from store.test_store import finish, flip
+from xstilts.disk.files import write_marker
 from xstilts.store import Store
-from xstilts.store_disk import write_marker
-from xstilts.store_merge import merge
+from xstilts.store.merging import merge
 
 STEPS, FAULTS = 10, 200
 FILES = ("model.safetensors", "predictions/sw.parquet", "step.json")

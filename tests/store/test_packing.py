@@ -13,7 +13,7 @@ from itertools import count
 import pyarrow as pa
 import pytest
 
-from test_store import (
+from store.test_store import (
     CONTENT,
     WEIGHTS,
     A,
@@ -26,12 +26,12 @@ from test_store import (
     largest_file,
     strays,
 )
-from xstilts import store_disk
+from xstilts.disk import files
 from xstilts.errors import UserError
 from xstilts.identity import canonical_json
 from xstilts.store import Corrupt, Store
-from xstilts.store_merge import merge
-from xstilts.store_pack import CONTENTS, pack
+from xstilts.store.merging import merge
+from xstilts.store.packing import CONTENTS, pack
 
 
 def silent(done, total):
@@ -197,7 +197,7 @@ def forged(**change):
         "evicted": [],
         **change,
     }
-    return f"steps/{A}/step.json", store_disk.sealed_text(body)
+    return f"steps/{A}/step.json", files.sealed_text(body)
 
 
 OUTSIDE = ("../precious", "/tmp/precious", "a/../../precious", "..", "a\\b", "step.json", "", 7)

@@ -13,9 +13,9 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from xstilts import store_owner
+from xstilts.disk import owners
+from xstilts.disk.files import make_folder
 from xstilts.failpoints import failpoint
-from xstilts.store_disk import make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +49,7 @@ class Status:
     """This process's file."""
 
     def __init__(self, root: Path) -> None:
-        self._path = root / FOLDER / f"{store_owner.mark()}.json"
+        self._path = root / FOLDER / f"{owners.mark()}.json"
         self._written = float("-inf")
         make_folder(self._path.parent)
         with suppress(OSError):  # another person's
@@ -69,11 +69,11 @@ class Status:
             temporary.write_text(json.dumps(body, ensure_ascii=False), encoding="utf-8")
             failpoint("status.written")
             temporary.replace(self._path)
-            store_owner.hold(self._path)
+            owners.hold(self._path)
 
     def close(self, *, keep: bool) -> None:
         """The process has ended its work; keep what it said last, or not."""
-        store_owner.drop(self._path)
+        owners.drop(self._path)
         if not keep:
             with suppress(OSError):
                 self._path.unlink()
@@ -84,21 +84,21 @@ def read(root: Path) -> Iterator[Seen]:
     for path in sorted((root / FOLDER).glob("*.json")):
         try:
             about = json.loads(path.read_text(encoding="utf-8"))
-            silent = store_owner.silent_seconds(path)
+            silent = owners.silent_seconds(path)
             host, state = str(about.pop("host")), str(about.pop("state"))
         except (OSError, ValueError, KeyError, AttributeError, TypeError):
             continue
-        if store_owner.is_mark(path.stem):
-            if state == "running" and not store_owner.lives(path.stem, path):
+        if owners.is_mark(path.stem):
+            if state == "running" and not owners.lives(path.stem, path):
                 state = "died"
-            yield Seen(host, store_owner.pid_of(path.stem), state, silent, about)
+            yield Seen(host, owners.pid_of(path.stem), state, silent, about)
 
 
 def sweep(root: Path, *, dry_run: bool) -> list[Path]:
     """Remove what the dead said last; return those that are (or would be) removed."""
     swept = []
     for path in sorted((root / FOLDER).glob("*.*")):
-        if not store_owner.lives(path.stem, path):
+        if not owners.lives(path.stem, path):
             swept.append(path)
             if not dry_run:
                 path.unlink(missing_ok=True)

@@ -16,9 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xstilts import store_lease, store_owner
+from xstilts.disk import leases, owners
+from xstilts.disk.files import make_folder, sync
 from xstilts.failpoints import failpoint
-from xstilts.store_disk import make_folder, sync
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,7 @@ _UNWANTED = "gone"
 
 def alone(root: Path) -> AbstractContextManager[object]:
     """Alone among all processes in putting finished steps in their place and changing them."""
-    return store_lease.held(root, "store")
+    return leases.held(root, "store")
 
 
 @contextmanager
@@ -37,14 +37,14 @@ def scratch(root: Path, step_id: str) -> Iterator[Path]:
     """A fresh folder to write in, gone afterwards; first sweeps what died before for this step."""
     make_folder(root / "tmp")
     sweep(root, step_id)
-    folder = root / "tmp" / f"{step_id}.{store_owner.mark()}.{secrets.token_hex(8)}"
+    folder = root / "tmp" / f"{step_id}.{owners.mark()}.{secrets.token_hex(8)}"
     folder.mkdir()
-    store_owner.hold(folder)
+    owners.hold(folder)
     try:
         failpoint("scratch.created")
         yield folder
     finally:
-        store_owner.drop(folder)
+        owners.drop(folder)
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -78,8 +78,8 @@ def sweep(root: Path, step_id: str = "*", *, dry_run: bool = False) -> list[tupl
 
 def _sweep(folder: Path, *, dry_run: bool) -> bool:
     owner = folder.name.split(".")[1]
-    ours = store_owner.is_mark(owner) or owner == _UNWANTED  # else no scratch, leave it alone
-    if not ours or store_owner.lives(owner, folder):
+    ours = owners.is_mark(owner) or owner == _UNWANTED  # else no scratch, leave it alone
+    if not ours or owners.lives(owner, folder):
         return False
     if not dry_run:
         shutil.rmtree(folder, ignore_errors=True)

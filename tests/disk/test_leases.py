@@ -8,9 +8,9 @@ import time
 import traceback
 from contextlib import contextmanager
 
-from xstilts import store_lease, store_owner
+from xstilts.disk import leases, owners
+from xstilts.disk.leases import held, holder, sweep, take
 from xstilts.store import Store
-from xstilts.store_lease import held, holder, sweep, take
 
 NAME = "a" * 20
 ELSEWHERE = "0123456789ab-77-5"  # the mark of a process on another machine
@@ -87,7 +87,7 @@ def test_a_living_process_keeps_its_lease_and_a_dead_one_loses_it(tmp_path):
 def test_a_process_with_the_number_of_a_dead_one_is_another(tmp_path):
     lease = take(tmp_path, NAME)
     file = tmp_path / "leases" / f"{NAME}.1"
-    machine, pid, began = store_owner.mark().split("-")
+    machine, pid, began = owners.mark().split("-")
     file.write_text(f"{machine}-{pid}-{int(began) + 1} here\n")
     assert holder(tmp_path, NAME) is None
     assert take(tmp_path, NAME)
@@ -100,7 +100,7 @@ def test_of_another_machine_the_heartbeat_tells(tmp_path):
     file.write_text(f"{ELSEWHERE} far\n")
     assert take(tmp_path, NAME) is None
     assert holder(tmp_path, NAME) == ("far", 77)
-    quiet = time.time() - store_owner.LIMIT_SECONDS
+    quiet = time.time() - owners.LIMIT_SECONDS
     os.utime(file, (quiet + 60, quiet + 60))
     assert take(tmp_path, NAME) is None
     os.utime(file, (quiet - 1, quiet - 1))
@@ -110,7 +110,7 @@ def test_of_another_machine_the_heartbeat_tells(tmp_path):
 
 
 def test_the_heart_beats_while_something_is_held_and_in_a_forked_child_too(tmp_path, monkeypatch):
-    monkeypatch.setattr(store_owner, "BEAT_SECONDS", 0.02)
+    monkeypatch.setattr(owners, "BEAT_SECONDS", 0.02)
 
     def beats():
         lease = take(tmp_path, NAME)
@@ -122,7 +122,7 @@ def test_the_heart_beats_while_something_is_held_and_in_a_forked_child_too(tmp_p
         assert file.stat().st_mtime
         lease.release()
 
-    store_owner._heart.__init__()  # its thread may have begun another, longer, pause
+    owners._heart.__init__()  # its thread may have begun another, longer, pause
     beats()
     assert status(in_child(beats)) == 0
 
@@ -131,7 +131,7 @@ def test_who_was_taken_for_dead_finds_out_and_harms_nobody(tmp_path):
     mine = take(tmp_path, NAME)
     file = tmp_path / "leases" / f"{NAME}.1"
     file.write_text(f"{ELSEWHERE} far\n")
-    store_owner.drop(file)  # or a heartbeat of this process may fall between the next two lines
+    owners.drop(file)  # or a heartbeat of this process may fall between the next two lines
     os.utime(file, (0, 0))
     other = take(tmp_path, NAME)
     assert (mine.stands(), other.stands()) == (False, True)
@@ -158,7 +158,7 @@ def test_who_was_slow_to_write_backs_off(tmp_path, monkeypatch):
         monkeypatch.undo()
         others.append(take(tmp_path, NAME))
 
-    monkeypatch.setattr(store_lease, "failpoint", overtaken)
+    monkeypatch.setattr(leases, "failpoint", overtaken)
     assert take(tmp_path, NAME) is None
     assert others[0].stands()
     others[0].release()
@@ -172,9 +172,9 @@ def test_many_processes_killed_at_random_are_never_two_inside(tmp_path):
     def visit(number):
         for turn in range(40):
             with held(tmp_path, NAME):
-                if inside.exists() and store_owner.lives(inside.read_text(), inside):
+                if inside.exists() and owners.lives(inside.read_text(), inside):
                     os.write(log, b"two inside\n")
-                inside.write_text(store_owner.mark())
+                inside.write_text(owners.mark())
                 os.write(log, b"visit\n")
                 if number % 2 and turn == 5 + number:
                     os.kill(os.getpid(), signal.SIGKILL)
