@@ -73,7 +73,7 @@ def test_both_sides_of_a_translation_count():
     assert shared([pair(HARBOUR)], [Bitext("0", "0", "Der Hafen.", HARBOUR)])
 
 
-def test_a_path_is_compared_split_by_split(tmp_path):
+def test_paths_are_compared_split_by_split(tmp_path, monkeypatch):
     """Our SQuAD v2.0 file and our XQuAD file have the same paragraph, all of it in training."""
     for location, codes in (
         ("squad/dev-v2.0.reconstructed.json", ("en",)),
@@ -90,7 +90,16 @@ def test_a_path_is_compared_split_by_split(tmp_path):
     catalogue = Catalogue()
     catalogue._tasks |= {task.name: task for task in whole}
     resolved = resolve(parse("squad_v2 > xquad"), "mirror", catalogue)
-    found = list(compare(resolved, "mirror", catalogue, Sources(tmp_path)))
+    sources, read = Sources(tmp_path), []
+    real = Sources.examples
+
+    def examples(self, task, data, split, code):
+        read.append((task.name, split, code))
+        return real(self, task, data, split, code)
+
+    monkeypatch.setattr(Sources, "examples", examples)
+    found = compare([resolved, resolved], "mirror", catalogue, sources)
+    assert len(read) == len(set(read))  # the rows that both paths use are read once
     assert [(one.seen, one.split, one.target, one.languages) for one in found] == [
         ("squad_dev", "train", "xquad", ("en",)),
         ("squad_v2", "train", "xquad", ("en",)),

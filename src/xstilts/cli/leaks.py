@@ -38,11 +38,8 @@ def leaks(
     if known is None:
         raise UserError(f'--source "{source}" is not known:{suggest(source, SOURCES)}')
     catalogue, rows = asked.catalogue(task), Sources.from_environment()
-    found = {
-        one
-        for path in paths
-        for one in compare(resolve(parse(path), known, catalogue), known, catalogue, rows)
-    }
+    resolved = [resolve(parse(path), known, catalogue) for path in paths]
+    found = compare(resolved, known, catalogue, rows)
     ranked = sorted(found, key=lambda one: (-one.leak.shared_sentences, one.seen, one.split))
     if json_:
         sys.stdout.write(json.dumps([asdict(one) for one in ranked], ensure_ascii=False) + "\n")

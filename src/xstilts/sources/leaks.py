@@ -8,11 +8,12 @@ lies between marks that end one). Short sentences recur by chance and are not co
 from __future__ import annotations
 
 import hashlib
-import re
-import unicodedata
 from dataclasses import dataclass
-from itertools import chain
+from functools import cache
+from itertools import product
 from typing import TYPE_CHECKING
+
+import regex
 
 from xstilts.errors import AbsentError
 from xstilts.formats.controls import lines
@@ -28,10 +29,11 @@ if TYPE_CHECKING:
     from xstilts.tasks.base import Source
 
 VERSION = 1  # of what counts as the same; raised when that changes
-SENTENCE_END = re.compile(r"(?<=[.!?。！？؟।॥])\s*|\n+")
+SENTENCE_END = regex.compile(r"(?<=[.!?。！？؟।॥])\s*|\n+")
+BESIDE_LETTERS = regex.compile(r"[^\p{L}\p{N}\p{M}]+")
 LEAST_LETTERS = 30  # of a sentence
 LEAST_DENSE = 12  # in scripts that write a syllable or a word in one letter
-DENSE = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]")
+DENSE = regex.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]")
 
 
 @dataclass(frozen=True)
@@ -77,9 +79,11 @@ class Compared:
 
 
 def compare(
-    resolved: Resolved, source: Source, catalogue: Catalogue, sources: Sources
-) -> Iterator[Compared]:
-    """Every split that a path trains on or selects with beside everything it evaluates.
+    paths: Iterable[Resolved], source: Source, catalogue: Catalogue, sources: Sources
+) -> list[Compared]:
+    """Every split that one of the paths trains on or selects with beside all that it evaluates.
+
+    Rows are read once, however many paths use them, and of two equal comparisons one is returned.
 
     Evaluation rows are compared in the languages of the training rows; where the target has none of
     them (the English side of retrieval), in all of its own.
@@ -88,28 +92,44 @@ def compare(
         UserError: if rows are not as they should be.
         AbsentError: if training or evaluation rows are not there.
     """
-    items = {
-        (one.item.task, one.item.languages) for stage in resolved.stages for one in stage.items
-    }
-    for name, trained in sorted(items):
-        task, data = catalogue.get(name), catalogue.data(name, source)
-        splits: list[tuple[Split, tuple[str, ...]]] = [("train", trained), ("select", ("en",))]
-        for split, codes in splits:
+
+    @cache
+    def texts(name: str, split: Split, code: str) -> Texts:
+        data = catalogue.data(name, source)
+        return Texts.of(sources.examples(catalogue.get(name), data, split, code))
+
+    @cache
+    def together(name: str, split: Split, codes: tuple[str, ...]) -> Texts:
+        return Texts.united(texts(name, split, code) for code in codes)
+
+    found: dict[tuple[str, Split, tuple[str, ...], str, tuple[str, ...]], Compared] = {}
+    for resolved in paths:
+        for (name, split, codes), (target, asked) in product(
+            _splits(resolved), [(one.task, one.languages) for one in resolved.evaluations]
+        ):
+            common = tuple(code for code in asked if code in (*codes, "en")) or asked
+            if (key := (name, split, codes, target, common)) in found:
+                continue
             try:
-                rows = [sources.examples(task, data, split, code) for code in codes]
+                seen = together(name, split, codes)
             except AbsentError:
                 if split == "train":
                     raise
                 continue  # not every task selects
-            seen = Texts.of(chain.from_iterable(rows))
-            for evaluation in resolved.evaluations:
-                target = catalogue.get(evaluation.task)
-                there = catalogue.data(target.name, source)
-                common = tuple(code for code in evaluation.languages if code in (*codes, "en"))
-                compared = common or evaluation.languages
-                found = [sources.examples(target, there, "evaluate", code) for code in compared]
-                leak = seen.shared_with(Texts.of(chain.from_iterable(found)))
-                yield Compared(name, split, target.name, compared, leak)
+            leak = seen.shared_with(together(target, "evaluate", common))
+            found[key] = Compared(name, split, target, common, leak)
+    return list(found.values())
+
+
+def _splits(resolved: Resolved) -> list[tuple[str, Split, tuple[str, ...]]]:
+    """Tasks, splits and languages of the rows that a path trains on or selects with."""
+    items = {
+        (one.item.task, one.item.languages) for stage in resolved.stages for one in stage.items
+    }
+    splits: list[tuple[str, Split, tuple[str, ...]]] = []
+    for name, trained in sorted(items):
+        splits += [(name, "train", trained), (name, "select", ("en",))]
+    return splits
 
 
 @dataclass(frozen=True)
@@ -128,6 +148,16 @@ class Texts:
         pieces = (piece for text in fields for piece in SENTENCE_END.split(text))
         return cls(dict(_keys(contexts or fields)), dict(_keys(pieces)))
 
+    @classmethod
+    def united(cls, parts: Iterable[Texts]) -> Texts:
+        """All texts of several."""
+        paragraphs: dict[str, str] = {}
+        sentences: dict[str, str] = {}
+        for part in parts:
+            paragraphs |= part.paragraphs
+            sentences |= part.sentences
+        return cls(paragraphs, sentences)
+
     def shared_with(self, evaluated: Texts) -> Leak:
         """What evaluation rows share with these."""
         shared = [text for key, text in evaluated.sentences.items() if key in self.sentences]
@@ -142,11 +172,7 @@ class Texts:
 
 def _keys(texts: Iterable[str]) -> Iterator[tuple[str, str]]:
     for text in texts:
-        bare = "".join(filter(_counts, text.casefold()))
+        bare = BESIDE_LETTERS.sub("", text.casefold())
         least = LEAST_DENSE if len(DENSE.findall(bare)) * 2 > len(bare) else LEAST_LETTERS
         if len(bare) >= least:
             yield hashlib.sha256(bare.encode("utf-8", "surrogatepass")).hexdigest()[:16], text
-
-
-def _counts(character: str) -> bool:
-    return character.isalnum() or unicodedata.category(character).startswith("M")
