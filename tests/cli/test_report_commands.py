@@ -69,11 +69,14 @@ def test_a_report_is_one_file_named_as_the_study(ask, ran, tmp_path):
 
 
 def test_tables_for_papers_and_for_programs(ask, ran, tmp_path):
-    assert ask("report", ran / "two.yaml", "--format", "latex").out == "small.tex\n"
+    assert ask("report", ran / "two.yaml", "--format", "latex").out == "small.tex\nsmall.bib\n"
     assert "\\toprule" in (tmp_path / "small.tex").read_text()
+    cited = (tmp_path / "small.bib").read_text()
+    assert all(key in cited for key in ("{phang2020english,", "{conneau2018xnli,"))
     out = tmp_path / "deep" / "tables.md"
     ask("report", ran / "two.yaml", "--format", "markdown", "--out", out)
     assert out.read_text().startswith("# small\n")
+    assert out.read_text().endswith(f"```bibtex\n{cited}```\n")
     listed = ask("report", ran / "two.yaml", "--format", "csv").out.split()
     assert listed == ["small-csv/gains.csv", "small-csv/claims.csv", "small-csv/scores.csv"]
     ask("report", ran / "two.yaml", "--format", "parquet", "--out", tmp_path / "p")

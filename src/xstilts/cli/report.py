@@ -59,12 +59,13 @@ def report(
     task: TaskFiles = None,
     store: StoreFolder = STORE,
 ) -> int:
-    """Write what is finished of a study as one HTML file, or as tables; prints its name."""
+    """Write what is finished of a study as one HTML file, or as tables; prints what it wrote."""
     from xstilts import study
     from xstilts.analysis import claims
     from xstilts.report import findings, formats
     from xstilts.report.page import page
     from xstilts.store import Store
+    from xstilts.tasks.citations import bibtex
 
     catalogue = asked.catalogue(task)
     own = claims.load(claims_file) if claims_file else ()
@@ -82,9 +83,13 @@ def report(
         written = (formats.csv if format_ == "csv" else formats.parquet)(found, out)
     else:
         text = page(found) if format_ == "html" else getattr(formats, format_)(found)
-        with whole(out) as part:
-            part.write_text(text, encoding="utf-8")
-        written = [out]
+        texts = {out: text}
+        if format_ == "latex":
+            texts[out.with_suffix(".bib")] = bibtex(found.tasks)
+        for path, content in texts.items():
+            with whole(path) as part:
+                part.write_text(content, encoding="utf-8")
+        written = list(texts)
     sys.stdout.write("".join(f"{path}\n" for path in written))
     return 0
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from xstilts.disk.whole import whole
 from xstilts.report.sections import sections
+from xstilts.tasks.citations import bibtex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,8 +24,10 @@ def latex(findings: Findings) -> str:
 
 
 def markdown(findings: Findings) -> str:
-    """Every table under its title."""
-    return f"# {_line(findings.name)}\n\n" + "\n".join(map(_markdown, _all(findings)))
+    """Every table under its title, and BibTeX of the data."""
+    tables = "\n".join(map(_markdown, _all(findings)))
+    citations = f"\n## Citations\n\n```bibtex\n{bibtex(findings.tasks)}```\n"
+    return f"# {_line(findings.name)}\n\n{tables}{citations}"
 
 
 def csv(findings: Findings, folder: Path) -> list[Path]:
