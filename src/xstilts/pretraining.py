@@ -88,6 +88,7 @@ class Pretraining(_Frozen):
         start: ``factorised`` (embeddings from the parallel text), ``random``, or the folder of an
             encoder to continue.
         objectives: shares of the steps.
+        masked: share of the tokens that masked and translation LM hide.
         alpha: languages are sampled in proportion to (their tokens)^alpha.
         sequences: tokens of a masked-LM row; each step draws one of these.
         batch_tokens: tokens of an optimiser step.
@@ -113,6 +114,7 @@ class Pretraining(_Frozen):
     most_tokens: Annotated[int, Field(ge=0)] = 0
     start: str = "factorised"
     objectives: Objectives = Objectives()
+    masked: Annotated[float, Field(gt=0, lt=1)] = 0.15
     alpha: Share = 0.5
     sequences: Annotated[tuple[Length, ...], Field(min_length=1)] = (128, 128, 128, 512)
     batch_tokens: Count = 8192

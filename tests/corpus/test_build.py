@@ -4,7 +4,7 @@ import pytest
 
 from corpus.mirror import PLACES, declaration, plant, write
 from corpus.test_overlap import plain_grams, plain_keys
-from xstilts import corpus
+from xstilts import corpus, microworld
 from xstilts.corpus import evaluation
 from xstilts.corpus.licences import EXCLUDED, sources
 from xstilts.errors import UserError
@@ -299,3 +299,19 @@ REAL = {
 @pytest.mark.parametrize("name", REAL)
 def test_all_of_a_real_set_is_read(name, mirror):
     assert sum(1 for _ in evaluation.texts(mirror, name)) == REAL[name]
+
+
+def test_generated_lines_join_the_corpus(raw, tmp_path):
+    """All are kept, in every language, and rows say the same in all ten."""
+    report = corpus.build(*raw, tmp_path / "out", generated=3)
+    codes = microworld.LANGUAGES
+    assert {code: report["text"][code]["microworld"]["kept"] for code in codes} == dict.fromkeys(
+        codes, 3
+    )
+    lines = (tmp_path / "out/parallel.jsonl").read_text("utf-8").splitlines()
+    rows = [row for line in lines if (row := json.loads(line)).pop("source") == "microworld"]
+    assert [row.keys() for row in rows] == [set(codes)] * 3
+    running = (tmp_path / "out/text/sw.txt").read_text("utf-8").splitlines()[-3:]
+    assert not {row["sw"] for row in rows} & {*running}
+    first = microworld.rows("corpus running", "text", "text", 3, "sw")
+    assert running == [row["text"] for row in first]

@@ -35,9 +35,10 @@ def test_encode_cuts_lines_and_leaves_out_what_is_nothing_to_the_tokenizer():
     assert encoded.targets == {}
 
 
-def test_masking_rates():
-    changed, chosen = mask(ORDINARY, SPECIAL, MASK, seed=1)
-    assert near(chosen.mean(), 0.15, TOKENS)
+@pytest.mark.parametrize(("given", "share"), [((), 0.15), ((0.3,), 0.3)])
+def test_masking_rates(given, share):
+    changed, chosen = mask(ORDINARY, SPECIAL, MASK, 1, *given)
+    assert near(chosen.mean(), share, TOKENS)
     masked = changed == MASK
     stayed = chosen & (changed == ORDINARY)
     other = chosen & ~masked & ~stayed

@@ -48,6 +48,9 @@ def pretrain(
 def corpus(
     raw: Annotated[Path, typer.Argument(help="Folder of sources: <source>/<language>.txt, ...")],
     out: Annotated[Path, typer.Argument(help="A folder that does not exist yet.")],
+    microworld: Annotated[
+        int, typer.Option(min=0, help="Generated lines to add in each of ten languages.")
+    ] = 0,
     debug: Debug = False,  # noqa: ARG001 (read by main)
 ) -> int:
     """Clean, deduplicate and decontaminate raw text, against the files of XSTILTS_MIRROR."""
@@ -62,6 +65,6 @@ def corpus(
             "set XSTILTS_MIRROR: the corpus is compared with the evaluation files there"
         )
     check(mirror)
-    build(raw, mirror, out, lambda line: sys.stderr.write(f"{plain(line)}\n"))
+    build(raw, mirror, out, lambda line: sys.stderr.write(f"{plain(line)}\n"), microworld)
     sys.stdout.write(f"{out}\n")
     return 0

@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import shutil
 from contextlib import ExitStack
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from xstilts.corpus import evaluation, read
+from xstilts.corpus import generated as made
 from xstilts.corpus.dictionaries import dictionaries
 from xstilts.corpus.licences import sources
 from xstilts.corpus.overlap import Overlap
@@ -26,7 +28,11 @@ if TYPE_CHECKING:
 
 
 def build(
-    corpus: Path, mirror: Path, out: Path, progress: Callable[[str], object] = lambda _: None
+    corpus: Path,
+    mirror: Path,
+    out: Path,
+    progress: Callable[[str], object] = lambda _: None,
+    generated: int = 0,
 ) -> dict[str, Any]:
     """Clean, deduplicate and decontaminate all raw text that the licences allow.
 
@@ -40,6 +46,7 @@ def build(
         mirror: the folder of the datasets' original files, as in ``XSTILTS_MIRROR``.
         out: a folder that does not exist yet.
         progress: is told what has been done, a line at a time.
+        generated: lines of the microworld to add in each of its languages, and as many rows.
 
     Returns:
         the report. ``text``, ``parallel`` and ``dictionary``: language -> source -> counts:
@@ -68,10 +75,14 @@ def build(
     shutil.rmtree(part, ignore_errors=True)
     (part / "text").mkdir(parents=True)
     sieve = Sieve(overlap)
-    met = _write_text(corpus, mirror, sieve, part / "text", progress)
+    running = chain(read.text(corpus, mirror), made.text(generated))
+    met = _write_text(running, sieve, part / "text", progress)
     failpoint("corpus.text")
     rows = _write_rows(
-        read.parallel(corpus, mirror), sieve.rows, part / "parallel.jsonl", progress
+        chain(read.parallel(corpus, mirror), made.parallel(generated)),
+        sieve.rows,
+        part / "parallel.jsonl",
+        progress,
     ) | _write_rows(dictionaries(mirror), sieve.entries, part / "dictionary.jsonl", progress)
     report = {
         "text": _nested(sieve.text),
@@ -91,13 +102,16 @@ def build(
 
 
 def _write_text(
-    corpus: Path, mirror: Path, sieve: Sieve, folder: Path, progress: Callable[[str], object]
+    found: Iterable[tuple[str, str, Iterable[str]]],
+    sieve: Sieve,
+    folder: Path,
+    progress: Callable[[str], object],
 ) -> set[str]:
     """Write ``<language>.txt``; returns the sources met, allowed or not."""
     met = set()
     files: dict[str, TextIO] = {}
     with ExitStack() as stack:
-        for name, code, lines in read.text(corpus, mirror):
+        for name, code, lines in found:
             source = sources()[name]
             met.add(name)
             if source.excluded:

@@ -46,9 +46,13 @@ def decode(
 
 
 def mask(
-    ids: NDArray[np.int32], special: NDArray[np.bool_], mask_id: int, seed: int
+    ids: NDArray[np.int32],
+    special: NDArray[np.bool_],
+    mask_id: int,
+    seed: int,
+    share: float = MASK_SHARE,
 ) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-    """Hide 15 % of the tokens: 80 % become the mask token, 10 % a random one, 10 % stay.
+    """Hide a share of the tokens: 80 % become the mask token, 10 % a random one, 10 % stay.
 
     Source: Devlin et al. 2019, section 3.1; special tokens are never chosen.
 
@@ -57,6 +61,7 @@ def mask(
         special: bool ``[V]``, which of the vocabulary's tokens are special.
         mask_id: the mask token.
         seed: of this sequence in this step.
+        share: of the tokens to hide.
 
     Returns:
         The changed ids ``[T]`` and which positions were chosen, bool ``[T]``. At least one token
@@ -65,7 +70,7 @@ def mask(
     stream = np.random.default_rng(seed)
     draws = stream.random((3, len(ids)))
     candidates = ~special[ids]
-    chosen = candidates & (draws[0] < MASK_SHARE)
+    chosen = candidates & (draws[0] < share)
     if not chosen.any() and candidates.any():
         chosen[np.flatnonzero(candidates)[int(draws[0, 0] * candidates.sum())]] = True
     changed = ids.copy()

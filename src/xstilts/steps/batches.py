@@ -150,12 +150,15 @@ def collate(
 
 
 def hide_tokens(
-    ids: Sequence[NDArray[np.int32]], seeds: Sequence[int], tokenizer: LoadedTokenizer
+    ids: Sequence[NDArray[np.int32]],
+    seeds: Sequence[int],
+    tokenizer: LoadedTokenizer,
+    share: float = mlm.MASK_SHARE,
 ) -> tuple[list[NDArray[np.int32]], dict[str, NDArray]]:
     """Sequences with tokens hidden; ``places`` in the packed row and ``hidden_ids`` there."""
     changed, places = [], []
     for one, seed in zip(ids, seeds, strict=True):
-        masked, chosen = mlm.mask(one, tokenizer.special, tokenizer.mask_id, seed)
+        masked, chosen = mlm.mask(one, tokenizer.special, tokenizer.mask_id, seed, share)
         changed.append(masked)
         places.append(chosen)
     where = np.flatnonzero(np.concatenate(places))

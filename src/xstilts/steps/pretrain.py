@@ -245,7 +245,7 @@ class _Run:
         """Mean masked-LM loss of the rows."""
         ids = sorted((np.array(row, np.int32) for row in rows), key=len)
         seeds = [stream_seed(seed, number) for number in range(len(ids))]
-        hidden, targets = hide_tokens(ids, seeds, self.tokenizer)
+        hidden, targets = hide_tokens(ids, seeds, self.tokenizer, self.config.masked)
         places = torch.from_numpy(targets["places"]).to(self.device)
         states = self.encoder(self._batch(hidden, seeds), places)
         logits = self.encoder.masked_lm_logits(states)
