@@ -166,7 +166,7 @@ class _Run:
         self._read()
         self.seconds += time.monotonic() - started
         if self.desk.tracking:
-            self.accelerator.end_training()
+            tracking.end(self.accelerator)
         self.model = self._whole()
         if self.selection and self.selection.best:
             self.model.load_state_dict(self.selection.best, strict=False)
