@@ -164,8 +164,8 @@ def test_literal_paths_need_no_targets():
 
 HEAD = "name: a\ntargets: [xnli]\n"  # what follows it stands in line 3
 KEYS = (
-    "about, analyses, attacks, controls, intermediate, keep, ladders, learning_rates, margins, "
-    "measure, models, name, ..."
+    "about, analyses, attacks, controls, intermediate, keep, ladders, learning_rates, lora, "
+    "margins, measure, models, ..."
 )
 MARGIN = 'expected a target, "mean" or "doubling", and points above 0, as in xnli@1.0'
 QUOTES = 'put text with "[", "{", ",", or with "|", ">" or "@" in front, in quotes'
@@ -204,6 +204,11 @@ NAME = 'expected at most 80 letters, digits, "_", "-" and ".", the first a lette
             HEAD + "learning_rates: [0.0]\n",
             ", line 3, learning_rates[0]: found 0.0, expected more than 0.0",
         ),
+        (
+            HEAD + "lora: {rnak: 8}\n",
+            ', line 3, lora.rnak: unknown key; did you mean "rank"?',
+        ),
+        (HEAD + "lora: {rank: 0}\n", ", line 3, lora.rank: found 0, expected 1 or more"),
         (
             HEAD + "models: [a, b]\nladders:\n- [a, c]\n",
             ', line 5, ladders[0][1]: found c, expected one of "models"',

@@ -53,13 +53,18 @@ def check(plan: Plan, steps: Sequence[Step], bench: Bench, *, elsewhere: bool = 
         tracking.check(bench.track)
     if not elsewhere:
         _check_device(bench.device)
+    if lora := _lora(steps):
+        from xstilts.model import adapters
+
+        adapters.check_installed()
     masked_lm = any(_is_masked_lm(item, bench) for step in steps for item in _items(step))
     if longest := _longest(steps):  # scores are made of predictions alone
-        parameters = max(_opened(model, longest, masked_lm) for model in plan.models.values())
+        every = plan.models.values()
+        parameters = max(_opened(model, longest, lora, masked_lm=masked_lm) for model in every)
         if trained := sum(step.kind == "train" for step in steps):
             _check_disk(parameters, trained, plan.keep, bench.store.root)
             if not elsewhere:
-                _check_memory(parameters, bench.device)
+                _check_memory(parameters, bench.device, frozen=bool(lora))
     with bench.store.writing(steps[0].id):
         pass  # the store can be written to
     read: set[tuple[str, Split, str]] = set()
@@ -130,7 +135,13 @@ def _longest(steps: Sequence[Step]) -> int:
     return max([*trained, *(limit["max_length"] for limit in limits)], default=0)
 
 
-def _opened(model: Model, longest: int, masked_lm: bool) -> int:
+def _lora(steps: Sequence[Step]) -> list[str]:
+    """The modules that stages put adapters on; empty where none does."""
+    trained = (step.inputs.get("options", {}) for step in steps if step.kind == "train")
+    return next((list(one["lora"]["targets"]) for one in trained if "lora" in one), [])
+
+
+def _opened(model: Model, longest: int, lora: list[str], *, masked_lm: bool) -> int:
     """Load a pretrained model and put one sequence through it; returns its parameters.
 
     Raises:
@@ -138,6 +149,7 @@ def _opened(model: Model, longest: int, masked_lm: bool) -> int:
     """
     import torch
 
+    from xstilts.model import adapters
     from xstilts.model.packing import Batch
     from xstilts.steps import checkpoint
 
@@ -148,6 +160,8 @@ def _opened(model: Model, longest: int, masked_lm: bool) -> int:
             f"{error}: the files are incomplete or broken; fetch them again, or give --model "
             "another folder"
         ) from None
+    if lora:
+        adapters.adapted(encoder, lora)
     vocabulary = int(encoder.config.vocab_size)
     if len(tokenizer.special) > vocabulary:
         raise UserError(
@@ -196,8 +210,9 @@ def _check_disk(parameters: int, trained: int, keep: str, root: Path) -> None:
         )
 
 
-def _check_memory(parameters: int, device: str) -> None:
-    needed, free = TRAINING_BYTES * parameters, _free_memory(device)
+def _check_memory(parameters: int, device: str, *, frozen: bool) -> None:
+    each = WEIGHT_BYTES if frozen else TRAINING_BYTES  # adapters are few
+    needed, free = each * parameters, _free_memory(device)
     if free is not None and needed > free:
         raise UserError(
             f"training needs {_gib(needed)} of memory on {device} and more for activations; "

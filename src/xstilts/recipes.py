@@ -8,7 +8,7 @@ for a few hundred rows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,27 @@ from xstilts.errors import UserError, suggest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from xstilts.study import Study
+
+
+# Queries and values, as Hu et al. 2021 adapt (section 7.1), by what architectures call them.
+QUERIES_AND_VALUES = ("query", "value", "q", "v", "query_proj", "value_proj", "Wqkv")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lora:
+    """Low-rank adapters.
+
+    Attributes:
+        rank: of the product that is added to a weight.
+        alpha: it is scaled by alpha / rank.
+        targets: names of the linear modules that are adapted, those that an encoder has.
+    """
+
+    rank: int = 16
+    alpha: float = 32.0
+    targets: tuple[str, ...] = QUERIES_AND_VALUES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +63,7 @@ class Recipe:
         precision: ``fp32`` or ``bf16``.
         doc_stride: span only, tokens between the starts of windows.
         max_query_length: span only, tokens of a question.
+        lora: train low-rank adapters and heads alone; None: everything.
     """
 
     name: str
@@ -62,11 +84,15 @@ class Recipe:
     precision: str = "fp32"
     doc_stride: int = 128
     max_query_length: int = 64
+    lora: Lora | None = None
 
     def options(self) -> dict[str, Any]:
         """What is the same for every stage and changes its result: part of its identity."""
-        resolved = ("name", "batch", "epochs", "max_length", "target_epochs")
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in resolved}
+        resolved = ("name", "batch", "epochs", "max_length", "target_epochs", "lora")
+        found = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in resolved}
+        if self.lora is not None:
+            found["lora"] = {**asdict(self.lora), "targets": list(self.lora.targets)}
+        return found
 
 
 _OURS = ("classification", "multiple_choice", "tagging", "span", "retrieval", "mlm")
@@ -105,20 +131,38 @@ DEMO = replace(MINI, name="demo", batch=_each(16), epochs=_each(1))
 RECIPES: Mapping[str, Recipe] = MappingProxyType({r.name: r for r in (AUTHORS, MINI, DEMO)})
 
 
-PRECISIONS = ("fp32", "bf16")
+PRECISIONS, LORA = ("fp32", "bf16"), "lora"
 
 
 def get(name: str) -> Recipe:
-    """The recipe of that name; ``mini:bf16`` is ``mini`` in another precision.
+    """The recipe of that name, and of its variants.
+
+    ``mini:bf16`` is ``mini`` in another precision, ``mini:lora`` with low-rank adapters,
+    ``mini:bf16:lora`` both.
 
     Raises:
         UserError: if there is none.
     """
-    base, colon, precision = name.partition(":")
+    base, *variants = name.split(":")
     if base not in RECIPES:
         raise UserError(f'no recipe is called "{name}":{suggest(base, RECIPES)}')
-    if not colon:
-        return RECIPES[base]
-    if precision not in PRECISIONS:
-        raise UserError(f'no precision is called "{precision}":{suggest(precision, PRECISIONS)}')
-    return replace(RECIPES[base], name=name, precision=precision)
+    found = replace(RECIPES[base], name=name)
+    for variant in variants:
+        if variant == LORA:
+            found = replace(found, lora=Lora())
+        elif variant in PRECISIONS:
+            found = replace(found, precision=variant)
+        else:
+            hint = suggest(variant, (*PRECISIONS, LORA))
+            raise UserError(f'no variant of a recipe is called "{variant}":{hint}')
+    return found
+
+
+def of(study: Study) -> Recipe:
+    """The recipe of a study, with what the study says of adapters.
+
+    Raises:
+        UserError: if there is none of that name.
+    """
+    found = get(study.recipe)
+    return found if study.lora is None else replace(found, lora=Lora(**dict(study.lora)))

@@ -28,6 +28,7 @@ from pydantic_core import PydanticCustomError
 from xstilts import orders
 from xstilts.errors import UserError, suggest
 from xstilts.path import Mixture, Path, parse, parse_noise
+from xstilts.recipes import Lora
 from xstilts.scenario import Measure
 
 if TYPE_CHECKING:
@@ -160,7 +161,17 @@ class Options(BaseModel):
     attack_rows: Limit = 100
 
 
-_WITHIN: dict[str, type[BaseModel]] = {"options": Options, "measure": Measure}
+class LoraOptions(BaseModel):
+    """Low-rank adapters, as `recipes.Lora` has them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rank: Limit = Lora.rank
+    alpha: Annotated[float, Field(gt=0)] = Lora.alpha
+    targets: Annotated[Unique[Text], Field(min_length=1)] = Lora.targets
+
+
+_WITHIN: dict[str, type[BaseModel]] = {"options": Options, "measure": Measure, "lora": LoraOptions}
 
 
 class Study(BaseModel):
@@ -182,6 +193,7 @@ class Study(BaseModel):
         attacks: searches for the few edits that change an answer.
         source: where the tasks' data comes from.
         recipe: the name of the training recipe.
+        lora: train low-rank adapters; None: what the recipe says.
         analyses: what the study is for, declared before anything runs: families of tests, which
             get p-values (docs/statistics.md), and questions of a report.
         margins: the points within which a gain counts as none (equivalence), on a target or on the
@@ -208,6 +220,7 @@ class Study(BaseModel):
     attacks: Unique[Literal["greedy", "beam", "gradient"]] = ()
     source: Literal["hub", "mirror", "microworld", "files"] = "microworld"
     recipe: Text = "mini"
+    lora: LoraOptions | None = None
     analyses: Unique[Analysis] = ()
     margins: Unique[Annotated[str, AfterValidator(_margin)]] = ()
     keep: Literal["all", "intermediates", "none"] = "all"

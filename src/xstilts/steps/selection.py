@@ -28,7 +28,7 @@ class Selection:
     """Scores a model every so often and remembers the best one.
 
     Attributes:
-        best: the parameters of the best step so far, on the CPU; empty before the first look.
+        best: what is trained, at the best step so far, on the CPU; empty before the first look.
     """
 
     def __init__(
@@ -75,7 +75,8 @@ class Selection:
         if score > self._score:
             self._step, self._score, self._without_gain = step, score, 0
             if team.first:
-                self.best = {n: p.detach().cpu().clone() for n, p in model.named_parameters()}
+                trained = ((n, p) for n, p in model.named_parameters() if p.requires_grad)
+                self.best = {name: one.detach().cpu().clone() for name, one in trained}
         else:
             self._without_gain += 1
 

@@ -19,7 +19,7 @@ from xstilts.errors import UserError
 from xstilts.failpoints import failpoint
 from xstilts.formats import controls
 from xstilts.identity import fingerprint, stream_seed
-from xstilts.model import heads, vocabulary
+from xstilts.model import adapters, heads, vocabulary
 from xstilts.steps import blame, checkpoint, stage, state, tracking
 from xstilts.steps.batches import collate, group_by_budget, step_units
 from xstilts.steps.selection import Selection
@@ -124,8 +124,7 @@ class _Run:
             if self.options["select_every"]
             else None
         )
-        self.cut = self._cut(encoder)
-        self.model = StageModel(encoder, self._new_heads(encoder)).to(self.device)
+        self.model = self._new_model(encoder)
         self.copy: StageModel | None = None  # put together from shards
         self.wrapped = self.team.wrapped(self.model, self.accelerator, layers(encoder.network))
         self.optimizer = adamw(self.model, self.options)
@@ -266,8 +265,7 @@ class _Run:
         if self.team.first:
             if self.copy is None:
                 encoder, _ = checkpoint.load(*self.parent)
-                self.cut = self._cut(encoder)
-                self.copy = StageModel(encoder, self._new_heads(encoder)).to(self.device)
+                self.copy = self._new_model(encoder)
             self.copy.load_state_dict(parameters, strict=False)
         return self.copy or self.model
 
@@ -314,6 +312,13 @@ class _Run:
             "recipe's learning rate, or look at these rows and at the weights it starts from"
         )
 
+    def _new_model(self, encoder: Encoder) -> StageModel:
+        """What the stage trains, at its start."""
+        self.cut = self._cut(encoder)
+        if lora := self.options.get("lora"):
+            adapters.add(encoder, lora, stream_seed(self.seed, "lora"))
+        return StageModel(encoder, self._new_heads(encoder)).to(self.device)
+
     def _cut(self, encoder: Encoder) -> vocabulary.Cut | None:
         """Leave out the embeddings that the stage cannot see; masked LM sees all of them."""
         if not encoder.packed or any(one.format == "mlm" for one in self.tasks):
@@ -330,6 +335,9 @@ class _Run:
     def _mend(self) -> None:
         """Put back the embeddings that were left out, as they are after the steps that count."""
         if self.cut is None:
+            return
+        if self.options.get("lora"):  # frozen, they do not decay either
+            self.cut.mend(1.0)
             return
         chosen = self.selection.report()["step"] if self.selection else self.step
         shares = [
@@ -391,6 +399,8 @@ class _Run:
         import pyarrow as pa
         from pyarrow import parquet
 
+        if self.options.get("lora"):
+            adapters.merge(self.model.encoder)
         task_heads = dict(self.model.heads.items())
         labels = {t.task.name: (t.format, t.task.labels) for t in self.tasks}
         checkpoint.save(out, self.model.encoder, self.tokenizer, task_heads, labels)
