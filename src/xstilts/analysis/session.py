@@ -183,7 +183,7 @@ def run(
     catalogue, sources, kept = Catalogue(), Sources.from_environment(), Store(Path(store))
     found = plan.build(
         declared,
-        recipes.of(declared),
+        recipes.get(declared.recipe),
         [models.find(name) for name in declared.models],
         catalogue,
         sources,

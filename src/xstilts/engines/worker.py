@@ -139,11 +139,7 @@ class Worker:
         model = next(iter(self._plan.models.values()))
         kind = spread.layout(self._bench, architecture(model), step.inputs)
         result = spread.train(
-            *(step.inputs, weights, folder, area),
-            self._bench,
-            kind,
-            self._watcher,
-            self._tracking(step),
+            *(step.inputs, weights, folder, area), self._bench, kind, self._watcher
         )
         return result | {"layout": kind, "devices": self._bench.devices}
 
