@@ -28,8 +28,8 @@ ROOMS = {
     "similarity": "similarity",
     "steps": "steps",
     "plan": (
-        "forecast models plan cost measures hardware serving_folder adversity forgetting counting "
-        "probing store "
+        "forecast models ladders plan cost measures hardware serving_folder adversity forgetting "
+        "counting probing store "
         "imported engines preflight datafiles leakage submitting"
     ),
     "report": "analysis report",

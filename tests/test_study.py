@@ -164,10 +164,10 @@ def test_literal_paths_need_no_targets():
 
 HEAD = "name: a\ntargets: [xnli]\n"  # what follows it stands in line 3
 KEYS = (
-    "about, analyses, attacks, controls, intermediate, keep, margins, measure, models, name, "
-    "options, paths, ..."
+    "about, analyses, attacks, controls, intermediate, keep, ladders, learning_rates, lora, "
+    "margins, measure, models, ..."
 )
-MARGIN = 'expected a target, or "mean", and points above 0, as in xnli@1.0'
+MARGIN = 'expected a target, "mean" or "doubling", and points above 0, as in xnli@1.0'
 QUOTES = 'put text with "[", "{", ",", or with "|", ">" or "@" in front, in quotes'
 NAME = 'expected at most 80 letters, digits, "_", "-" and ".", the first a letter or a digit'
 
@@ -196,6 +196,31 @@ NAME = 'expected at most 80 letters, digits, "_", "-" and ".", the first a lette
         ),
         (HEAD + "margins: [xnli@0.0]\n", f", line 3, margins[0]: found xnli@0.0, {MARGIN}"),
         (HEAD + "margins: [xnli]\n", f", line 3, margins[0]: found xnli, {MARGIN}"),
+        (
+            HEAD + "learning_rates: [1e-4, fast]\n",
+            ", line 3, learning_rates[1]: found fast, expected a number",
+        ),
+        (
+            HEAD + "learning_rates: [0.0]\n",
+            ", line 3, learning_rates[0]: found 0.0, expected more than 0.0",
+        ),
+        (
+            HEAD + "lora: {rnak: 8}\n",
+            ', line 3, lora.rnak: unknown key; did you mean "rank"?',
+        ),
+        (HEAD + "lora: {rank: 0}\n", ", line 3, lora.rank: found 0, expected 1 or more"),
+        (
+            HEAD + "models: [a, b]\nladders:\n- [a, c]\n",
+            ', line 5, ladders[0][1]: found c, expected one of "models"',
+        ),
+        (
+            HEAD + "models: [a, b]\nladders: [[a, b], [b, a]]\n",
+            ", line 4, ladders[1][0]: found b, expected each model on one ladder",
+        ),
+        (
+            HEAD + "models: [a, b]\nladders: [[a]]\n",
+            ", line 4, ladders[0]: found [a], expected two models or more",
+        ),
         ("targets: [xnli]\n", ": found no name; every study has one"),
         # Values
         ("name:\n", ", line 1, name: found nothing, expected text (in quotes)"),

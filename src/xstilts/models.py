@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +16,11 @@ SHIPPED = Path(__file__).parent / "encoders"  # those that come with xstilts: do
 LOG = "pretraining"  # .json: how one of ours was made
 # What of a folder makes the model: a README may change without making another one.
 _SUFFIXES = (".safetensors", ".bin", ".json", ".model", ".txt")
+# Modules of a checkpoint that are no part of its encoder, by what architectures call them.
+_NOT_ENCODER = re.compile(
+    r"(^|\.)(pooler|head|heads|decoder|classifier|qa_outputs|cls|lm_head|position_ids|"
+    r"(lm|mask|generator|discriminator)_predictions)(\.|$)"
+)
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,26 @@ def find(name: str) -> Model:
 def shipped() -> list[str]:
     """Names of the encoders that come with xstilts."""
     return sorted(path.parent.name for path in SHIPPED.glob("*/config.json"))
+
+
+def encoder_parameters(model: Model) -> int | None:
+    """Parameters of a model's encoder with its embeddings, without pooler, heads and decoder.
+
+    Counted in the headers of its weights; of a model on the hub known by its shape, if it is.
+    """
+    files = sorted(Path(model.location).glob("*.safetensors"))
+    if not files:
+        shape = sizes.known(model.name)
+        return None if shape is None else shape.encoder_parameters
+    shapes: dict[str, list[int]] = {}
+    for file in files:
+        with file.open("rb") as opened:  # eight bytes say how long the header is
+            header = json.loads(opened.read(int.from_bytes(opened.read(8), "little")))
+        shapes |= {name: about["shape"] for name, about in header.items() if "shape" in about}
+    if "shared.weight" in shapes:  # T5's table, which some files have once more
+        shapes.pop("encoder.embed_tokens.weight", None)
+    counted = (shape for name, shape in shapes.items() if not _NOT_ENCODER.search(name))
+    return sum(math.prod(shape) for shape in counted)
 
 
 def _local(name: str, folder: Path) -> Model:

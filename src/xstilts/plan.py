@@ -9,11 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from xstilts import metrics, resolve, suites
+from xstilts import ladders, metrics, resolve, suites
 from xstilts.adversity import Adversity, Attack, pairs
 from xstilts.errors import AbsentError, UserError, suggest
 from xstilts.forgetting import Kept, Looks
-from xstilts.formats import text2text
 from xstilts.identity import fingerprint
 from xstilts.path import Evaluation, Mixture, parse
 from xstilts.perturb.declared import declared
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from xstilts.imported import Imports
+    from xstilts.ladders import Rung
     from xstilts.measures import Measured, Variant
     from xstilts.models import Model
     from xstilts.path import Item, Path
@@ -106,6 +106,7 @@ class Plan:
         absent: path -> why it is not run.
         notes: path -> what to know of its meaning in the source.
         models: fingerprint -> pretrained model.
+        rungs: the models as cells name them, in the order of the study.
         keep: which weights stay when the study is done.
         targets: the study's target tasks, over which means are taken; empty: whatever is scored.
         analyses, margins: what the study declared.
@@ -124,6 +125,7 @@ class Plan:
     absent: dict[str, str] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
     models: dict[str, Model] = field(default_factory=dict)
+    rungs: list[Rung] = field(default_factory=list)
     keep: str = "all"
     targets: tuple[str, ...] = ()
     baselines: dict[str, str] = field(default_factory=dict)
@@ -191,14 +193,11 @@ class _Builder:
         sources: Sources,
         imports: Imports | None,
     ) -> None:
-        self.study, self.recipe = study, recipe
+        self.study, self.declared, self.recipe = study, recipe, recipe
         self.catalogue, self.sources, self.imports = catalogue, sources, imports
         self.source = study.source
         self.plan = Plan(keep=study.keep, analyses=study.analyses, margins=_margins(study))
         self._steps: list[Step] = []  # of the path under way
-        if recipe.text2text:
-            _check_text_to_text(study, recipe)
-        self._looks = Looks(study, recipe, catalogue, sources)
         self.adversity = Adversity(study, sources.mirror)
 
     def build(self, models: Iterable[Model], *, allow_absent: bool) -> Plan:
@@ -218,12 +217,15 @@ class _Builder:
                 self.plan.notes[str(one.path)] = note
         for model in models:
             self.plan.models[model.fingerprint] = model
-            for one in resolved:
-                try:
-                    for seed in self.study.seeds if one.stages else (None,):
-                        self._add(model, one, seed)
-                except AbsentError as error:
-                    self._absent(str(one.path), error, allow_absent)
+            for rung, recipe in ladders.rungs(self.study, model, self.declared):
+                self.plan.rungs.append(rung)
+                self.recipe, named = recipe, replace(model, name=rung.name)
+                for one in resolved:
+                    try:
+                        for seed in self.study.seeds if one.stages else (None,):
+                            self._add(named, one, seed)
+                    except AbsentError as error:
+                        self._absent(str(one.path), error, allow_absent)
         self._check_margins(names)
         self._transfer()
         self.plan.refused = self.adversity.refused(c.perturbation for c in self.plan.perturbed)
@@ -286,7 +288,11 @@ class _Builder:
 
     def _check_margins(self, targets: tuple[str, ...]) -> None:
         planned = (parse(name).stages[0].items[0].task for name in targets)
-        known = ["mean", *dict.fromkeys([*planned, *(cell.target for cell in self.plan.cells)])]
+        known = [
+            "mean",
+            "doubling",
+            *dict.fromkeys([*planned, *(cell.target for cell in self.plan.cells)]),
+        ]
         for name in self.plan.margins:
             if name not in known:
                 raise UserError(
@@ -318,6 +324,7 @@ class _Builder:
         trained: list[tuple[Stage, str]] = []
         so_far: list[str] = []
         stages, imported = resolved.stages, ""
+        rate = f", at {self.recipe.learning_rate:g}" if self.study.learning_rates else ""
         if stages and stages[0].items[0].item.control == "imported":
             imported, stages = stages[0].items[0].item.task, stages[1:]
             so_far = [f"imported({imported})"]
@@ -326,7 +333,7 @@ class _Builder:
         for stage in stages:
             assert seed is not None
             so_far.append(" + ".join(map(_shown, stage.items)))
-            label = f"train {' > '.join(so_far)} (seed {seed})"
+            label = f"train {' > '.join(so_far)} (seed {seed}{rate})"
             weights = parent = self._train(stage, weights, parent, seed, label)
             trained.append((stage, parent))
         seen = self._labelled_languages(resolved)
@@ -436,7 +443,8 @@ class _Builder:
         for number in range(len(stages) + 1):
             parent = stages[number - 1][1] if number else ""
             names = tuple(" + ".join(map(_shown, one.items)) for one, _ in stages[:number])
-            for look in self._looks.after(parent or model.fingerprint, stages[:number]):
+            looks = Looks(self.study, self.recipe, self.catalogue, self.sources)
+            for look in looks.after(parent or model.fingerprint, stages[:number]):
                 head_of = look.inputs.get("head_of", parent)
                 also = () if head_of == parent else (head_of,)
                 label = f"{look.task} {look.language}, what is kept"
@@ -463,11 +471,6 @@ class _Builder:
         task = self.catalogue.get(item.task)
         data = self.catalogue.data(item.task, self.source)
         format_ = "mlm" if item.control == "text" else task.format
-        if format_ != "mlm" and self.recipe.text2text and not self._as_text(task):
-            raise UserError(
-                f"{task.name}: a dual encoder is not trained from text to text: take a recipe "
-                "with heads, such as mini"
-            )
         return {
             "task": item.task,
             "control": item.control,
@@ -564,8 +567,7 @@ class _Builder:
             inputs["perturbation"] = perturbation
             label += f" ~{perturbation['noise']}"
         predict = given or self._step("predict", inputs, parent, label)
-        names = task.metrics + (text2text.metrics(task) if self._as_text(task) else ())
-        inputs = scored(predict, language, names)
+        inputs = scored(predict, language, task.metrics)
         return self._step("score", inputs, predict, f"score {label.removeprefix('predict ')}")
 
     def _predicted(
@@ -588,13 +590,8 @@ class _Builder:
             },
             "precision": self.recipe.precision,
             "max_rows": self.study.options.max_eval_rows,
-            **({"text2text": True} if self._as_text(task) else {}),
             **self._beside(task, data, language),
         }
-
-    def _as_text(self, task: Task) -> bool:
-        """Whether a task's rows are read and written as text."""
-        return self.recipe.text2text and text2text.written(task)
 
     def _beside(self, task: Task, data: Data, language: str) -> dict[str, Any]:
         """Fingerprints of the candidates, and of what thresholds and layers are chosen on.
@@ -605,8 +602,7 @@ class _Builder:
         if data.pool is not None:
             codes = data.pool_languages or (language,)
             found["pool"] = [self.sources.fingerprint(task, data, "pool", code) for code in codes]
-        silence = task.unanswerable and not self._as_text(task)  # else it is a word like others
-        if data.tune is not None or silence:
+        if data.tune is not None or task.unanswerable:
             splits: tuple[Split, ...] = ("tune", "tune_pool") if data.tune_pool else ("tune",)
             codes = data.tune_languages or (language,)
             try:
@@ -630,25 +626,6 @@ class _Builder:
         step_id = fingerprint([kind, CODE_VERSIONS[kind], inputs])
         self._steps.append(Step(step_id, kind, inputs, parent, label, also))
         return step_id
-
-
-def _check_text_to_text(study: Study, recipe: Recipe) -> None:
-    """Refuse what asks for heads.
-
-    Raises:
-        UserError: naming it.
-    """
-    asked = {
-        "measure": study.measure is not None,
-        "attacks": bool(study.attacks),
-        f"analyses: [{ORDER}]": ORDER in study.analyses,
-    }
-    for key, is_asked in asked.items():
-        if is_asked:
-            raise UserError(
-                f"{key}: is for models with heads, and recipe {recipe.name} is text to text: "
-                "take it out, or another recipe"
-            )
 
 
 def _margins(study: Study) -> dict[str, float]:

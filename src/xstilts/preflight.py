@@ -9,24 +9,22 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from xstilts import datafiles, leakage
 from xstilts.errors import UserError
 from xstilts.steps import tracking
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from xstilts.engines import Bench
     from xstilts.formats.examples import Example
-    from xstilts.model.tokenizer import LoadedTokenizer
     from xstilts.models import Model
     from xstilts.plan import Plan, Step
     from xstilts.sources import Split
     from xstilts.tasks.base import Data, Task
 
-T = TypeVar("T")
 WEIGHT_BYTES = 4  # of a parameter in fp32
 TRAINING_BYTES = 4 * WEIGHT_BYTES  # weight, gradient and two moments
 # A resume point holds weights and two moments, and two of them are kept beside the result.
@@ -55,14 +53,18 @@ def check(plan: Plan, steps: Sequence[Step], bench: Bench, *, elsewhere: bool = 
         tracking.check(bench.track)
     if not elsewhere:
         _check_device(bench.device)
+    if lora := _lora(steps):
+        from xstilts.model import adapters
+
+        adapters.check_installed()
     masked_lm = any(_is_masked_lm(item, bench) for step in steps for item in _items(step))
     if longest := _longest(steps):  # scores are made of predictions alone
-        opened = _opened_whole if any(map(_is_as_text, steps)) else _opened
-        parameters = max(opened(model, longest, masked_lm) for model in plan.models.values())
+        every = plan.models.values()
+        parameters = max(_opened(model, longest, lora, masked_lm=masked_lm) for model in every)
         if trained := sum(step.kind == "train" for step in steps):
             _check_disk(parameters, trained, plan.keep, bench.store.root)
             if not elsewhere:
-                _check_memory(parameters, bench.device)
+                _check_memory(parameters, bench.device, frozen=bool(lora))
     with bench.store.writing(steps[0].id):
         pass  # the store can be written to
     read: set[tuple[str, Split, str]] = set()
@@ -92,10 +94,6 @@ def _items(step: Step) -> Iterator[dict[str, Any]]:
 
 def _is_masked_lm(item: dict[str, Any], bench: Bench) -> bool:
     return item["control"] == "text" or bench.catalogue.get(item["task"]).format == "mlm"
-
-
-def _is_as_text(step: Step) -> bool:
-    return bool(step.inputs.get("text2text") or step.inputs.get("options", {}).get("text2text"))
 
 
 def _splits(steps: Sequence[Step], bench: Bench) -> Iterator[tuple[str, Any, Any, str]]:
@@ -137,7 +135,13 @@ def _longest(steps: Sequence[Step]) -> int:
     return max([*trained, *(limit["max_length"] for limit in limits)], default=0)
 
 
-def _opened(model: Model, longest: int, masked_lm: bool) -> int:
+def _lora(steps: Sequence[Step]) -> list[str]:
+    """The modules that stages put adapters on; empty where none does."""
+    trained = (step.inputs.get("options", {}) for step in steps if step.kind == "train")
+    return next((list(one["lora"]["targets"]) for one in trained if "lora" in one), [])
+
+
+def _opened(model: Model, longest: int, lora: list[str], *, masked_lm: bool) -> int:
     """Load a pretrained model and put one sequence through it; returns its parameters.
 
     Raises:
@@ -145,11 +149,25 @@ def _opened(model: Model, longest: int, masked_lm: bool) -> int:
     """
     import torch
 
+    from xstilts.model import adapters
     from xstilts.model.packing import Batch
     from xstilts.steps import checkpoint
 
-    encoder, tokenizer = _loaded(model, checkpoint.load)
-    _check_vocabulary(model, encoder, tokenizer)
+    try:
+        encoder, tokenizer = checkpoint.load(model.location, model.revision)
+    except UserError as error:
+        raise UserError(
+            f"{error}: the files are incomplete or broken; fetch them again, or give --model "
+            "another folder"
+        ) from None
+    if lora:
+        adapters.adapted(encoder, lora)
+    vocabulary = int(encoder.config.vocab_size)
+    if len(tokenizer.special) > vocabulary:
+        raise UserError(
+            f"model {model.name}: its tokenizer has {len(tokenizer.special):,} pieces, its "
+            f"embeddings {vocabulary:,}: tokenizer.json is another model's"
+        )
     if masked_lm and not (encoder.has_masked_lm and tokenizer.mask_id >= 0):
         raise UserError(
             f"model {model.name} has no masked-LM head or no mask token: take mlm and text(...) "
@@ -167,51 +185,6 @@ def _opened(model: Model, longest: int, masked_lm: bool) -> int:
             "positions): take another recipe or model"
         ) from None
     return sum(parameter.numel() for parameter in encoder.parameters())
-
-
-def _opened_whole(model: Model, longest: int, raw_text: bool) -> int:
-    """As ``_opened``, of an encoder-decoder and what it writes.
-
-    Raises:
-        UserError: as ``_opened``; or where raw text is to be trained on without sentinels.
-    """
-    import torch
-
-    from xstilts.model.packing import Batch
-    from xstilts.steps import checkpoint
-
-    network, tokenizer = _loaded(model, checkpoint.load_whole)
-    _check_vocabulary(model, network, tokenizer)
-    if raw_text and not tokenizer.sentinels:
-        raise UserError(
-            f"model {model.name}: its tokenizer has no sentinels (<extra_id_0>): take mlm and "
-            "text(...) off the paths, or give --model another one"
-        )
-    ids = torch.full((longest,), 1)
-    with torch.inference_mode():
-        network.eval()(Batch(ids, ids, (longest,)), Batch(ids[:2], ids[:2], (2,)))
-    return sum(parameter.numel() for parameter in network.parameters())
-
-
-def _loaded(
-    model: Model, load: Callable[..., tuple[T, LoadedTokenizer]]
-) -> tuple[T, LoadedTokenizer]:
-    try:
-        return load(model.location, model.revision)
-    except UserError as error:
-        raise UserError(
-            f"{error}: the files are incomplete or broken; fetch them again, or give --model "
-            "another folder"
-        ) from None
-
-
-def _check_vocabulary(model: Model, network: Any, tokenizer: LoadedTokenizer) -> None:
-    vocabulary = int(network.config.vocab_size)
-    if len(tokenizer.special) > vocabulary:
-        raise UserError(
-            f"model {model.name}: its tokenizer has {len(tokenizer.special):,} pieces, its "
-            f"embeddings {vocabulary:,}: tokenizer.json is another model's"
-        )
 
 
 def _check_device(name: str) -> None:
@@ -237,8 +210,9 @@ def _check_disk(parameters: int, trained: int, keep: str, root: Path) -> None:
         )
 
 
-def _check_memory(parameters: int, device: str) -> None:
-    needed, free = TRAINING_BYTES * parameters, _free_memory(device)
+def _check_memory(parameters: int, device: str, *, frozen: bool) -> None:
+    each = WEIGHT_BYTES if frozen else TRAINING_BYTES  # adapters are few
+    needed, free = each * parameters, _free_memory(device)
     if free is not None and needed > free:
         raise UserError(
             f"training needs {_gib(needed)} of memory on {device} and more for activations; "

@@ -3,12 +3,12 @@
 ``authors`` is the recipe of the X-STILTs authors' toolkit (jiant @ daa5a258: the XTREME scripts
 d_write_configs.sh and e_run_models.sh for target stages, the simple API's defaults for
 intermediate ones). ``mini`` is for small encoders, which do not learn at 1e-5; ``demo`` is the same
-for a few hundred rows. ``mt5`` and ``mt5-mini`` take a whole encoder-decoder from text to text.
+for a few hundred rows.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +17,26 @@ from xstilts.errors import UserError, suggest
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from xstilts.study import Study
 
-# Options that came later: at their defaults they stay out, so that older stages keep their names.
-_LATER = ("text2text", "optimizer", "schedule")
+
+# Queries and values, as Hu et al. 2021 adapt (section 7.1), by what architectures call them.
+QUERIES_AND_VALUES = ("query", "value", "q", "v", "query_proj", "value_proj", "Wqkv")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lora:
+    """Low-rank adapters.
+
+    Attributes:
+        rank: of the product that is added to a weight.
+        alpha: it is scaled by alpha / rank.
+        targets: names of the linear modules that are adapted, those that an encoder has.
+    """
+
+    rank: int = 16
+    alpha: float = 32.0
+    targets: tuple[str, ...] = QUERIES_AND_VALUES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,10 +63,7 @@ class Recipe:
         precision: ``fp32`` or ``bf16``.
         doc_stride: span only, tokens between the starts of windows.
         max_query_length: span only, tokens of a question.
-        text2text: whether rows are read and written as text, by a whole encoder-decoder, instead of
-            being given to an encoder with heads.
-        optimizer: ``adamw``, or ``adafactor`` with its rate scaled by each parameter's size.
-        schedule: of the learning rate after the warm-up: ``linear``, down to 0, or ``constant``.
+        lora: train low-rank adapters and heads alone; None: everything.
     """
 
     name: str
@@ -70,19 +84,15 @@ class Recipe:
     precision: str = "fp32"
     doc_stride: int = 128
     max_query_length: int = 64
-    text2text: bool = False
-    optimizer: str = "adamw"
-    schedule: str = "linear"
+    lora: Lora | None = None
 
     def options(self) -> dict[str, Any]:
         """What is the same for every stage and changes its result: part of its identity."""
-        resolved = ("name", "batch", "epochs", "max_length", "target_epochs")
-        found = {f: getattr(self, f.name) for f in fields(self) if f.name not in resolved}
-        return {
-            f.name: value
-            for f, value in found.items()
-            if not (f.name in _LATER and value == f.default)
-        }
+        resolved = ("name", "batch", "epochs", "max_length", "target_epochs", "lora")
+        found = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in resolved}
+        if self.lora is not None:
+            found["lora"] = {**asdict(self.lora), "targets": list(self.lora.targets)}
+        return found
 
 
 _OURS = ("classification", "multiple_choice", "tagging", "span", "retrieval", "mlm")
@@ -118,47 +128,41 @@ MINI = Recipe(
 # Few rows, seen once, in small steps: what `mini` learns most from in a few seconds.
 DEMO = replace(MINI, name="demo", batch=_each(16), epochs=_each(1))
 
-# Text to text after the mT5 paper (Xue et al. 2021, section 4.1; finetune_mt5_tasks.sh): a constant
-# rate of 1e-3 and 2^17 tokens a step, which are 128 inputs of 1,024; the best of checkpoints every
-# 200 steps. Passes over the rows are ours: the paper counts steps.
-MT5 = Recipe(
-    name="mt5",
-    learning_rate=1e-3,
-    batch=_each(128),
-    epochs=_each(3),
-    max_length=_each(1024),
-    warmup=0.0,
-    weight_decay=0.0,
-    select_every=200,
-    text2text=True,
-    optimizer="adafactor",
-    schedule="constant",
-)
-
-# The same for small models that this project pretrains; its numbers are those of `mini`, not tuned.
-MT5_MINI = replace(
-    MINI, name="mt5-mini", max_length=_each(128, span=512, retrieval=128), text2text=True
-)
-
-RECIPES: Mapping[str, Recipe] = MappingProxyType(
-    {r.name: r for r in (AUTHORS, MINI, DEMO, MT5, MT5_MINI)}
-)
+RECIPES: Mapping[str, Recipe] = MappingProxyType({r.name: r for r in (AUTHORS, MINI, DEMO)})
 
 
-PRECISIONS = ("fp32", "bf16")
+PRECISIONS, LORA = ("fp32", "bf16"), "lora"
 
 
 def get(name: str) -> Recipe:
-    """The recipe of that name; ``mini:bf16`` is ``mini`` in another precision.
+    """The recipe of that name, and of its variants.
+
+    ``mini:bf16`` is ``mini`` in another precision, ``mini:lora`` with low-rank adapters,
+    ``mini:bf16:lora`` both.
 
     Raises:
         UserError: if there is none.
     """
-    base, colon, precision = name.partition(":")
+    base, *variants = name.split(":")
     if base not in RECIPES:
         raise UserError(f'no recipe is called "{name}":{suggest(base, RECIPES)}')
-    if not colon:
-        return RECIPES[base]
-    if precision not in PRECISIONS:
-        raise UserError(f'no precision is called "{precision}":{suggest(precision, PRECISIONS)}')
-    return replace(RECIPES[base], name=name, precision=precision)
+    found = replace(RECIPES[base], name=name)
+    for variant in variants:
+        if variant == LORA:
+            found = replace(found, lora=Lora())
+        elif variant in PRECISIONS:
+            found = replace(found, precision=variant)
+        else:
+            hint = suggest(variant, (*PRECISIONS, LORA))
+            raise UserError(f'no variant of a recipe is called "{variant}":{hint}')
+    return found
+
+
+def of(study: Study) -> Recipe:
+    """The recipe of a study, with what the study says of adapters.
+
+    Raises:
+        UserError: if there is none of that name.
+    """
+    found = get(study.recipe)
+    return found if study.lora is None else replace(found, lora=Lora(**dict(study.lora)))

@@ -28,6 +28,7 @@ from pydantic_core import PydanticCustomError
 from xstilts import orders
 from xstilts.errors import UserError, suggest
 from xstilts.path import Mixture, Path, parse, parse_noise
+from xstilts.recipes import Lora
 from xstilts.scenario import Measure
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ T = TypeVar("T")
 
 def _margin(text: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9_]*@(?=.*[1-9])[0-9]+(\.[0-9]+)?", text):
-        raise _unexpected('a target, or "mean", and points above 0, as in xnli@1.0')
+        raise _unexpected('a target, "mean" or "doubling", and points above 0, as in xnli@1.0')
     return text
 
 
@@ -129,10 +130,11 @@ def _one_or_many(value: object) -> str | None:
 Text = Annotated[str, Field(min_length=1)]
 # The first three are families of tests; the others are questions.
 Analysis = Literal[
-    "gains", "controls", "targets", "claims", "scaling", "speed", "robustness", "order"
+    "gains", "controls", "targets", "claims", "scaling", "speed", "robustness", "order", "ladder"
 ]
 Seed = Annotated[int, Field(strict=True, ge=0, lt=2**31)]
 Limit = Annotated[int, Field(strict=True, ge=1, lt=2**31)]
+Rate = Annotated[float, Field(gt=0, lt=1)]
 Unique = Annotated[tuple[T, ...], AfterValidator(_each_once)]
 Targets = Annotated[
     Annotated[Text, Tag("one")]
@@ -159,7 +161,17 @@ class Options(BaseModel):
     attack_rows: Limit = 100
 
 
-_WITHIN: dict[str, type[BaseModel]] = {"options": Options, "measure": Measure}
+class LoraOptions(BaseModel):
+    """Low-rank adapters, as `recipes.Lora` has them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rank: Limit = Lora.rank
+    alpha: Annotated[float, Field(gt=0)] = Lora.alpha
+    targets: Annotated[Unique[Text], Field(min_length=1)] = Lora.targets
+
+
+_WITHIN: dict[str, type[BaseModel]] = {"options": Options, "measure": Measure, "lora": LoraOptions}
 
 
 class Study(BaseModel):
@@ -169,6 +181,9 @@ class Study(BaseModel):
         name: names the folder of the study's report.
         about: what it asks, in one line.
         models: Hugging Face names or folders of encoders.
+        ladders: models that are one kind in several sizes, kind by kind; empty: all models are.
+        learning_rates: every path is trained with each, in place of the recipe's; which one counts
+            for a model is chosen on English selection rows.
         intermediate: what is trained before a target: ``none``, one stage, or several.
         targets: the name of a suite, or a list of tasks.
         paths: further paths, written out.
@@ -178,10 +193,12 @@ class Study(BaseModel):
         attacks: searches for the few edits that change an answer.
         source: where the tasks' data comes from.
         recipe: the name of the training recipe.
+        lora: train low-rank adapters; None: what the recipe says.
         analyses: what the study is for, declared before anything runs: families of tests, which
             get p-values (docs/statistics.md), and questions of a report.
         margins: the points within which a gain counts as none (equivalence), on a target or on the
-            mean, as ``xnli@1.0`` or ``mean@0.5``.
+            mean, as ``xnli@1.0`` or ``mean@0.5``; as ``doubling@0.3``, those that it may change by
+            when a model doubles and still counts as constant.
         keep: which weights stay in the store when the study is done.
         options: caps for a quick look.
         measure: what is measured of inference; None: nothing.
@@ -192,6 +209,8 @@ class Study(BaseModel):
     name: Annotated[str, AfterValidator(_file_safe)]
     about: str = ""
     models: Annotated[Unique[Text], Field(min_length=1)] = ("mini",)
+    ladders: tuple[Unique[Text], ...] = ()
+    learning_rates: Unique[Rate] = ()
     intermediate: Unique[Annotated[str, AfterValidator(_intermediate)]] = (BASELINE,)
     targets: Targets = ()
     paths: Unique[Annotated[str, AfterValidator(_path)]] = ()
@@ -201,6 +220,7 @@ class Study(BaseModel):
     attacks: Unique[Literal["greedy", "beam", "gradient"]] = ()
     source: Literal["hub", "mirror", "microworld", "files"] = "microworld"
     recipe: Text = "mini"
+    lora: LoraOptions | None = None
     analyses: Unique[Analysis] = ()
     margins: Unique[Annotated[str, AfterValidator(_margin)]] = ()
     keep: Literal["all", "intermediates", "none"] = "all"
@@ -233,6 +253,20 @@ class Study(BaseModel):
             raise _fault("names no path; write [none] for the baseline alone", "intermediate")
         if self.controls and not list(self._controlled()):
             raise _fault('needs an entry of one task in "intermediate", such as mnli', "controls")
+        return self
+
+    @model_validator(mode="after")
+    def _has_its_ladders_models(self) -> Study:
+        seen: set[str] = set()
+        for number, rungs in enumerate(self.ladders):
+            if len(rungs) < 2:
+                raise _unexpected("two models or more", "ladders", number)
+            for place, model in enumerate(rungs):
+                if model not in self.models:
+                    raise _unexpected('one of "models"', "ladders", number, place)
+                if model in seen:
+                    raise _unexpected("each model on one ladder", "ladders", number, place)
+                seen.add(model)
         return self
 
     def _controlled(self) -> Iterator[Mixture]:
@@ -366,6 +400,9 @@ _EXPECTED = {
     "union_tag_not_found": "the name of a suite, or a list of tasks",
     "too_short": "at least one entry",
     "int_type": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "greater_than": "more than {gt}",
     "greater_than_equal": "{ge} or more",
     "less_than": "less than {lt}",
     "model_type": "keys and values",

@@ -16,8 +16,8 @@ import small_tasks
 from small_tasks import NLI_LABELS, TAGS
 from xstilts.analysis import outcomes
 from xstilts.analysis.attacked import attacked
-from xstilts.analysis.draws import Draws
-from xstilts.analysis.robustness import Robustness, _headroom, _logit
+from xstilts.analysis.draws import Draws, logit
+from xstilts.analysis.robustness import Robustness, _headroom
 from xstilts.analysis.session import Results, _Silence
 from xstilts.engines.local import LocalEngine
 from xstilts.formats.examples import Pair, Tagged
@@ -268,7 +268,7 @@ def test_on_items_that_both_get_right(ran):
 def test_the_logit_scale():
     draws = Draws(np.array([[0.5, 0.75, 1.2, -0.1]]), (1,), 9)
     edge = math.log(0.05 / 0.95)
-    assert _logit(draws).values[0] == pytest.approx([0, math.log(3), -edge, edge])
+    assert logit(draws).values[0] == pytest.approx([0, math.log(3), -edge, edge])
 
 
 def test_within_chance_there_is_no_headroom(ran):

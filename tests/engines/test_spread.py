@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +15,7 @@ from engines.test_local import Watch
 from xstilts import sizes
 from xstilts.engines.local import LocalEngine
 from xstilts.engines.spread import layout
+from xstilts.recipes import Lora
 from xstilts.steps import checkpoint
 from xstilts.steps.batches import group_by_budget
 from xstilts.steps.team import Team, layers
@@ -50,13 +52,14 @@ def losses(plan, store):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_two_processes_train_as_one_does(small, tiny, tmp_path):
+@pytest.mark.parametrize("lora", [None, Lora(rank=4)])
+def test_two_processes_train_as_one_does(small, tiny, tmp_path, lora):
     """Replicas and shards: the same losses at the same batch, and the same weights in the end."""
-    plan = plan_of(small, tiny, select_every=3)
+    plan = plan_of(small, tiny, select_every=3, lora=lora)
     alone = run(plan, small, tmp_path / "alone")
     expected = losses(plan, alone)
     last = [step.id for step in plan.steps.values() if step.kind == "train"][-1]
-    for kind in ("ddp", "fsdp2"):
+    for kind in ("ddp", "fsdp2") if lora is None else ("fsdp2",):
         store = run(plan, small, tmp_path / kind, devices=2, layout=kind)
         for ours, theirs in zip(losses(plan, store), expected, strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=0, atol=2e-5)
@@ -69,6 +72,37 @@ def test_two_processes_train_as_one_does(small, tiny, tmp_path):
         assert ours.keys() == theirs.keys()
         for name, tensor in ours.items():
             torch.testing.assert_close(tensor, theirs[name], rtol=0, atol=5e-4)
+
+
+WRITER = """
+import json, pathlib
+
+class SummaryWriter:
+    def __init__(self, folder, **_):
+        self.file = pathlib.Path(folder).with_suffix(".jsonl")
+    def add_scalar(self, name, value, global_step=None, **_):
+        with self.file.open("a") as file:
+            file.write(json.dumps([global_step, name, value]) + "\\n")
+    def add_hparams(self, *_, **__): pass
+    def flush(self): pass
+    def close(self): pass
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_tracker_hears_of_a_stage_on_several_processes_once(small, tiny, tmp_path, monkeypatch):
+    """A package that writes like TensorBoard, which the processes find as they would find it."""
+    about = tmp_path / "packages/tensorboardX-1.0.dist-info/METADATA"
+    about.parent.mkdir(parents=True)
+    about.write_text("Metadata-Version: 2.1\nName: tensorboardX\nVersion: 1.0\n")
+    (tmp_path / "packages/tensorboardX.py").write_text(WRITER)
+    monkeypatch.syspath_prepend(tmp_path / "packages")
+    plan = plan_of(small, tiny, "s_tags", steps=2)
+    run(plan, small, tmp_path / "store", devices=2, layout="ddp", track="tensorboard")
+    (told,) = (tmp_path / "store/track").rglob("*.jsonl")
+    heard = [json.loads(line) for line in told.read_text().splitlines()]
+    assert [step for step, name, _ in heard if name == "loss/s_tags"] == [0, 1]
 
 
 @pytest.mark.slow

@@ -76,3 +76,39 @@ def combine(draws: Sequence[Draws], function: Callable[..., NDArray[np.float64]]
 def mean(draws: Sequence[Draws]) -> Draws:
     """The unweighted mean of several draws."""
     return combine(draws, lambda *rows: np.mean(rows, axis=0))
+
+
+def weighted(draws: Sequence[Draws], weights: Sequence[float] | NDArray[np.float64]) -> Draws:
+    """The sum of several draws, each times its weight."""
+    by = np.asarray(weights, float)
+    return combine(draws, lambda *rows: np.tensordot(by, rows, 1))
+
+
+def slope(draws: Sequence[Draws], places: Sequence[float]) -> Draws:
+    """The least-squares slope of several draws over where each of them stands."""
+    x = np.asarray(places, float) - np.mean(places)
+    return weighted(draws, x / (x @ x))
+
+
+def logit(one: Draws) -> Draws:
+    """On the logit scale; half an item away from 0 and 1, where it has no end."""
+
+    def scaled(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        inside = _inside(values, one.groups)
+        return np.log(inside / (1 - inside))
+
+    return combine([one], scaled)
+
+
+def error_reduction(after: Draws, before: Draws) -> Draws:
+    """The share of the errors before that are gone after; no fewer than half an item's were."""
+
+    def reduced(new: NDArray[np.float64], old: NDArray[np.float64]) -> NDArray[np.float64]:
+        return (new - old) / (1 - _inside(old, before.groups))
+
+    return combine([after, before], reduced)
+
+
+def _inside(values: NDArray[np.float64], groups: int) -> NDArray[np.float64]:
+    edge = 0.5 / (groups + 1)
+    return np.clip(values, edge, 1 - edge)

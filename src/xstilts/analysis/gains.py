@@ -13,11 +13,9 @@ from dataclasses import asdict, dataclass, replace
 from math import log10
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from xstilts import languages, suites
 from xstilts.analysis import routes
-from xstilts.analysis.draws import Draws, combine, common_seeds, mean
+from xstilts.analysis.draws import Draws, common_seeds, mean, slope
 from xstilts.analysis.estimate import (
     Estimate,
     detectable,
@@ -301,9 +299,7 @@ def slope_by_size(gains: dict[str, Draws]) -> Draws | None:
     known = {code: log10(size) for code, size in sizes.items() if size}
     if len(known) < 3:
         return None
-    x = np.array(list(known.values())) - np.mean(list(known.values()))
-    weights = x / (x @ x)
-    return combine([gains[code] for code in known], lambda *rows: np.tensordot(weights, rows, 1))
+    return slope([gains[code] for code in known], list(known.values()))
 
 
 def _tested(gains: list[Gain], family: str) -> list[Gain]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from xstilts.ladders import Rung
     from xstilts.plan import Cell, Plan
     from xstilts.store import Store
     from xstilts.tasks import Catalogue
@@ -92,6 +93,7 @@ class Outcomes:
         analyses: what the study declared.
         margins: target, or "mean" -> points within which a gain counts as none, as declared.
         translated: tasks whose rows in other languages than English are translations.
+        rungs: the models as they are called here, with their sizes and learning rates.
     """
 
     all: list[Outcome]
@@ -104,6 +106,7 @@ class Outcomes:
     analyses: tuple[str, ...] = ()
     margins: Mapping[str, float] = field(default_factory=dict)
     translated: frozenset[str] = frozenset()
+    rungs: tuple[Rung, ...] = ()
 
     def __iter__(self) -> Iterator[Outcome]:
         return iter(self.all)
@@ -172,6 +175,7 @@ def load(
         analyses=plan.analyses,
         margins=plan.margins,
         translated=_translated(plan, catalogue),
+        rungs=tuple(plan.rungs),
     )
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from xstilts import languages
-from xstilts.analysis.draws import Draws, combine, common_seeds, mean
+from xstilts.analysis.draws import Draws, common_seeds, logit, mean
 from xstilts.analysis.estimate import LEVEL, Estimate, estimate, holm, may_test, p_value
 from xstilts.analysis.gains import Gains
 from xstilts.analysis.resample import Items
@@ -207,7 +207,7 @@ class Robustness:
                 changed_subwords=self._changed(model, base.path, target, noise, code),
                 baseline=four[2] - four[3],
                 own=four[0] - four[1],
-                logit=_interaction([_logit(one) for one in four]),
+                logit=_interaction([logit(one) for one in four]),
                 both_right=self._both_right(model, (own, base), target, noise, code),
             )
 
@@ -378,17 +378,6 @@ def _nested(pairs: Sequence[tuple[Cell, Draws]]) -> Draws | None:
 def _headroom(one: Outcome, code: str) -> bool:
     """Whether a clean score is above chance by more than its interval."""
     return estimate(one.over((code,))).low > (one.chance or 0.0)
-
-
-def _logit(one: Draws) -> Draws:
-    """On the logit scale; half an item away from 0 and 1, where it has no end."""
-    edge = 0.5 / (one.groups + 1)
-
-    def scaled(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        inside = np.clip(values, edge, 1 - edge)
-        return np.log(inside / (1 - inside))
-
-    return combine([one], scaled)
 
 
 def _interaction(four: Sequence[Draws]) -> Draws:

@@ -183,7 +183,7 @@ def run(
     catalogue, sources, kept = Catalogue(), Sources.from_environment(), Store(Path(store))
     found = plan.build(
         declared,
-        recipes.get(declared.recipe),
+        recipes.of(declared),
         [models.find(name) for name in declared.models],
         catalogue,
         sources,

@@ -22,6 +22,7 @@ from xstilts.cli import (
     catalogue,
     export,
     imports,
+    ladder,
     leaks,
     order,
     perturb,
@@ -98,6 +99,7 @@ app.command("plan", epilog=EXAMPLES)(run.plan)
 app.command("gains")(answers.gains)
 app.command("scaling")(answers.scaling)
 app.command("claims")(answers.claims)
+app.command("ladder")(ladder.ladder)
 app.command("order")(order.order)
 app.command("rank")(rank.rank)
 app.command("robustness")(robustness.robustness)

@@ -86,7 +86,7 @@ def plan(
         study = study.model_copy(
             update={"measure": measure.model_copy(update={"frontier": frontier})}
         )
-    recipe = recipes.get(study.recipe)
+    recipe = recipes.of(study)
     sources = (NominalSources if nominal else Sources).from_environment()
     if study.source == "mirror" and sources.mirror:
         mirror.check(sources.mirror)

@@ -76,7 +76,7 @@ RecipeName = Annotated[
     typer.Option(
         "--recipe",
         metavar="NAME",
-        help="authors, mini or demo; mini:bf16 in bfloat16.",
+        help="authors, mini or demo; mini:bf16 in bfloat16, mini:lora with low-rank adapters.",
         rich_help_panel=_WHAT,
     ),
 ]

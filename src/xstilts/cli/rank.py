@@ -172,7 +172,7 @@ def _choice(
     if target and _task(target) not in targets:
         targets = {_task(target): target} | targets
     model_ = models.find(study.models[0])
-    recipe = recipes.get(study.recipe)
+    recipe = recipes.of(study)
     seeds = study.seeds[:1] if gains is None else study.seeds
     asked_for = [targets[_task(target)]] if target else list(targets.values())
     grid = planning.build(

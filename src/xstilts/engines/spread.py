@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from xstilts import sizes
     from xstilts.engines import Bench, Watcher
     from xstilts.steps.team import Layout
+    from xstilts.steps.tracking import Tracking
     from xstilts.store.work import WorkArea
 
 SHARE_OF_MEMORY = 0.9  # of a device, that a replica of the model may take
@@ -59,6 +60,7 @@ def train(
     bench: Bench,
     kind: Layout,
     watcher: Watcher,
+    tracking: Tracking | None = None,
 ) -> dict[str, Any]:
     """Run a stage on ``bench.devices`` devices. As `xstilts.steps.train.train` otherwise.
 
@@ -84,7 +86,7 @@ def train(
     listener.start()
     try:
         with _own_signals():
-            given = (inputs, parent, out, area, bench, kind, news)
+            given = (inputs, parent, out, area, bench, kind, news, tracking)
             return elastic_launch(config, _process)(*given)[0]
     except ChildFailedError as error:
         told = error.get_first_failure()[1].message
@@ -134,6 +136,7 @@ def _process(
     bench: Bench,
     kind: Layout,
     news: Any,
+    tracking: Tracking | None,
 ) -> dict[str, Any]:
     """What each of the processes runs."""
     from xstilts.steps import train as steps
@@ -150,6 +153,7 @@ def _process(
         settle(bench, _Teller(news if rank == 0 else None)),
         device=device,
         layout=kind,
+        tracking=tracking,  # Accelerate opens it in the first process alone
         stopping=lambda: bool(asked),
     )
     try:

@@ -139,7 +139,11 @@ class Worker:
         model = next(iter(self._plan.models.values()))
         kind = spread.layout(self._bench, architecture(model), step.inputs)
         result = spread.train(
-            *(step.inputs, weights, folder, area), self._bench, kind, self._watcher
+            *(step.inputs, weights, folder, area),
+            self._bench,
+            kind,
+            self._watcher,
+            self._tracking(step),
         )
         return result | {"layout": kind, "devices": self._bench.devices}
 

@@ -248,9 +248,12 @@ def _setting(plan: Plan, rows: Sequence[dict[str, Any]]) -> Iterable[tuple[str, 
     seeds = dict.fromkeys(row["seed"] for row in rows if row["seed"] is not None)
     yield "seeds", ", ".join(map(str, seeds)) or "none: nothing is trained"
     trained = [step.inputs for step in plan.steps.values() if step.kind == "train"]
-    options: Mapping[str, Any] = next((one["options"] for one in trained if "options" in one), {})
-    for name, value in options.items():
-        yield name.replace("_", " "), f"{value:g}" if isinstance(value, float) else str(value)
+    options: dict[str, dict[str, None]] = {}
+    for name, value in (pair for one in trained for pair in one.get("options", {}).items()):
+        shown = f"{value:g}" if isinstance(value, float) else str(value)
+        options.setdefault(name, {})[shown] = None
+    for name, values in options.items():
+        yield name.replace("_", " "), ", ".join(values)
     machines = Counter((row["device"], row["threads"]) for row in rows)
     yield "devices", ", ".join(f"{device} ({n} threads)" for device, n in machines)
     versions = dict.fromkeys(f"{k} {v}" for row in rows for k, v in row["versions"].items())

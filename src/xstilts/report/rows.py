@@ -32,7 +32,8 @@ def score_rows(
         Rows of perturbed cells also have ``perturbation``, ``labels`` (whether they hold under it:
         ``preserving`` or ``possibly changing``) and ``changed_subwords``, a share.
     """
-    fingerprints = {model.name: fingerprint for fingerprint, model in plan.models.items()}
+    models = {model.name: fingerprint for fingerprint, model in plan.models.items()}
+    fingerprints = models | {rung.name: models[rung.model] for rung in plan.rungs}
     rows: list[dict[str, Any]] = []
     for cell in plan.cells if cells is None else cells:
         if not store.has(cell.score):

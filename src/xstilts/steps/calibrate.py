@@ -19,8 +19,8 @@ import torch
 from scipy.optimize import nnls
 
 from xstilts.formats.encoded import Encoded
-from xstilts.model import heads, vocabulary
-from xstilts.steps import checkpoint, optimizers, train
+from xstilts.model import adapters, heads, vocabulary
+from xstilts.steps import checkpoint, train
 from xstilts.steps.batches import collate, evaluation_batches
 
 if TYPE_CHECKING:
@@ -90,10 +90,12 @@ def measure(
     weight_bytes = sum(p.numel() * p.element_size() for p in encoder.parameters())
     if encoder.packed:
         vocabulary.Cut(encoder, vocabulary.seen([ids], int(encoder.config.vocab_size)))
+    if lora := options.get("lora"):
+        adapters.add(encoder, lora, seed=0)
     head = heads.build("classification", LABELS, encoder)
     assert head is not None
     model = train.StageModel(encoder, {"task": head}).to(device).train()
-    optimizer = optimizers.build(model, options)
+    optimizer = train.adamw(model, options)
     autocast = torch.autocast(
         device.type, dtype=torch.bfloat16, enabled=options["precision"] == "bf16"
     )

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from xstilts import formats, metrics
-from xstilts.formats import text2text
 from xstilts.steps import forward, stage
 
 if TYPE_CHECKING:
@@ -18,19 +17,18 @@ if TYPE_CHECKING:
     import torch
 
     from xstilts.formats.encoded import Encoded
-    from xstilts.formats.examples import Example
     from xstilts.model.tokenizer import LoadedTokenizer
     from xstilts.steps.desk import Desk
     from xstilts.steps.stage import StageTask
     from xstilts.steps.team import Team
-    from xstilts.tasks.base import Source, Task
+    from xstilts.tasks.base import Source
 
 
 class Selection:
     """Scores a model every so often and remembers the best one.
 
     Attributes:
-        best: the parameters of the best step so far, on the CPU; empty before the first look.
+        best: what is trained, at the best step so far, on the CPU; empty before the first look.
     """
 
     def __init__(
@@ -42,20 +40,18 @@ class Selection:
         desk: Desk,
     ) -> None:
         self.best: dict[str, torch.Tensor] = {}
-        self._desk, self._tokenizer = desk, tokenizer
-        self._as_text = bool(options.get("text2text"))
+        self._desk = desk
         self._patience = options["patience"]
         self._step, self._score, self._without_gain = 0, -1.0, 0
         self._data = []
         for one in tasks:
-            if one.format in ("mlm", "spans"):
+            if one.format == "mlm":
                 continue
             task = desk.catalogue.get(one.task.name)
             data = desk.catalogue.data(task.name, source)
             rows = desk.sources.examples(task, data, "select", "en")[: options["select_units"]]
             limits = stage.limits(one.item, options)
-            shown = text2text.of(task, task) if one.format == "text2text" else task
-            self._data.append((task, rows, formats.encode(shown, rows, tokenizer.backend, limits)))
+            self._data.append((task, rows, formats.encode(task, rows, tokenizer.backend, limits)))
 
     @property
     def encoded(self) -> list[Encoded]:
@@ -79,7 +75,8 @@ class Selection:
         if score > self._score:
             self._step, self._score, self._without_gain = step, score, 0
             if team.first:
-                self.best = {n: p.detach().cpu().clone() for n, p in model.named_parameters()}
+                trained = ((n, p) for n, p in model.named_parameters() if p.requires_grad)
+                self.best = {name: one.detach().cpu().clone() for name, one in trained}
         else:
             self._without_gain += 1
 
@@ -87,22 +84,12 @@ class Selection:
         """The mean over tasks of each one's main score."""
         scores = []
         for task, rows, encoded in self._data:
-            units = self._units(model, task, rows, encoded)
+            head = model.heads[task.name]
+            outputs = forward.head_outputs(model.encoder, head, task.format, encoded, self._desk)
+            units = list(formats.decode(task, rows, encoded, outputs))
             main = [metrics.score(metrics.get(m), units, "en") for m in task.main_metrics]
             scores.append(sum(main) / len(main))
         return sum(scores) / max(len(scores), 1)
-
-    def _units(
-        self, model: Any, task: Task, rows: list[Example], encoded: Encoded
-    ) -> list[dict[str, Any]]:
-        """The predictions of a task's rows."""
-        if not self._as_text:
-            head = model.heads[task.name]
-            outputs = forward.head_outputs(model.encoder, head, task.format, encoded, self._desk)
-            return list(formats.decode(task, rows, encoded, outputs))
-        most = text2text.most_tokens(task, self._tokenizer.backend)
-        texts = forward.generated(model.encoder, encoded, self._tokenizer, most, self._desk)
-        return list(formats.decode(text2text.of(task, task), rows, encoded, texts))
 
     def report(self) -> dict[str, Any]:
         """The best step and its score, and how many looks since brought no gain."""

@@ -55,3 +55,9 @@ def begin(accelerator: Accelerator, tracking: Tracking, inputs: Mapping[str, Any
     settings = {name: value for name, value in inputs["options"].items() if value is not None}
     named = {"wandb": {"name": tracking.label}, "swanlab": {"experiment_name": tracking.label}}
     accelerator.init_trackers(PROJECT, config={**plain, **settings}, init_kwargs=named)
+
+
+def end(accelerator: Accelerator) -> None:
+    """Close the run. Accelerate's own end would part the processes too, who are not done yet."""
+    for tracker in accelerator.trackers:
+        tracker.finish()

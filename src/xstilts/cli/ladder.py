@@ -1,0 +1,56 @@
+"""``xstilts ladder``: whether what an intermediate task brings shrinks as the model grows."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import typer  # noqa: TC002 (typer reads annotations at run time)
+
+from xstilts.cli import asked
+from xstilts.cli.options import STORE, Json, Paths, StoreFolder, TaskFiles, about_a_study
+from xstilts.errors import UserError
+
+
+@about_a_study
+def ladder(
+    context: typer.Context,
+    paths: Paths = None,
+    task: TaskFiles = None,
+    store: StoreFolder = STORE,
+    json_: Json = False,
+) -> int:
+    """Print how gains change with the size of the model, from a study of several sizes."""
+    from xstilts.analysis import ladder as analysis
+    from xstilts.analysis import outcomes
+    from xstilts.analysis.gains import Gains
+    from xstilts.store import Store
+
+    catalogue = asked.catalogue(task)
+    plan = asked.plan(context, paths or [], catalogue)
+    if len(plan.models) < 2:
+        raise UserError(
+            f"{(paths or [''])[0]}: there is one model in it, and a ladder is one kind in several "
+            'sizes: write them as "models" in a study file, or see "xstilts studies ladder"'
+        )
+    loaded = outcomes.load(plan, Store(store), catalogue)
+    found = analysis.ladders(Gains(loaded))
+    if json_:
+        document = {
+            "ladders": [one.document() for one in found],
+            "absent": dict(loaded.absent),
+            "unfinished": loaded.unfinished,
+        }
+        sys.stdout.write(json.dumps(document, ensure_ascii=False, default=list) + "\n")
+        return 0
+    from xstilts.report.screen import drawn, show
+    from xstilts.report.sections.ladder import sentences, sheets
+
+    for one in found:
+        for sheet in sheets(one, ""):
+            show(sheet.title, drawn(sheet), *sheet.notes, "")
+    show(*sentences(found))
+    show(*(f"not run: {path}: {reason}" for path, reason in loaded.absent.items()))
+    if loaded.unfinished:
+        show(f"unfinished: {loaded.unfinished} scores are still to come")
+    return 0
