@@ -11,6 +11,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 import small_tasks
+import tiny_encoder
 from xstilts import preflight
 from xstilts.engines.groups import remaining
 from xstilts.errors import UserError
@@ -237,3 +238,41 @@ def test_a_finished_study_needs_neither_rows_nor_model(small, tiny, tmp_path):
     assert [step.kind for step in steps] == ["score"]
     preflight.check(plan, steps, bench)
     assert canary.read == []
+
+
+# --- from text to text -------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def mt5(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("mt5")
+    return tiny_encoder.make(folder, small_tasks.texts(), vocabulary=250, architecture="mt5")
+
+
+AS_TEXT = small_tasks.recipe(text2text=True)
+
+
+def test_a_whole_t5_passes_with_text_and_with_heads(small, mt5, tmp_path):
+    paths = "s_nli + s_text@0.2 > s_xquad", "s_nli | s_tatoeba"
+    check(small, mt5, tmp_path, *paths, recipe=AS_TEXT)
+    check(small, mt5, tmp_path, "s_nli > s_xquad")
+
+
+def test_an_encoder_cannot_write_text(small, tiny, tmp_path):
+    message = refused(small, tiny, tmp_path, "s_nli > s_xnli", recipe=AS_TEXT)
+    assert "is no whole encoder-decoder (xlm-roberta): text to text takes" in message
+
+
+def test_raw_text_needs_sentinels(small, mt5, tmp_path):
+    plain = shutil.copytree(mt5, tmp_path / "plain")
+    written = json.loads((plain / "tokenizer.json").read_text())
+    written["added_tokens"] = [one for one in written["added_tokens"] if one["id"] < 5]
+    (plain / "tokenizer.json").write_text(json.dumps(written))
+    about = json.loads((plain / "tokenizer_config.json").read_text())
+    about = {key: value for key, value in about.items() if "extra" not in json.dumps([key, value])}
+    (plain / "tokenizer_config.json").write_text(json.dumps(about))
+    check(small, plain, tmp_path / "store", "s_nli > s_xnli", recipe=AS_TEXT)
+    message = refused(
+        small, plain, tmp_path / "store", "s_nli + s_text@0.2 > s_xnli", recipe=AS_TEXT
+    )
+    assert "its tokenizer has no sentinels (<extra_id_0>)" in message

@@ -1,4 +1,4 @@
-"""A tiny XLM-R with random weights and a small tokenizer: a stand-in to test with, nothing more.
+"""A tiny model with random weights and a small tokenizer: a stand-in to test with, nothing more.
 
 The same texts give the same folder, byte for byte, on any machine. That is why the vocabulary is
 counted here: the library's trainers break ties differently in every process.
@@ -48,11 +48,18 @@ def make(
     heads: int = 2,
     seed: int = 0,
     architecture: str = "xlm-roberta",
+    **more: object,
 ) -> Path:
-    """Write config, random weights and a Unigram tokenizer for ``texts`` to ``folder``."""
+    """Write config, random weights and a Unigram tokenizer for ``texts`` to ``folder``.
+
+    Any architecture with a masked-LM head, or T5's whole encoder-decoder.
+    """
     import torch
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+    from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import (
+        AutoConfig,
+        AutoModelForMaskedLM,
+        AutoModelForSeq2SeqLM,
         BertConfig,
         BertForMaskedLM,
         PreTrainedTokenizerFast,
@@ -81,6 +88,9 @@ def make(
         unk_token="<unk>",
         mask_token="<mask>",
     )
+    if architecture == "mt5":
+        sentinels = [AddedToken(f"<extra_id_{n}>", special=True) for n in range(20)]
+        fast.add_tokens(sentinels, special_tokens=True)
     torch.manual_seed(seed)
     sizes = {
         "vocab_size": len(fast),
@@ -94,6 +104,14 @@ def make(
     }
     if architecture == "bert":
         model = BertForMaskedLM(BertConfig(max_position_embeddings=512, **sizes))
+    elif architecture == "mt5":
+        sizes |= {"d_ff": 4 * hidden, "d_kv": hidden // heads, "decoder_start_token_id": 1}
+        sizes["num_decoder_layers"] = layers
+        model = AutoModelForSeq2SeqLM.from_config(AutoConfig.for_model("mt5", **sizes))
+    elif architecture != "xlm-roberta":
+        model = AutoModelForMaskedLM.from_config(
+            AutoConfig.for_model(architecture, **sizes, **more)
+        )
     else:
         config = XLMRobertaConfig(max_position_embeddings=514, type_vocab_size=1, **sizes)
         model = XLMRobertaForMaskedLM(config)

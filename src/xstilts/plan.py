@@ -13,6 +13,7 @@ from xstilts import ladders, metrics, resolve, suites
 from xstilts.adversity import Adversity, Attack, pairs
 from xstilts.errors import AbsentError, UserError, suggest
 from xstilts.forgetting import Kept, Looks
+from xstilts.formats import text2text
 from xstilts.identity import fingerprint
 from xstilts.path import Evaluation, Mixture, parse
 from xstilts.perturb.declared import declared
@@ -198,6 +199,8 @@ class _Builder:
         self.source = study.source
         self.plan = Plan(keep=study.keep, analyses=study.analyses, margins=_margins(study))
         self._steps: list[Step] = []  # of the path under way
+        if recipe.text2text:
+            _check_text_to_text(study, recipe)
         self.adversity = Adversity(study, sources.mirror)
 
     def build(self, models: Iterable[Model], *, allow_absent: bool) -> Plan:
@@ -471,6 +474,11 @@ class _Builder:
         task = self.catalogue.get(item.task)
         data = self.catalogue.data(item.task, self.source)
         format_ = "mlm" if item.control == "text" else task.format
+        if format_ != "mlm" and self.recipe.text2text and not self._as_text(task):
+            raise UserError(
+                f"{task.name}: a dual encoder is not trained from text to text: take a recipe "
+                "with heads, such as mini"
+            )
         return {
             "task": item.task,
             "control": item.control,
@@ -567,7 +575,8 @@ class _Builder:
             inputs["perturbation"] = perturbation
             label += f" ~{perturbation['noise']}"
         predict = given or self._step("predict", inputs, parent, label)
-        inputs = scored(predict, language, task.metrics)
+        names = task.metrics + (text2text.metrics(task) if self._as_text(task) else ())
+        inputs = scored(predict, language, names)
         return self._step("score", inputs, predict, f"score {label.removeprefix('predict ')}")
 
     def _predicted(
@@ -590,8 +599,13 @@ class _Builder:
             },
             "precision": self.recipe.precision,
             "max_rows": self.study.options.max_eval_rows,
+            **({"text2text": True} if self._as_text(task) else {}),
             **self._beside(task, data, language),
         }
+
+    def _as_text(self, task: Task) -> bool:
+        """Whether a task's rows are read and written as text."""
+        return self.recipe.text2text and text2text.written(task)
 
     def _beside(self, task: Task, data: Data, language: str) -> dict[str, Any]:
         """Fingerprints of the candidates, and of what thresholds and layers are chosen on.
@@ -602,7 +616,8 @@ class _Builder:
         if data.pool is not None:
             codes = data.pool_languages or (language,)
             found["pool"] = [self.sources.fingerprint(task, data, "pool", code) for code in codes]
-        if data.tune is not None or task.unanswerable:
+        silence = task.unanswerable and not self._as_text(task)  # else it is a word like others
+        if data.tune is not None or silence:
             splits: tuple[Split, ...] = ("tune", "tune_pool") if data.tune_pool else ("tune",)
             codes = data.tune_languages or (language,)
             try:
@@ -626,6 +641,25 @@ class _Builder:
         step_id = fingerprint([kind, CODE_VERSIONS[kind], inputs])
         self._steps.append(Step(step_id, kind, inputs, parent, label, also))
         return step_id
+
+
+def _check_text_to_text(study: Study, recipe: Recipe) -> None:
+    """Refuse what asks for heads.
+
+    Raises:
+        UserError: naming it.
+    """
+    asked = {
+        "measure": study.measure is not None,
+        "attacks": bool(study.attacks),
+        f"analyses: [{ORDER}]": ORDER in study.analyses,
+    }
+    for key, is_asked in asked.items():
+        if is_asked:
+            raise UserError(
+                f"{key}: is for models with heads, and recipe {recipe.name} is text to text: "
+                "take it out, or another recipe"
+            )
 
 
 def _margins(study: Study) -> dict[str, float]:

@@ -9,22 +9,24 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from xstilts import datafiles, leakage
 from xstilts.errors import UserError
 from xstilts.steps import tracking
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from xstilts.engines import Bench
     from xstilts.formats.examples import Example
+    from xstilts.model.tokenizer import LoadedTokenizer
     from xstilts.models import Model
     from xstilts.plan import Plan, Step
     from xstilts.sources import Split
     from xstilts.tasks.base import Data, Task
 
+T = TypeVar("T")
 WEIGHT_BYTES = 4  # of a parameter in fp32
 TRAINING_BYTES = 4 * WEIGHT_BYTES  # weight, gradient and two moments
 # A resume point holds weights and two moments, and two of them are kept beside the result.
@@ -59,8 +61,9 @@ def check(plan: Plan, steps: Sequence[Step], bench: Bench, *, elsewhere: bool = 
         adapters.check_installed()
     masked_lm = any(_is_masked_lm(item, bench) for step in steps for item in _items(step))
     if longest := _longest(steps):  # scores are made of predictions alone
+        opened = _opened_whole if any(map(_is_as_text, steps)) else _opened
         every = plan.models.values()
-        parameters = max(_opened(model, longest, lora, masked_lm=masked_lm) for model in every)
+        parameters = max(opened(model, longest, lora, masked_lm=masked_lm) for model in every)
         if trained := sum(step.kind == "train" for step in steps):
             _check_disk(parameters, trained, plan.keep, bench.store.root)
             if not elsewhere:
@@ -94,6 +97,10 @@ def _items(step: Step) -> Iterator[dict[str, Any]]:
 
 def _is_masked_lm(item: dict[str, Any], bench: Bench) -> bool:
     return item["control"] == "text" or bench.catalogue.get(item["task"]).format == "mlm"
+
+
+def _is_as_text(step: Step) -> bool:
+    return bool(step.inputs.get("text2text") or step.inputs.get("options", {}).get("text2text"))
 
 
 def _splits(steps: Sequence[Step], bench: Bench) -> Iterator[tuple[str, Any, Any, str]]:
@@ -153,21 +160,10 @@ def _opened(model: Model, longest: int, lora: list[str], *, masked_lm: bool) -> 
     from xstilts.model.packing import Batch
     from xstilts.steps import checkpoint
 
-    try:
-        encoder, tokenizer = checkpoint.load(model.location, model.revision)
-    except UserError as error:
-        raise UserError(
-            f"{error}: the files are incomplete or broken; fetch them again, or give --model "
-            "another folder"
-        ) from None
+    encoder, tokenizer = _loaded(model, checkpoint.load)
     if lora:
         adapters.adapted(encoder, lora)
-    vocabulary = int(encoder.config.vocab_size)
-    if len(tokenizer.special) > vocabulary:
-        raise UserError(
-            f"model {model.name}: its tokenizer has {len(tokenizer.special):,} pieces, its "
-            f"embeddings {vocabulary:,}: tokenizer.json is another model's"
-        )
+    _check_vocabulary(model, encoder, tokenizer)
     if masked_lm and not (encoder.has_masked_lm and tokenizer.mask_id >= 0):
         raise UserError(
             f"model {model.name} has no masked-LM head or no mask token: take mlm and text(...) "
@@ -185,6 +181,55 @@ def _opened(model: Model, longest: int, lora: list[str], *, masked_lm: bool) -> 
             "positions): take another recipe or model"
         ) from None
     return sum(parameter.numel() for parameter in encoder.parameters())
+
+
+def _opened_whole(model: Model, longest: int, lora: list[str], *, masked_lm: bool) -> int:
+    """As ``_opened``, of an encoder-decoder and what it writes.
+
+    Raises:
+        UserError: as ``_opened``; or where raw text is to be trained on without sentinels.
+    """
+    import torch
+
+    from xstilts.model import adapters
+    from xstilts.model.packing import Batch
+    from xstilts.steps import checkpoint
+
+    network: Any
+    network, tokenizer = _loaded(model, checkpoint.load_whole)
+    if lora:
+        adapters.adapted(network, lora)
+    _check_vocabulary(model, network, tokenizer)
+    if masked_lm and not tokenizer.sentinels:
+        raise UserError(
+            f"model {model.name}: its tokenizer has no sentinels (<extra_id_0>): take mlm and "
+            "text(...) off the paths, or give --model another one"
+        )
+    ids = torch.full((longest,), 1)
+    with torch.inference_mode():
+        network.eval()(Batch(ids, ids, (longest,)), Batch(ids[:2], ids[:2], (2,)))
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def _loaded(
+    model: Model, load: Callable[..., tuple[T, LoadedTokenizer]]
+) -> tuple[T, LoadedTokenizer]:
+    try:
+        return load(model.location, model.revision)
+    except UserError as error:
+        raise UserError(
+            f"{error}: the files are incomplete or broken; fetch them again, or give --model "
+            "another folder"
+        ) from None
+
+
+def _check_vocabulary(model: Model, network: Any, tokenizer: LoadedTokenizer) -> None:
+    vocabulary = int(network.config.vocab_size)
+    if len(tokenizer.special) > vocabulary:
+        raise UserError(
+            f"model {model.name}: its tokenizer has {len(tokenizer.special):,} pieces, its "
+            f"embeddings {vocabulary:,}: tokenizer.json is another model's"
+        )
 
 
 def _check_device(name: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
+from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoModel, AutoModelForMaskedLM
 
 from xstilts.errors import UserError
@@ -69,6 +70,13 @@ def distilbert():
         vocab_size=99, dim=32, n_layers=2, n_heads=4, hidden_dim=48
     )
     return transformers.DistilBertForMaskedLM(config)
+
+
+def mt5(**more):
+    sizes = {n: SIZES[n] for n in SIZES if n != "intermediate_size"}
+    return transformers.MT5ForConditionalGeneration(
+        transformers.MT5Config(d_ff=48, d_kv=8, **sizes, **more)
+    )
 
 
 def made(make, **more):
@@ -357,6 +365,26 @@ def test_load_save_load_is_the_same_and_transformers_reads_it(folder, tmp_path):
     assert same(network.state_dict(), AutoModelForMaskedLM.from_pretrained(folder).state_dict())
     assert network.config._attn_implementation != packing.NAME
     AutoModel.from_pretrained(tmp_path / "two")
+
+
+def test_of_a_whole_t5_the_encoder_is_taken_and_padded(tmp_path):
+    network = made(mt5).eval()
+    network.save_pretrained(tmp_path / "given")
+    encoder = encoders.load(tmp_path / "given").eval()
+    assert not encoder.packed
+    assert not any("decoder" in name for name, _ in encoder.named_parameters())
+    given = batch()
+    rows = pad_sequence(given.ids.split(given.lengths), batch_first=True)
+    mask = pad_sequence([torch.ones(n) for n in given.lengths], batch_first=True)
+    with torch.no_grad():
+        expected = network.encoder(input_ids=rows, attention_mask=mask).last_hidden_state
+        found = encoder(given)
+    torch.testing.assert_close(found, expected[mask.bool()], atol=1e-5, rtol=1e-4)
+    (tmp_path / "saved").mkdir()
+    encoders.save(encoder, tmp_path / "saved")
+    again = encoders.load(tmp_path / "saved")
+    assert same(encoder.state_dict(), again.state_dict())
+    assert again.pools_mean
 
 
 @pytest.mark.parametrize("name", ["bert", "xlm-roberta"])

@@ -27,6 +27,7 @@ class Encoder(nn.Module):
         self.config = type("Config", (), whole | config)
         self.holder = KeyHolder()
         self.pooler = nn.Linear(HIDDEN, HIDDEN) if pooler else None
+        self.pools_mean = False
 
     def pooled(self, states):
         return states if self.pooler is None else torch.tanh(self.pooler(states))
@@ -62,6 +63,17 @@ def test_a_pooled_head_is_dense_tanh_out_of_the_first_token(format_, outputs, po
     expected = hidden @ head.out.weight.T + head.out.bias
     assert expected.shape == (SEQUENCES, outputs)
     torch.testing.assert_close(head(encoder, given, batch()), expected)
+
+
+def test_where_no_token_stands_for_a_text_its_mean_does():
+    encoder = Encoder()
+    encoder.pools_mean = True
+    mean = torch.stack([one.mean(0) for one in states().split(LENGTHS)])
+    head = heads.build("classification", 4, encoder).eval()
+    expected = torch.tanh(mean @ head.dense.weight.T) @ head.out.weight.T
+    torch.testing.assert_close(head(encoder, states(), batch()), expected)
+    vectors = heads.build("retrieval", 0, encoder)(encoder, states(), batch())
+    torch.testing.assert_close(vectors, 10 * functional.normalize(mean, dim=-1))
 
 
 @pytest.mark.parametrize(("format_", "outputs"), [("tagging", 4), ("span", 2)])

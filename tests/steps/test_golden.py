@@ -170,11 +170,17 @@ def predict_output(small, encoder, tmp):
 def score_output(tmp):
     """Every metric's version and value on a few written predictions."""
     found = {}
-    for names, pairs in METRIC_ROWS.items():
-        rows = [{"gold": gold, "prediction": prediction} for gold, prediction in pairs]
+    written = {
+        names: [{"gold": gold, "prediction": prediction} for gold, prediction in pairs]
+        for names, pairs in METRIC_ROWS.items()
+    }
+    outputs = [(True, False), (False, True), (False, False), (True, False)]
+    shares = ("illegal_output", "accidental_translation")
+    written[shares] = [{"legal": one, "translated": other} for one, other in outputs]
+    for names, rows in written.items():
         pq.write_table(pa.Table.from_pylist(rows), tmp / "predictions.parquet")
         versions = {name: metrics.get(name).version for name in names}
-        inputs = {"language": "en", "metrics": versions}
+        inputs = {"language": "de" if names == shares else "en", "metrics": versions}
         for row in score.score(inputs, tmp / "predictions.parquet", tmp):
             found[row["metric"]] = [row["metric_version"], row["value"], row["n"]]
     return found

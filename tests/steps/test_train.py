@@ -23,7 +23,7 @@ from xstilts.model import tokenizer
 from xstilts.sources import Sources
 from xstilts.steps import checkpoint, stage, train
 from xstilts.steps.batches import collate
-from xstilts.steps.train import _slope
+from xstilts.steps.optimizers import share_of_peak
 
 TASKS = ("s_nli", "s_choice", "s_tags", "s_squad", "s_text:en")
 
@@ -262,7 +262,9 @@ def test_each_task_of_a_mixture_takes_its_own_batches_in_turn(small, tiny, monke
     ],
 )
 def test_it_rises_and_falls_linearly(steps, warmup, shares):
-    assert [_slope(step, steps, warmup) for step in range(steps)] == pytest.approx(shares)
+    assert [
+        share_of_peak(step, steps, {"warmup": warmup}) for step in range(steps)
+    ] == pytest.approx(shares)
 
 
 def test_the_curve_holds_what_was_done(small, tiny, tmp_path):
@@ -424,7 +426,7 @@ def test_losses_are_those_of_a_padded_loop(small, calm):
     expected = []
     for step in range(10):
         for group in optimizer.param_groups:  # ours takes the rate of the step's end
-            group["lr"] = 1e-3 * _slope(step, 10, 0.2)
+            group["lr"] = 1e-3 * share_of_peak(step, 10, {"warmup": 0.2})
         units = train.step_units(stream_seed(run.seed, "order", 0), len(rows), 8, step)
         loss = classification([rows[unit] for unit in units], tok, encode, bare)
         loss.backward()

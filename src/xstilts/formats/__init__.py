@@ -8,7 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from xstilts.formats import classification, mlm, multiple_choice, retrieval, span, tagging
+from xstilts.formats import (
+    classification,
+    mlm,
+    multiple_choice,
+    retrieval,
+    span,
+    tagging,
+    text2text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,6 +35,7 @@ _MODULES: dict[str, Any] = {
     "span": span,
     "retrieval": retrieval,
     "mlm": mlm,
+    "text2text": text2text,
 }
 
 
@@ -53,7 +62,7 @@ def encode(
 
 
 def decode(
-    task: Task, examples: Sequence[Example], encoded: Encoded, outputs: NDArray
+    task: Task, examples: Sequence[Example], encoded: Encoded, outputs: NDArray | Sequence[str]
 ) -> Iterator[dict[str, Any]]:
     """Prediction rows, in the order of the examples; the shape of ``outputs`` is the format's."""
     return _MODULES[task.format].decode(task, examples, encoded, outputs)

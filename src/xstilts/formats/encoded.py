@@ -50,6 +50,10 @@ class Encoded:
         """Tokens of each sequence, ``[S]``."""
         return np.diff(self.offsets)
 
+    def sequence(self, number: int) -> NDArray[np.int32]:
+        """The token ids of one sequence."""
+        return self.ids[self.offsets[number] : self.offsets[number + 1]]
+
     def sequence_lengths(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
         """Tokens of some sequences, ``[n]``; the others are not looked at."""
         return self.offsets[numbers + 1] - self.offsets[numbers]

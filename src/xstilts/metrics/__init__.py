@@ -17,6 +17,7 @@ What a unit holds, by format:
 | span | texts of the right answers; none: unanswerable | the answer's text; "": no answer |
 | retrieval | the right id (average precision: all right ids) | ids, best first |
 | mlm | how many tokens were hidden | their summed loss in nats |
+| text to text | as the task's format has it, and whether it is legal | the same |
 | mined pairs | ids of a sentence's right partners | ids of those extracted |
 
 Mined pairs (``bitext``) and the silence of SQuAD v2.0 (``span.best_null_threshold``) first need a
@@ -121,6 +122,15 @@ def _loss(unit: Unit, _language: str) -> tuple[float, float]:
     return float(unit["prediction"]), float(unit["gold"])
 
 
+def _illegal(unit: Unit, _language: str) -> tuple[float, float]:
+    return float(not unit["legal"]), 1.0
+
+
+def _translated(unit: Unit, language: str) -> tuple[float, float]:
+    """Of answers to questions about English contexts none is a translation into English."""
+    return float(unit["translated"] and language != "en"), 1.0
+
+
 def _likelihood(sums: Sequence[Any]) -> Any:
     """The geometric mean of the hidden tokens' probabilities: e to minus the mean loss."""
     return e ** -_share(sums)
@@ -134,6 +144,7 @@ _GLUE = "GLUE (Wang et al. 2018): F1 of the class 1 of QQP and MRPC"
 _BUCC = "XTREME evaluate.py (Hu et al. 2020), bucc_f1: of sets of pairs"
 _LAREQA = "XTREME-R utils_lareqa.py (Ruder et al. 2021), average_precision_at_k"
 _MLM = "Devlin et al. 2019, section 3.1: e to minus the mean loss of a hidden token"
+_MT5 = "Xue et al. 2021, section 5; the rule is that of formats/text2text.py"
 _MEWSLI = "XTREME-R utils_mewslix.py (Ruder et al. 2021), mean_reciprocal_rank"
 
 METRICS: Mapping[str, Metric] = {
@@ -173,6 +184,8 @@ METRICS: Mapping[str, Metric] = {
         Metric("bitext_f1", 1, _any_language(bitext.pair_counts), chunks.micro_f1, _BUCC),
         Metric("retrieval_accuracy", 1, _any_language(ranking.first_is_right), _share, _XTREME),
         Metric("masked_lm_likelihood", 1, _loss, _likelihood, _MLM),
+        Metric("illegal_output", 1, _illegal, _share, _MT5),
+        Metric("accidental_translation", 1, _translated, _share, _MT5),
         Metric("reciprocal_rank_at_20", 1, _any_language(ranking.reciprocal_rank), _share, _MEWSLI),
         Metric(
             "average_precision_at_20", 1, _any_language(ranking.average_precision), _share, _LAREQA

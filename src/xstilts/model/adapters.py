@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from xstilts.model.encoder import Encoder
+    from xstilts.model.text_to_text import TextToText
 
 PREFIX = "lora_"  # in the names of peft's parameters
 
@@ -35,7 +36,7 @@ def check_installed() -> None:
         )
 
 
-def adapted(encoder: Encoder, targets: list[str]) -> list[str]:
+def adapted(encoder: Encoder | TextToText, targets: list[str]) -> list[str]:
     """The names of the linear modules that adapters would be put on.
 
     Args:
@@ -56,7 +57,7 @@ def adapted(encoder: Encoder, targets: list[str]) -> list[str]:
     return found
 
 
-def add(encoder: Encoder, lora: Mapping[str, Any], seed: int) -> None:
+def add(encoder: Encoder | TextToText, lora: Mapping[str, Any], seed: int) -> None:
     """Put adapters on an encoder, and freeze all else of it.
 
     Each adds ``scale * B A x`` to a linear module's output, A of ``[rank, in]`` drawn at random and
@@ -83,7 +84,7 @@ def add(encoder: Encoder, lora: Mapping[str, Any], seed: int) -> None:
 
 
 @torch.no_grad()
-def merge(encoder: Encoder) -> None:
+def merge(encoder: Encoder | TextToText) -> None:
     """Add the adapters to the weights that they adapt, and take them out."""
     for parent, name, layer in list(_layers(encoder.network)):
         layer.merge()

@@ -15,9 +15,12 @@ import torch
 from torch import nn
 from transformers import (
     MODEL_FOR_MASKED_LM_MAPPING,
+    MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING,
+    MODEL_FOR_TEXT_ENCODING_MAPPING,
     AutoConfig,
     AutoModel,
     AutoModelForMaskedLM,
+    AutoModelForTextEncoding,
 )
 
 from xstilts.errors import UserError
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from xstilts.model.packing import Batch
+    from xstilts.model.text_to_text import TextToText
 
 PARITY_TOLERANCE = 1e-4
 WEIGHTS = "model.safetensors"
@@ -48,12 +52,16 @@ class Encoder(nn.Module):
         rows: int64 ``[V]``, the row of each token in embeddings that were cut; None where they are
             whole. Packed rows only.
         has_masked_lm: whether there is a masked-LM head that ``masked_lm_logits`` can run.
+        pools_mean: whether a sequence is summed up by the mean of its states instead of its first:
+            T5 puts no token before a text that could stand for it (Ni et al. 2022, "Sentence-T5",
+            section 5, where the mean is better).
     """
 
     def __init__(self, network: nn.Module, pooler: nn.Linear | None = None) -> None:
         super().__init__()
         self.network = network
         self.pooler = pooler
+        self.pools_mean = of_encoder_decoder(network.config)
         self.holder = KeyHolder()
         install(network, self.holder)
         self.first_position = 0
@@ -154,19 +162,12 @@ class Encoder(nn.Module):
         return tuple(layer[0] for layer in layers)
 
     def _padded(self, batch: Batch, all_layers: bool) -> tuple[torch.Tensor, ...]:
-        real = torch.zeros(len(batch.lengths), max(batch.lengths), dtype=torch.bool)
-        for row, length in enumerate(batch.lengths):
-            real[row, :length] = True
-        real = real.to(batch.ids.device)
-
-        def pad(flat: torch.Tensor, value: int) -> torch.Tensor:
-            return flat.new_full(real.shape, value).masked_scatter(real, flat)
-
-        self.holder.keys = None if batch.keys is None else pad(batch.keys, 0)
+        real = packing.real_places(batch.lengths, batch.ids.device)
+        self.holder.keys = None if batch.keys is None else packing.padded(batch.keys, real, 0)
         output = self.backbone(
-            input_ids=pad(batch.ids, self.config.pad_token_id or 0),
+            input_ids=packing.padded(batch.ids, real, self.config.pad_token_id or 0),
             attention_mask=real.long(),
-            **self._types(pad(batch.types, 0)),
+            **self._types(packing.padded(batch.types, real, 0)),
             output_hidden_states=all_layers,
         )
         layers = output.hidden_states if all_layers else (output.last_hidden_state,)
@@ -252,8 +253,16 @@ def _longer_than_windows(config: Any) -> int:
     return min(max(windows, default=0) + 8, getattr(config, "max_position_embeddings", 512) - 4)
 
 
+def of_encoder_decoder(config: Any) -> bool:
+    """Whether the architecture has a decoder and transformers has its encoder by itself (T5)."""
+    kind = type(config)
+    return (
+        kind in MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING and kind in MODEL_FOR_TEXT_ENCODING_MAPPING
+    )
+
+
 def load(folder: Path | str, revision: str | None = None) -> Encoder:
-    """Load an encoder from a Hugging Face folder, or by its name on the hub.
+    """Load an encoder from a Hugging Face folder, or by its name on the hub; of T5 its encoder.
 
     Args:
         folder: a folder with config.json and weights, or a name.
@@ -266,6 +275,8 @@ def load(folder: Path | str, revision: str | None = None) -> Encoder:
         config = AutoConfig.from_pretrained(folder, revision=revision, **SAFE)
         has_masked_lm = type(config) in MODEL_FOR_MASKED_LM_MAPPING
         kind = AutoModelForMaskedLM if has_masked_lm else AutoModel
+        if of_encoder_decoder(config):
+            kind = AutoModelForTextEncoding
         network, report = kind.from_pretrained(
             folder,
             revision=revision,
@@ -323,7 +334,7 @@ def _pooler(
     return model.pooler.dense
 
 
-def save(encoder: Encoder, folder: Path) -> None:
+def save(encoder: Encoder | TextToText, folder: Path) -> None:
     """Write a plain Hugging Face folder (safetensors and config), pooler included."""
     from safetensors.torch import save_file
 

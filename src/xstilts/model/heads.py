@@ -2,9 +2,10 @@
 
 Shapes follow the authors' toolkit (jiant @ daa5a258, modeling/heads.py): classification and
 multiple choice have dropout, a square layer with tanh, dropout, and the output layer, on the pooled
-first token; tagging has dropout and one layer; span has one layer and no dropout. Retrieval is
-XTREME-R's dual encoder (third_party/bert.py): one encoder for both sides, the pooled first token at
-unit length, cosines times a learned scale from 100 on, a softmax over the batch's answers.
+first token (T5: on the mean of all tokens); tagging has dropout and one layer; span has one layer
+and no dropout. Retrieval is XTREME-R's dual encoder (third_party/bert.py): one encoder for both
+sides, the pooled first token at unit length, cosines times a learned scale from 100 on, a softmax
+over the batch's answers.
 Legend: T tokens, n sequences, U units, H hidden.
 """
 
@@ -29,20 +30,22 @@ FIRST_SCALE = 100.0  # of the cosines of a dual encoder
 
 
 class FirstAlone:
-    """In place of a batch: states are those of first tokens, and there is no dropout."""
+    """In place of a batch: a state stands for each sequence already, and there is no dropout."""
 
     keys = None
 
 
-def _first(states: torch.Tensor, batch: Batch | FirstAlone) -> torch.Tensor:
-    """Each sequence's first state ``[n, H]``, of all states ``[T, H]`` or of just those."""
+def _summed_up(encoder: Encoder, states: torch.Tensor, batch: Batch | FirstAlone) -> torch.Tensor:
+    """A state for each sequence ``[n, H]``, of all states ``[T, H]`` or of just the first ones."""
     if isinstance(batch, FirstAlone):  # whose number is a symbol where a module is exported
         return states
+    if encoder.pools_mean:
+        return batch.means(states)
     return states if len(states) == len(batch.lengths) else states[batch.starts]
 
 
 class Pooled(nn.Module):
-    """One score a class from each sequence's first token: ``[T, H] -> [n, outputs]``."""
+    """One score a class from what sums up each sequence: ``[T, H] -> [n, outputs]``."""
 
     needs_first_only = True
 
@@ -57,7 +60,7 @@ class Pooled(nn.Module):
     def forward(self, encoder: Encoder, states: torch.Tensor, batch: Batch) -> torch.Tensor:
         """Logits ``[n, outputs]``."""
         self.holder.keys = None if batch.keys is None else batch.keys[batch.starts]
-        hidden = self.dropout_in(encoder.pooled(_first(states, batch)))
+        hidden = self.dropout_in(encoder.pooled(_summed_up(encoder, states, batch)))
         return self.out(self.dropout_out(torch.tanh(self.dense(hidden))))
 
 
@@ -90,13 +93,13 @@ class Embedding(nn.Module):
 
     def forward(self, encoder: Encoder, states: torch.Tensor, batch: Batch) -> torch.Tensor:
         """Vectors ``[n, H]``."""
-        pooled = encoder.pooled(_first(states, batch)).float()
+        pooled = encoder.pooled(_summed_up(encoder, states, batch)).float()
         return functional.normalize(pooled, dim=-1) * self.root_scale
 
 
 def states_for(head: nn.Module, encoder: Encoder, batch: Batch) -> torch.Tensor:
     """The encoder's states that a head needs: ``[n, H]`` of first tokens, or ``[T, H]`` of all."""
-    first_only = getattr(head, "needs_first_only", False)
+    first_only = getattr(head, "needs_first_only", False) and not encoder.pools_mean
     return encoder(batch, batch.starts if first_only else None)
 
 

@@ -51,11 +51,28 @@ class Batch:
         ranges = [torch.arange(first, first + length) for length in self.lengths]
         return torch.cat(ranges).to(self.ids.device)
 
+    def means(self, states: torch.Tensor) -> torch.Tensor:
+        """The mean of each sequence's states: ``[T, H] -> [n, H]``."""
+        lengths = torch.tensor(self.lengths, device=states.device)
+        sums = states.new_zeros(len(lengths), states.shape[1])
+        return sums.index_add(0, torch.repeat_interleave(lengths), states) / lengths[:, None]
+
     def to(self, device: torch.device) -> Batch:
         """The same batch on another device."""
         keys = None if self.keys is None else self.keys.to(device, non_blocking=True)
         ids, types = (t.to(device, non_blocking=True) for t in (self.ids, self.types))
         return Batch(ids, types, self.lengths, keys)
+
+
+def real_places(lengths: tuple[int, ...], device: torch.device) -> torch.Tensor:
+    """Where padded rows have tokens, bool ``[n, longest]``."""
+    ends = torch.tensor(lengths)[:, None]
+    return (torch.arange(max(lengths)) < ends).to(device)
+
+
+def padded(flat: torch.Tensor, real: torch.Tensor, value: int) -> torch.Tensor:
+    """Packed values ``[T]`` in padded rows ``[n, longest]``, ``value`` where there is no token."""
+    return flat.new_full(real.shape, value).masked_scatter(real, flat)
 
 
 def runs(lengths: tuple[int, ...]) -> list[tuple[int, int]]:
@@ -75,6 +92,7 @@ def attention(
     scaling: float | None = None,
     dropout: float = 0.0,
     sliding_window: int | None = None,
+    position_bias: torch.Tensor | None = None,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
     """Bidirectional attention within each sequence of a packed row, a run of equal lengths a time.
@@ -87,10 +105,17 @@ def attention(
         scaling: factor on the scores; None: 1/sqrt(d).
         dropout: probability of dropping an attention weight.
         sliding_window: tokens see only tokens less than so many places away; None: all.
+        position_bias: of architectures that add one to the scores (T5), which are not packed.
 
     Returns:
         ``[1, T, h, d]`` and None (no attention weights).
+
+    Raises:
+        TypeError: if there is a ``position_bias``: it would have as many entries as pairs of tokens
+            in the whole row.
     """
+    if position_bias is not None:
+        raise TypeError("attention with a position bias is not packed")
     heads, width = query.shape[1], query.shape[3]
     flat = tuple(x[0].transpose(0, 1) for x in (query, key, value))  # [T, h, d]
     if dropout == 0.0 and _has_kernel(query):

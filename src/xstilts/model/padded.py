@@ -64,9 +64,16 @@ class Padded(nn.Module):
             **extra,
         )
         if self.head is None:
-            weights = attention_mask[:, :, None].to(torch.float32)
-            sums = (output.hidden_states[self.layer].float() * weights).sum(1)
-            return functional.normalize(sums / weights.sum(1), dim=-1)
+            means = _means(output.hidden_states[self.layer], attention_mask)
+            return functional.normalize(means, dim=-1)
         states = output.last_hidden_state
-        states = states if self.by_token else states[:, 0]
+        if not self.by_token:
+            mean = self.encoder.pools_mean
+            states = _means(states, attention_mask) if mean else states[:, 0]
         return self.head(self.encoder, states, FirstAlone())
+
+
+def _means(states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """The mean of each sequence's states: ``[n, L, H]`` and a mask ``[n, L]`` -> ``[n, H]``."""
+    weights = mask[:, :, None].to(torch.float32)
+    return (states.float() * weights).sum(1) / weights.sum(1)

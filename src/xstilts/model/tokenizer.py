@@ -1,4 +1,4 @@
-"""The tokenizer of an encoder folder, and what masking needs to know of it."""
+"""The tokenizer of a model's folder, and what hiding tokens needs to know of it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from xstilts.errors import UserError
 from xstilts.failpoints import failpoint
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -30,6 +31,9 @@ SPECIAL_NAMES = {
 }
 
 
+MOST_SENTINELS = 100  # T5's
+
+
 @dataclass(frozen=True)
 class LoadedTokenizer:
     """A tokenizer in the three forms the work needs.
@@ -39,12 +43,21 @@ class LoadedTokenizer:
         mask_id: the mask token; -1 where there is none.
         special: bool ``[V]``, which ids are special tokens.
         hugging_face: the transformers object, for saving.
+        sentinels: the ids of what stands for a span that was left out (T5), in order; often none.
     """
 
     backend: Tokenizer
     mask_id: int
     special: NDArray[np.bool_]
     hugging_face: Any
+    sentinels: tuple[int, ...] = ()
+
+    def text(self, ids: Sequence[int]) -> str:
+        """The text of some tokens, special ones left out."""
+        if self.backend.decoder is not None:
+            return self.backend.decode(ids)
+        names = [str(self.backend.id_to_token(one)) for one in ids if not self.special[one]]
+        return "".join(names).replace("▁", " ").strip()
 
     def save(self, folder: Path) -> None:
         """Write the tokenizer's files beside a model."""
@@ -88,5 +101,28 @@ def _of(found: Any) -> LoadedTokenizer | None:
     backend.no_padding()
     special = np.zeros(max(len(found), backend.get_vocab_size(with_added_tokens=True)), bool)
     special[list(found.all_special_ids)] = True
+    sentinels = _sentinels(backend)
+    special[list(sentinels)] = True
     mask = found.mask_token_id
-    return LoadedTokenizer(backend, -1 if mask is None else mask, special, found)
+    return LoadedTokenizer(backend, -1 if mask is None else mask, special, found, sentinels)
+
+
+def _sentinels(backend: Tokenizer) -> tuple[int, ...]:
+    """The ids of T5's sentinels; mT5's have the mark of a word's start before them."""
+    names = (f"<extra_id_{number}>" for number in range(MOST_SENTINELS))
+    ids = [backend.token_to_id(name) or backend.token_to_id(f"▁{name}") for name in names]
+    return tuple(one for one in ids if one is not None)
+
+
+def with_sentinels(given: LoadedTokenizer) -> LoadedTokenizer:
+    """The tokenizer with T5's sentinels after its last token, if it has none; no id changes."""
+    if given.sentinels:
+        return given
+    from tokenizers import AddedToken
+
+    names = [f"<extra_id_{number}>" for number in range(MOST_SENTINELS)]
+    made = [AddedToken(name, special=True, normalized=False) for name in names]
+    given.hugging_face.add_tokens(made, special_tokens=True)
+    loaded = _of(given.hugging_face)
+    assert loaded is not None
+    return loaded

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from xstilts.formats import mlm
+from xstilts.formats import mlm, spans
+from xstilts.formats.encoded import Template
 from xstilts.formats.tagging import IGNORE
 from xstilts.identity import stream_seed
 from xstilts.model.dropout import row_keys
@@ -41,10 +42,10 @@ class MicroBatch:
         return MicroBatch(self.batch.to(device), moved)
 
     def count(self) -> int:
-        """How many targets its loss sums: tagged words, hidden tokens, windows or examples."""
+        """How many targets its loss sums: tagged words, tokens of answers, windows or examples."""
         if "tags" in self.targets:
             return int((self.targets["tags"] != IGNORE).sum())
-        name = next(n for n in ("hidden_ids", "label", "span") if n in self.targets)
+        name = next(n for n in ("hidden_ids", "answer_ids", "label", "span") if n in self.targets)
         return len(self.targets[name])
 
 
@@ -104,7 +105,7 @@ def collate(
     seed: int | None,
     tokenizer: LoadedTokenizer,
 ) -> MicroBatch:
-    """One packed micro-batch.
+    """One packed micro-batch; from text to text, of what is asked, with the answers as targets.
 
     Args:
         format_: names the targets.
@@ -113,6 +114,15 @@ def collate(
         seed: of the optimiser step, for dropout and masking; None in evaluation.
         tokenizer: for masking.
     """
+    if format_ in ("text2text", "spans"):
+        rows = [[encoded.sequence(s) for s in range(*encoded.units[u : u + 2])] for u in units]
+        drawn = [] if seed is None else [stream_seed(seed, int(unit)) for unit in units]
+        if format_ == "spans":
+            template = Template.of(tokenizer.backend)
+            first, end = len(template.prefix), len(template.single_suffix)
+            texts = [row[first : len(row) - end] for (row,) in rows]
+            rows = leave_out(texts, drawn, tokenizer, template)
+        return answered(rows, drawn)
     sequences = np.concatenate(
         [np.arange(encoded.units[unit], encoded.units[unit + 1]) for unit in units]
     )
@@ -147,6 +157,47 @@ def collate(
         keys=row_keys(seeds, lengths) if seeds else None,
     )
     return MicroBatch(batch, {name: torch.from_numpy(array) for name, array in arrays.items()})
+
+
+def leave_out(
+    texts: Sequence[NDArray[np.int32]],
+    seeds: Sequence[int],
+    tokenizer: LoadedTokenizer,
+    template: Template,
+) -> list[list[NDArray[np.int32]]]:
+    """Texts with spans left out, each with what was left out and an end."""
+    rows = []
+    for ids, seed in zip(texts, seeds, strict=True):
+        gone = spans.left_out(len(ids), seed, len(tokenizer.sentinels))
+        source, target = spans.apart(ids, gone, tokenizer.sentinels)
+        pair = template.single(source), [*target, *template.single_suffix]
+        rows.append([np.array(one, np.int32) for one in pair])
+    return rows
+
+
+def answered(rows: Sequence[Sequence[NDArray[np.int32]]], seeds: Sequence[int]) -> MicroBatch:
+    """A micro-batch of what is asked, shortest first, with the answers as targets.
+
+    Args:
+        rows: of each unit what is asked and the answer.
+        seeds: of each unit, for dropout; none in evaluation.
+    """
+    order = np.argsort([len(asked) for asked, _ in rows], kind="stable")
+    (ids, lengths), (answers, answer_lengths) = (
+        _flat([rows[n][side] for n in order]) for side in (0, 1)
+    )
+    own = [seeds[n] for n in order] if seeds else []
+    targets = {"answer_ids": answers, "answer_lengths": torch.tensor(answer_lengths)}
+    if own:
+        drawn = [stream_seed(one, "answer") for one in own]
+        targets["answer_keys"] = row_keys(drawn, answer_lengths)
+    keys = row_keys(own, lengths) if own else None
+    return MicroBatch(Batch(ids, torch.zeros_like(ids), lengths, keys), targets)
+
+
+def _flat(rows: Sequence[NDArray[np.int32]]) -> tuple[torch.Tensor, tuple[int, ...]]:
+    flat = np.concatenate(rows).astype(np.int64)
+    return torch.from_numpy(flat), tuple(map(len, rows))
 
 
 def hide_tokens(

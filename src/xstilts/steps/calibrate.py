@@ -20,7 +20,7 @@ from scipy.optimize import nnls
 
 from xstilts.formats.encoded import Encoded
 from xstilts.model import adapters, heads, vocabulary
-from xstilts.steps import checkpoint, train
+from xstilts.steps import checkpoint, optimizers, train
 from xstilts.steps.batches import collate, evaluation_batches
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def measure(
     head = heads.build("classification", LABELS, encoder)
     assert head is not None
     model = train.StageModel(encoder, {"task": head}).to(device).train()
-    optimizer = train.adamw(model, options)
+    optimizer = optimizers.build(model, options)
     autocast = torch.autocast(
         device.type, dtype=torch.bfloat16, enabled=options["precision"] == "bf16"
     )

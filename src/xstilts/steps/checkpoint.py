@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from xstilts.errors import UserError
 from xstilts.failpoints import failpoint
 from xstilts.model import encoder as encoders
-from xstilts.model import heads, tokenizer
+from xstilts.model import heads, text_to_text, tokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from xstilts.model.encoder import Encoder
+    from xstilts.model.text_to_text import TextToText
     from xstilts.model.tokenizer import LoadedTokenizer
 
 HEADS = "heads.safetensors"
@@ -26,7 +27,7 @@ EVICTABLE = (encoders.WEIGHTS, HEADS)
 
 def save(
     folder: Path,
-    encoder: Encoder,
+    encoder: Encoder | TextToText,
     loaded_tokenizer: LoadedTokenizer,
     task_heads: Mapping[str, nn.Module],
     labels: Mapping[str, tuple[str, tuple[str, ...]]],
@@ -84,3 +85,14 @@ def load(folder: Path | str, revision: str | None = None) -> tuple[Encoder, Load
         UserError: if either cannot be loaded.
     """
     return encoders.load(folder, revision), tokenizer.load(folder, revision)
+
+
+def load_whole(
+    folder: Path | str, revision: str | None = None
+) -> tuple[TextToText, LoadedTokenizer]:
+    """A whole encoder-decoder and its tokenizer, as ``load``.
+
+    Raises:
+        UserError: if either cannot be loaded, or there is only an encoder.
+    """
+    return text_to_text.load(folder, revision), tokenizer.load(folder, revision)

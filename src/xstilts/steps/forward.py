@@ -11,7 +11,9 @@ import torch
 from torch.nn import functional
 
 from xstilts.errors import UserError
+from xstilts.formats.encoded import Template
 from xstilts.model import heads
+from xstilts.model.packing import Batch
 from xstilts.steps import blame
 from xstilts.steps.batches import collate, evaluation_batches, group_by_budget
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     from xstilts.formats.encoded import Encoded
     from xstilts.model.encoder import Encoder
+    from xstilts.model.text_to_text import TextToText
     from xstilts.model.tokenizer import LoadedTokenizer
     from xstilts.steps.desk import Desk
     from xstilts.tasks.base import Format
@@ -83,6 +86,49 @@ def head_outputs(
     _stream(encoder, head, encoded, desk, take, seconds)
     assert outputs is not None
     return outputs
+
+
+@torch.inference_mode()
+def generated(
+    model: TextToText,
+    encoded: Encoded,
+    tokenizer: LoadedTokenizer,
+    most: int,
+    desk: Desk,
+    seconds: NDArray[np.float64] | None = None,
+) -> list[str]:
+    """What an encoder-decoder answers, one text a unit; the longest inputs are asked first.
+
+    Args:
+        model, encoded, tokenizer, desk: of what, and where.
+        most: tokens of an answer, its end included.
+        seconds: ``[S]``; to what is asked is added what it took: a batch's time, by tokens.
+
+    Raises:
+        UserError: if a parameter is no number.
+    """
+    if broken := blame.unsound(model):
+        raise UserError(f'parameter "{broken}" is no number: train or import these weights again')
+    device = torch.device(desk.device)
+    model.to(device).eval()
+    end = Template.of(tokenizer.backend).single_suffix[0]
+    asked = np.arange(0, len(encoded.lengths), 2)  # each with its right answer after it
+    lengths = encoded.lengths[asked]
+    texts = [""] * len(asked)
+    done = tokens = 0
+    for group in reversed(group_by_budget(lengths + most, desk.token_budget)):
+        started = time.perf_counter()
+        ids = np.concatenate([encoded.sequence(asked[unit]) for unit in group]).astype(np.int64)
+        flat = torch.from_numpy(ids)
+        batch = Batch(flat, torch.zeros_like(flat), tuple(lengths[group].tolist()))
+        for unit, answer in zip(group, model.generate(batch.to(device), most, end), strict=True):
+            texts[unit] = tokenizer.text(answer)
+        if seconds is not None:
+            share = lengths[group] / len(ids)
+            seconds[asked[group]] += (time.perf_counter() - started) * share
+        done, tokens = done + len(group), tokens + len(ids)
+        desk.progress(done, len(asked), tokens)
+    return texts
 
 
 @torch.inference_mode()

@@ -17,9 +17,10 @@ import torch
 from xstilts import formats
 from xstilts.errors import UserError
 from xstilts.failpoints import failpoint
-from xstilts.formats import Limits
+from xstilts.formats import Limits, text2text
 from xstilts.formats.encoded import Encoded
 from xstilts.formats.examples import Candidate
+from xstilts.model.text_to_text import TextToText
 from xstilts.scenario import serving as parsed
 from xstilts.steps import checkpoint, forward, noisy, serving
 from xstilts.steps.pools import Pools
@@ -86,20 +87,19 @@ def predict(
     """
     first = jobs[0]
     task = desk.catalogue.get(first["task"])
-    encoder, tokenizer = checkpoint.load(*weights)
-    folder = heads or weights[0]
-    head = None if first["head"] is None else head_of(folder, first["head"], task, encoder)
+    shown, encoder, tokenizer, head = _opened(first, weights, heads, task, desk)
     data = desk.catalogue.data(task.name, first["source"])
     pooled = None
     if data.pool is not None:
+        assert not isinstance(encoder, TextToText)
         pooled = Pools(task, data, encoder, tokenizer, head, desk)
 
     answer = _answer(first, (encoder, tokenizer), head, task, desk)
 
     def beside(rows: list[Example], job: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The predictions of rows by themselves."""
-        one = formats.encode(task, rows, tokenizer.backend, Limits(**job["limits"]))
-        ((_, found),) = _portion([(0, rows, one)], answer, task, {})
+        one = formats.encode(shown, rows, tokenizer.backend, Limits(**job["limits"]))
+        ((_, found),) = _portion([(0, rows, one)], answer, shown, {})
         return found
 
     spent = {number: Spent() for number in range(len(jobs))}
@@ -126,7 +126,7 @@ def predict(
             split = job.get("split", "evaluate")
             rows = desk.sources.examples(task, data, split, job["language"])[: job["max_rows"]]
             rows = noisy.rows(task, rows, job, desk)
-            encoded = _encoded(task, rows, tokenizer, job, spent[number])
+            encoded = _encoded(shown, rows, tokenizer, job, spent[number])
             portion.append((number, rows, encoded))
         except UserError as error:
             wrong.setdefault(str(error), []).append(job["language"])
@@ -137,7 +137,7 @@ def predict(
             with precision(first["precision"], desk):
                 done = [
                     (place, tuning.added(measured(found, jobs[place]), jobs[place]))
-                    for place, found in _portion(portion, answer, task, by_place)
+                    for place, found in _portion(portion, answer, shown, by_place)
                 ]
             for place, found in done:
                 desk.spent(place, asdict(spent[place]))
@@ -146,6 +146,23 @@ def predict(
     if wrong:
         faults = (f"{task.name} in {', '.join(codes)}: {why}" for why, codes in wrong.items())
         raise UserError("; ".join(faults))
+
+
+def _opened(
+    job: Mapping[str, Any],
+    weights: tuple[Path | str, str | None],
+    heads: Path | None,
+    task: Task,
+    desk: Desk,
+) -> tuple[Task, Encoder | TextToText, LoadedTokenizer, nn.Module | None]:
+    """The task as the model is shown it, and the model, with a head or from text to text."""
+    if job.get("text2text"):
+        shown = text2text.of(task, desk.catalogue.get(job["head"]))
+        return shown, *checkpoint.load_whole(*weights), None
+    encoder, tokenizer = checkpoint.load(*weights)
+    if job["head"] is None:
+        return task, encoder, tokenizer, None
+    return task, encoder, tokenizer, head_of(heads or weights[0], job["head"], task, encoder)
 
 
 def _ranked(pooled: Pools, number: int, job: Mapping[str, Any], desk: Desk) -> list[dict[str, Any]]:
@@ -167,37 +184,44 @@ def _encoded(
     began = time.perf_counter()
     encoded = formats.encode(task, rows, tokenizer.backend, Limits(**job["limits"]))
     spent.tokenise_seconds = time.perf_counter() - began
-    spent.examples, spent.tokens = len(rows), len(encoded.ids)
+    read = encoded.lengths[:: 2 if task.format == "text2text" else 1]  # not the right answers
+    spent.examples, spent.tokens = len(rows), int(read.sum())
     return encoded
 
 
-Answer = Callable[[Encoded, "NDArray[np.float64]"], "NDArray"]
+Answer = Callable[[Encoded, "NDArray[np.float64]"], "NDArray | list[str]"]
 
 
 def _answer(
     job: Mapping[str, Any],
-    loaded: tuple[Encoder, LoadedTokenizer],
+    loaded: tuple[Encoder | TextToText, LoadedTokenizer],
     head: nn.Module | None,
     task: Task,
     desk: Desk,
 ) -> Answer:
     """What the format decodes, from encoded rows; the seconds of each sequence are added up."""
+    model, tokenizer = loaded
+    if isinstance(model, TextToText):
+        trained = desk.catalogue.get(job["head"])
+        most = text2text.most_tokens(trained, tokenizer.backend)
+        return lambda encoded, took: forward.generated(model, encoded, tokenizer, most, desk, took)
+    encoder = model
 
     def neighbours(encoded: Encoded, seconds: NDArray[np.float64]) -> NDArray:
         began = time.perf_counter()
-        found = forward.neighbours(loaded[0], encoded, desk)
+        found = forward.neighbours(encoder, encoded, desk)
         seconds += (time.perf_counter() - began) / len(seconds)
         return found
 
     def masked_lm(encoded: Encoded, seconds: NDArray[np.float64]) -> NDArray:
         began = time.perf_counter()
-        found = forward.masked_lm(loaded[0], encoded, loaded[1], desk)
+        found = forward.masked_lm(encoder, encoded, tokenizer, desk)
         seconds += (time.perf_counter() - began) * encoded.lengths / len(encoded.ids)
         return found
 
     def usual(encoded: Encoded, seconds: NDArray[np.float64]) -> NDArray:
         assert head is not None
-        return forward.head_outputs(loaded[0], head, task.format, encoded, desk, seconds)
+        return forward.head_outputs(encoder, head, task.format, encoded, desk, seconds)
 
     if "serve" not in job:
         if task.format == "mlm":
@@ -205,7 +229,9 @@ def _answer(
         return neighbours if head is None else usual
     data = desk.catalogue.data(task.name, job["source"])
     codes = data.languages or task.languages
-    server = serving.server(loaded, head, task.format, parsed(job["serve"]), desk, codes)
+    server = serving.server(
+        (encoder, tokenizer), head, task.format, parsed(job["serve"]), desk, codes
+    )
 
     def otherwise(encoded: Encoded, seconds: NDArray[np.float64]) -> NDArray:
         began = time.perf_counter()
@@ -269,7 +295,10 @@ def _portion(
         merged = answer(_merge(encoded), together)
         by_token = task.format in ("tagging", "span")
         sizes = [len(one.ids) if by_token else len(one.lengths) for one in encoded]
-        outputs = np.split(merged, np.cumsum(sizes)[:-1])
+        if task.format == "text2text":
+            sizes = [len(one) for one in encoded]
+        ends = np.cumsum(sizes)
+        outputs = [merged[end - size : end] for end, size in zip(ends, sizes, strict=True)]
         seconds = np.split(together, np.cumsum([len(one.lengths) for one in encoded])[:-1])
     for (number, rows, one), output, took in zip(portion, outputs, seconds, strict=True):
         began = time.perf_counter()

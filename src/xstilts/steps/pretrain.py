@@ -270,11 +270,8 @@ class _Run:
         order = np.argsort([len(ids) for ids in sequences], kind="stable")
         seeds = [stream_seed(seed, int(number)) for number in order]
         batch = self._batch([sequences[number] for number in order], seeds)
-        lengths = torch.tensor(batch.lengths, device=self.device)
         layers = self.encoder.layers(batch)
-        states = layers[round(2 / 3 * (len(layers) - 1))].float()
-        sums = states.new_zeros(len(lengths), states.shape[1])
-        means = sums.index_add(0, torch.repeat_interleave(lengths), states) / lengths[:, None]
+        means = batch.means(layers[round(2 / 3 * (len(layers) - 1))].float())
         back = torch.from_numpy(np.argsort(order)).to(self.device)
         first, second = functional.normalize(means[back], dim=-1).chunk(2)
         with torch.autocast(self.device.type, enabled=False):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from xstilts import formats, metrics
+from xstilts.formats import text2text
 from xstilts.steps import forward, stage
 
 if TYPE_CHECKING:
@@ -17,11 +18,12 @@ if TYPE_CHECKING:
     import torch
 
     from xstilts.formats.encoded import Encoded
+    from xstilts.formats.examples import Example
     from xstilts.model.tokenizer import LoadedTokenizer
     from xstilts.steps.desk import Desk
     from xstilts.steps.stage import StageTask
     from xstilts.steps.team import Team
-    from xstilts.tasks.base import Source
+    from xstilts.tasks.base import Source, Task
 
 
 class Selection:
@@ -40,18 +42,20 @@ class Selection:
         desk: Desk,
     ) -> None:
         self.best: dict[str, torch.Tensor] = {}
-        self._desk = desk
+        self._desk, self._tokenizer = desk, tokenizer
+        self._as_text = bool(options.get("text2text"))
         self._patience = options["patience"]
         self._step, self._score, self._without_gain = 0, -1.0, 0
         self._data = []
         for one in tasks:
-            if one.format == "mlm":
+            if one.format in ("mlm", "spans"):
                 continue
             task = desk.catalogue.get(one.task.name)
             data = desk.catalogue.data(task.name, source)
             rows = desk.sources.examples(task, data, "select", "en")[: options["select_units"]]
             limits = stage.limits(one.item, options)
-            self._data.append((task, rows, formats.encode(task, rows, tokenizer.backend, limits)))
+            shown = text2text.of(task, task) if one.format == "text2text" else task
+            self._data.append((task, rows, formats.encode(shown, rows, tokenizer.backend, limits)))
 
     @property
     def encoded(self) -> list[Encoded]:
@@ -84,12 +88,22 @@ class Selection:
         """The mean over tasks of each one's main score."""
         scores = []
         for task, rows, encoded in self._data:
-            head = model.heads[task.name]
-            outputs = forward.head_outputs(model.encoder, head, task.format, encoded, self._desk)
-            units = list(formats.decode(task, rows, encoded, outputs))
+            units = self._units(model, task, rows, encoded)
             main = [metrics.score(metrics.get(m), units, "en") for m in task.main_metrics]
             scores.append(sum(main) / len(main))
         return sum(scores) / max(len(scores), 1)
+
+    def _units(
+        self, model: Any, task: Task, rows: list[Example], encoded: Encoded
+    ) -> list[dict[str, Any]]:
+        """The predictions of a task's rows."""
+        if not self._as_text:
+            head = model.heads[task.name]
+            outputs = forward.head_outputs(model.encoder, head, task.format, encoded, self._desk)
+            return list(formats.decode(task, rows, encoded, outputs))
+        most = text2text.most_tokens(task, self._tokenizer.backend)
+        texts = forward.generated(model.encoder, encoded, self._tokenizer, most, self._desk)
+        return list(formats.decode(text2text.of(task, task), rows, encoded, texts))
 
     def report(self) -> dict[str, Any]:
         """The best step and its score, and how many looks since brought no gain."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xstilts.formats import Limits, controls
+from xstilts.formats import Limits, controls, text2text
 from xstilts.identity import stream_seed
 from xstilts.perturb.declared import applied
 from xstilts.steps import CODE_VERSIONS, encoding
@@ -39,7 +39,8 @@ class StageTask:
 
     Attributes:
         task: what it is.
-        format: what it is trained as: the task's own, or ``mlm`` under the ``text`` control.
+        format: what it is trained as: the task's own; ``mlm`` under the ``text`` control; in an
+            encoder-decoder ``text2text``, and ``spans`` for raw text.
         encoded: the training rows.
         item: the item's JSON.
         own_steps: optimiser steps it would take alone.
@@ -132,6 +133,8 @@ def _prepare_item(
         from xstilts.tasks.text import MLM
 
         encoding_task, format_ = MLM, "mlm"
+    elif inputs["options"].get("text2text"):
+        encoding_task, format_ = text2text.of(task, task), "text2text"
 
     def rows() -> list[Example]:
         found = training_rows(item, inputs["source"], desk, seed)
@@ -148,6 +151,8 @@ def _prepare_item(
     encoded = encoding.encoded(
         desk.cache, named, encoding_task, rows, tokenizer.backend, limit, desk.note
     )
+    if format_ == "mlm" and inputs["options"].get("text2text"):
+        format_ = "spans"  # rows are the same, what is hidden of them is not
     if "steps_of" in item:
         other = _prepare_item(item["steps_of"], inputs, tokenizer, desk, seed)
         return StageTask(task, format_, encoded, item, other.own_steps)

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-_KEYS = ("step", "exp_avg", "exp_avg_sq")  # what AdamW keeps of a parameter
+# What AdamW keeps of a parameter, and Adafactor.
+_KEYS = ("step", "exp_avg", "exp_avg_sq", "row_var", "col_var", "variance")
 
 
 def snapshot(

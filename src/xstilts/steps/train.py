@@ -20,7 +20,8 @@ from xstilts.failpoints import failpoint
 from xstilts.formats import controls
 from xstilts.identity import fingerprint, stream_seed
 from xstilts.model import adapters, heads, vocabulary
-from xstilts.steps import blame, checkpoint, stage, state, tracking
+from xstilts.model.text_to_text import TextToText
+from xstilts.steps import blame, checkpoint, optimizers, stage, state, tracking
 from xstilts.steps.batches import collate, group_by_budget, step_units
 from xstilts.steps.selection import Selection
 from xstilts.steps.team import Team, layers, whole
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from xstilts.model.encoder import Encoder
+    from xstilts.model.tokenizer import LoadedTokenizer
     from xstilts.steps.batches import MicroBatch
     from xstilts.steps.desk import Desk, ResumePoints
     from xstilts.steps.stage import StageTask
@@ -45,15 +47,20 @@ class Stopped(KeyboardInterrupt):
 
 
 class StageModel(nn.Module):
-    """Encoder and heads as one module, so that gradients, devices and wrappers see one thing."""
+    """Encoder and heads as one module, so that gradients, devices and wrappers see one thing.
 
-    def __init__(self, encoder: Encoder, task_heads: Mapping[str, nn.Module]) -> None:
+    From text to text an encoder-decoder stands in the encoder's place, and there are no heads.
+    """
+
+    def __init__(self, encoder: Encoder | TextToText, task_heads: Mapping[str, nn.Module]) -> None:
         super().__init__()
         self.encoder = encoder
         self.heads = nn.ModuleDict(task_heads)
 
     def forward(self, task: str, format_: Format, micro: Any) -> torch.Tensor:
         """The summed loss of a micro-batch of one task."""
+        if isinstance(self.encoder, TextToText):
+            return self.encoder.loss_sum(micro.batch, micro.targets)
         if format_ == "mlm":
             states = self.encoder(micro.batch, micro.targets["places"])
             logits = self.encoder.masked_lm_logits(states)
@@ -109,7 +116,7 @@ class _Run:
         same = fingerprint([items, self.options])
         self.seed = stream_seed(inputs["seed"], same)
         self.device = torch.device(desk.device)
-        encoder, self.tokenizer = checkpoint.load(*parent)
+        encoder, self.tokenizer = self._load()
         self.tasks = stage.prepare(inputs, self.tokenizer, desk, self.seed)
         self.accelerator = _accelerator(self.device, self.options["precision"], desk)
         self.team = Team(desk.layout, self.device)
@@ -127,11 +134,13 @@ class _Run:
         self.model = self._new_model(encoder)
         self.copy: StageModel | None = None  # put together from shards
         self.wrapped = self.team.wrapped(self.model, self.accelerator, layers(encoder.network))
-        self.optimizer = adamw(self.model, self.options)
+        self.optimizer = optimizers.build(self.model, self.options)
         self.step, self.tokens, self.seconds = 0, 0, 0.0
         self.losses = np.zeros(len(self.schedule))
         self.unread: list[torch.Tensor] = []  # of the newest steps, [loss, gradient norm] each
-        waits = self.device.type == "cpu" or desk.layout == "fsdp2"
+        # What is no number must be known before the step, where no kernel leaves it out.
+        guarded = isinstance(self.optimizer, torch.optim.AdamW) and desk.layout != "fsdp2"
+        waits = self.device.type == "cpu" or not guarded
         self.read_every = 1 if waits else READ_EVERY
         self.settled = True  # parameters, step and selection are those of one moment
         self.kept = time.monotonic()  # the newest resume point
@@ -184,6 +193,11 @@ class _Run:
             "packed": self.model.encoder.packed,
         }
 
+    def _load(self) -> tuple[Any, LoadedTokenizer]:
+        """What the stage starts from: an encoder, or a whole encoder-decoder, and its tokenizer."""
+        whole_ = self.options.get("text2text", False)
+        return (checkpoint.load_whole if whole_ else checkpoint.load)(*self.parent)
+
     def _batch(self, step: int) -> tuple[StageTask, NDArray[np.int64], int]:
         """The task of a step, its units, and the seed of what is drawn in it."""
         index, local = self.schedule.task[step], int(self.schedule.local[step])
@@ -213,9 +227,7 @@ class _Run:
         micros = list(self._micros(task, units, seed))
         targets, tokens = self._agree(micros)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.options["learning_rate"] * _slope(
-                self.step, len(self.schedule), self.options["warmup"]
-            )
+            group["lr"] = self._rate(self.step)
         total = torch.zeros((), device=self.device)
         rounds = self.team.most(len(micros))  # of all processes, which run equally many
         for place in range(rounds):
@@ -233,7 +245,7 @@ class _Run:
         if len(self.unread) >= self.read_every:
             self._read(self.step + 1)
         # One number that is none spoils all parameters: then the kernel leaves them as they are.
-        if self.desk.layout != "fsdp2":  # there it is read at every step
+        if self.read_every > 1:  # else it was read just now
             self.optimizer.found_inf = (~told.isfinite().all()).float()  # type: ignore[attr-defined]
         self.settled = False
         self.optimizer.step()
@@ -264,7 +276,7 @@ class _Run:
         parameters = self.team.parameters(self.model)
         if self.team.first:
             if self.copy is None:
-                encoder, _ = checkpoint.load(*self.parent)
+                encoder, _ = self._load()
                 self.copy = self._new_model(encoder)
             self.copy.load_state_dict(parameters, strict=False)
         return self.copy or self.model
@@ -301,7 +313,7 @@ class _Run:
         alone = task.format != "retrieval"  # there, answers are told apart from each other
         bad = [u for u in units if alone and not all(map(blame.is_number, losses(np.array([u]))))]
         rows = stage.training_rows(task.item, self.inputs["source"], self.desk)
-        if task.format == "mlm":
+        if task.format in ("mlm", "spans"):
             rows = list(controls.lines(rows))
         ids = dict.fromkeys(rows[owner].id for owner in task.encoded.owner[bad or units])
         names = [one.task.name for one in self.tasks]
@@ -312,7 +324,7 @@ class _Run:
             "recipe's learning rate, or look at these rows and at the weights it starts from"
         )
 
-    def _new_model(self, encoder: Encoder) -> StageModel:
+    def _new_model(self, encoder: Any) -> StageModel:
         """What the stage trains, at its start."""
         self.cut = self._cut(encoder)
         if lora := self.options.get("lora"):
@@ -332,6 +344,12 @@ class _Run:
             vocabulary.seen((one.ids if one.kinds is None else one.kinds for one in rows), size),
         )
 
+    def _rate(self, step: int) -> float:
+        """The learning rate of a step."""
+        share = optimizers.share_of_peak(step, len(self.schedule), self.options)
+        rate: float = self.options["learning_rate"] * share
+        return rate
+
     def _mend(self) -> None:
         """Put back the embeddings that were left out, as they are after the steps that count."""
         if self.cut is None:
@@ -340,10 +358,7 @@ class _Run:
             self.cut.mend(1.0)
             return
         chosen = self.selection.report()["step"] if self.selection else self.step
-        shares = [
-            _slope(step, len(self.schedule), self.options["warmup"]) for step in range(chosen)
-        ]
-        rates = self.options["learning_rate"] * np.array(shares)
+        rates = np.array([self._rate(step) for step in range(chosen)])
         self.cut.mend(float(np.prod(1.0 - rates * self.options["weight_decay"])))
 
     def _select(self) -> None:
@@ -405,14 +420,13 @@ class _Run:
         labels = {t.task.name: (t.format, t.task.labels) for t in self.tasks}
         checkpoint.save(out, self.model.encoder, self.tokenizer, task_heads, labels)
         steps = np.arange(self.step)
-        peak, warmup = self.options["learning_rate"], self.options["warmup"]
         names = [t.task.name for t in self.tasks]
         curve = pa.table(
             {
                 "step": steps,
                 "task": [names[i] for i in self.schedule.task[: self.step]],
                 "loss": self.losses[: self.step],
-                "learning_rate": [peak * _slope(int(s), len(self.schedule), warmup) for s in steps],
+                "learning_rate": [self._rate(int(step)) for step in steps],
             }
         )
         parquet.write_table(curve, out / "curve.parquet")
@@ -433,23 +447,3 @@ def _accelerator(device: torch.device, precision: str, desk: Desk) -> Any:
         to.folder.mkdir(parents=True, exist_ok=True)
         options |= {"log_with": to.name, "project_dir": to.folder}
     return Accelerator(**options)
-
-
-def adamw(model: nn.Module, options: Mapping[str, Any]) -> torch.optim.AdamW:
-    """AdamW without decay on biases and normalisation (every parameter of one dimension)."""
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.dim() > 1], "weight_decay": options["weight_decay"]},
-        {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(
-        groups, lr=options["learning_rate"], eps=options["epsilon"], fused=True
-    )
-
-
-def _slope(step: int, steps: int, warmup: float) -> float:
-    """The learning rate's share of its peak: linear up over the warm-up, then linear down to 0."""
-    rising = math.ceil(warmup * steps)
-    if step < rising:
-        return (step + 1) / rising
-    return (steps - step) / max(steps - rising, 1)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 Format: TypeAlias = Literal[
-    "classification", "multiple_choice", "tagging", "span", "retrieval", "mlm"
+    "classification", "multiple_choice", "tagging", "span", "retrieval", "mlm", "spans", "text2text"
 ]
 Source: TypeAlias = Literal["hub", "mirror", "microworld", "files"]
 Reader: TypeAlias = Literal[
@@ -211,6 +211,7 @@ class Task:
         main: those whose mean is the task's score; empty: the first of ``metrics``.
         sources: source -> where its rows are.
         labels: the names of the classes or tags, in the order of the head's outputs.
+        words: the labels as words, for text to text; empty: the labels are words.
         languages: every language it is published in, English first where it is one of them.
         chance: the main score of guessing; None where that is not defined.
         parallel: a test set that was translated: a row has the same id in every language, and the
@@ -234,6 +235,7 @@ class Task:
     sources: Mapping[Source, Data]
     main: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
     languages: tuple[str, ...] = ("en",)
     chance: float | None = None
     parallel: bool = False
