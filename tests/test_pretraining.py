@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from xstilts import pretraining
@@ -16,6 +18,13 @@ def test_a_file_is_read_and_the_rest_has_defaults(tmp_path):
     assert config.model.model_dump()["hidden_act"] == "relu"  # the architecture's own keys pass
 
 
+def test_spans_alone_is_said_in_one_word(tmp_path):
+    path = tmp_path / "t5.yaml"
+    path.write_text("name: t5\nmodel: {model_type: t5}\nobjectives: {spans: 1}\n")
+    objectives = pretraining.load(path).objectives
+    assert (objectives.mlm, objectives.spans) == (0.0, 1.0)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -26,6 +35,9 @@ def test_a_file_is_read_and_the_rest_has_defaults(tmp_path):
         ),
         ("name: a\nsteps: 0\n", "steps: found 0: "),
         ("name: a\nobjectives: {mlm: 0.5}\n", "shares sum to 0.5, not to 1"),
+        ("name: a\nobjectives: {spans: 0.5, mlm: 0.5}\n", "spans is the only objective of"),
+        ("name: a\nobjectives: {spans: 1}\n", "xlm-roberta: spans is for an encoder-decoder"),
+        ("name: a\nmodel: {model_type: mt5}\n", "and other objectives are for encoders"),
         ("steps: 1\n", "name: found"),
         ("- a\n", 'not a mapping of keys such as "name: mini"'),
         ("name: [\n", "cannot read"),
@@ -40,6 +52,12 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path, text, message):
         pretraining.load(path)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_the_files_of_this_project_are_sound():
+    files = (Path(__file__).parents[1] / "studies" / "pretraining").glob("*.yaml")
+    names = {pretraining.load(one).name for one in files if one.stem != "sanity"}  # a study
+    assert {"t5-micro", "t5-tiny", "t5-mini"} <= names
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -3,7 +3,8 @@
 The objectives are masked LM on one language's text, translation LM (masked LM on a segment and its
 translation side by side; Conneau & Lample 2019, section 3.3) and translation ranking (which of the
 batch's sentences translates this one?), of segments and of dictionary entries. Their shares are
-shares of optimiser steps.
+shares of optimiser steps. An encoder-decoder has one objective of its own, span corruption (Raffel
+et al. 2020).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BUDGET = ("steps", "decay")  # keys in which a run that continues another's plateau may differ
+ENCODER_DECODERS = ("t5", "mt5", "umt5")
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 Length = Annotated[int, Field(ge=8, le=512)]
@@ -46,9 +48,9 @@ class Shape(_Frozen):
     """The size of an encoder; any further key of the architecture's configuration may be added.
 
     Attributes:
-        model_type: a transformers architecture with a masked-LM head.
+        model_type: a transformers architecture with a masked-LM head; for spans one of T5's.
         hidden_size: width.
-        num_hidden_layers: depth; 0: embeddings alone, a baseline.
+        num_hidden_layers: depth, of T5 that of either half; 0: embeddings alone, a baseline.
         num_attention_heads: heads.
     """
 
@@ -67,9 +69,19 @@ class Objectives(_Frozen):
     tlm: Share = 0.0
     ranking: Share = 0.0
     dictionary: Share = 0.0
+    spans: Share = 0.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spans_alone(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("spans"):
+            return {"mlm": 0.0, **data}
+        return data
 
     @model_validator(mode="after")
     def _sum_to_one(self) -> Objectives:
+        if self.spans not in (0.0, 1.0):
+            raise ValueError("spans is the only objective of an encoder-decoder: its share is 1")
         total = sum(self.model_dump().values())
         if abs(total - 1) > 1e-9:
             raise ValueError(f"shares sum to {total:g}, not to 1")
@@ -90,7 +102,7 @@ class Pretraining(_Frozen):
         objectives: shares of the steps.
         masked: share of the tokens that masked and translation LM hide.
         alpha: languages are sampled in proportion to (their tokens)^alpha.
-        sequences: tokens of a masked-LM row; each step draws one of these.
+        sequences: tokens of a row of running text; each step draws one of these.
         batch_tokens: tokens of an optimiser step.
         ranking_pairs: sentence pairs of a ranking step.
         dictionary_pairs: entries of a step that ranks dictionary entries.
@@ -130,6 +142,17 @@ class Pretraining(_Frozen):
     decay: Share = 0.2
     seed: Annotated[int, Field(ge=0)] = 1
     precision: Literal["fp32", "bf16"] = "fp32"
+
+    @model_validator(mode="after")
+    def _fits(self) -> Pretraining:
+        new, spans = self.start in ("random", "factorised"), bool(self.objectives.spans)
+        if new and spans is not (self.model.model_type in ENCODER_DECODERS):
+            names = ", ".join(ENCODER_DECODERS)
+            raise ValueError(
+                f"model.model_type {self.model.model_type}: spans is for an encoder-decoder "
+                f"({names}), and other objectives are for encoders"
+            )
+        return self
 
     @property
     def falling_steps(self) -> int:

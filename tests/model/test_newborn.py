@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
-from xstilts.model.newborn import new_encoder
+from xstilts.model.newborn import new_encoder, new_encoder_decoder
+from xstilts.model.packing import Batch
 from xstilts.pretraining import Pretraining
 
 CONFIG = Pretraining(
@@ -28,3 +30,27 @@ def test_the_first_guess_is_the_tokens_frequencies():
     encoder = new_encoder(CONFIG, 10, None, counts)
     logits = encoder.network.get_output_embeddings().bias
     torch.testing.assert_close(logits.softmax(0).detach(), torch.tensor((counts + 1) / 171).float())
+
+
+@pytest.mark.parametrize(("architecture", "scale"), [("t5", 0.25), ("mt5", 1.0), ("umt5", 0.25)])
+def test_a_new_t5_has_logits_of_about_one_whatever_it_scales(architecture, scale):
+    """16 wide: embeddings of T5 have length 4, and its decoder's states are divided by 4."""
+    torch.manual_seed(1)
+    config = CONFIG.model_copy(
+        update={"model": CONFIG.model.model_copy(update={"model_type": architecture})}
+    )
+    given = np.zeros((10, 16), np.float32)
+    given[7, 3] = 5.0
+    made = new_encoder_decoder(config, 50, given).eval()
+    assert made.scale == scale
+    table = made.network.get_input_embeddings().weight.detach()
+    length = 1.0 if scale == 1.0 else 4.0
+    assert float(table.norm(dim=1).mean()) == pytest.approx(length, rel=0.1)
+    assert (
+        float(table[7, 3])
+        == pytest.approx(float(table[7].norm()))
+        == pytest.approx(length, rel=0.1)
+    )
+    ids = torch.arange(9, 49)
+    batch = Batch(ids, torch.zeros_like(ids), (20, 20))
+    assert float(made(batch, batch).detach().std()) == pytest.approx(1.0, abs=0.25)

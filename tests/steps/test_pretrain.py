@@ -183,3 +183,71 @@ def test_alpha_sets_how_often_a_language_is_drawn(folder):
     count = sum(set(map(int, text)) <= german - english | german for text in texts)
     # Binomial(400, 1/2): standard deviation 10; both alphabets share pieces, so count the clear.
     assert 150 <= count <= 260
+
+
+# --- span corruption ---------------------------------------------------------------------------
+
+
+def spans(folder, out, points, architecture="t5", **changes):
+    """A run of span corruption."""
+    shape = {"model_type": architecture, "hidden_size": 16, "num_hidden_layers": 2}
+    shape["num_attention_heads"] = 2
+    return run(folder, out, points, model=shape, objectives={"spans": 1.0}, **changes)
+
+
+@pytest.mark.parametrize("architecture", ["t5", "mt5", "umt5"])
+def test_span_corruption_makes_a_whole_t5_with_sentinels(folder, tmp_path, architecture):
+    from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+
+    result = spans(folder, tmp_path, Points(), architecture, steps=3)
+    pieces = len(AutoTokenizer.from_pretrained(folder))
+    # Logits are about 1 at the start, which adds a half to the logarithm of the vocabulary.
+    assert (
+        abs(
+            json.loads((tmp_path / "curve.json").read_text())["loss"][0]
+            - np.log(pieces + 100)
+            - 0.5
+        )
+        < 0.5
+    )
+    assert set(result["loss"]) == {"spans"}
+    assert sum(one["tokens_seen"] for one in result["languages"].values()) == 3 * 8 * 14
+    model, report = AutoModelForSeq2SeqLM.from_pretrained(tmp_path, output_loading_info=True)
+    assert not report["missing_keys"]
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path)
+    assert len(tokenizer) == model.config.vocab_size == pieces + 100
+    assert tokenizer.convert_tokens_to_ids("<extra_id_0>") == pieces
+    assert not (folder / "tokenizer.json").read_text().count("extra_id")  # shards stay as they are
+    asked = tokenizer("one <extra_id_0> three", return_tensors="pt")
+    assert model.generate(**asked, max_new_tokens=3).shape[1] <= 4
+
+
+def test_a_killed_run_of_span_corruption_ends_bit_for_bit_the_same(folder, tmp_path):
+    spans(folder, tmp_path / "whole", Points(), steps=6)
+    points = Points(stop_after=3)
+    with pytest.raises(InterruptedError):
+        spans(folder, tmp_path / "first", points, steps=6)
+    points.stop_after = 0
+    spans(folder, tmp_path / "second", points, steps=6)
+    one, two = (tmp_path / name / "model.safetensors" for name in ("whole", "second"))
+    assert one.read_bytes() == two.read_bytes()
+
+
+def test_span_corruption_learns(folder, tmp_path):
+    """Sentences are counts of words of one language: whatever is left out is one of few pieces."""
+    spans(folder, tmp_path, Points(), steps=60, dropout=0.0)
+    found = json.loads((tmp_path / "curve.json").read_text())["loss"]
+    assert np.mean(found[-10:]) < np.mean(found[:5]) - 1.0
+
+
+def test_a_t5_goes_on_from_a_t5(folder, tmp_path):
+    from xstilts.model import text_to_text
+
+    spans(folder, tmp_path / "one", Points(), steps=2)
+    start = text_to_text.load(tmp_path / "one")
+    (tmp_path / "two").mkdir()
+    desk = Desk(catalogue=None, sources=None, checkpoint_seconds=0.0)
+    declared = config(start="there", objectives={"spans": 1.0}, steps=2)
+    given = shards.Shards.open(folder), tmp_path / "one", start, tmp_path / "two", Points(), desk
+    result = pretrain.pretrain(declared, *given)
+    assert result["steps"] == 2

@@ -215,11 +215,12 @@ def _tokenizer(config: Pretraining, given: Model | None, corpus: Path) -> Loaded
 
 
 def _start(config: Pretraining, continued: Model | None, shards: Shards, folder: Path) -> Any:
-    """An encoder to continue, embeddings float32 ``[V, H]``, or None for a random start."""
-    from xstilts.model import encoder, tokenizer
+    """A model to continue, embeddings float32 ``[V, H]``, or None for a random start."""
+    from xstilts.model import encoder, text_to_text, tokenizer
 
     if continued is not None:
-        return encoder.load(continued.location, continued.revision)
+        load = text_to_text.load if config.objectives.spans else encoder.load
+        return load(continued.location, continued.revision)
     if config.start == "random":
         return None
     from xstilts.steps.factorise import factorise

@@ -30,6 +30,8 @@ class TextToText(nn.Module):
     Attributes:
         network: the transformers model.
         pooler, packed: as an encoder has them: there is none, and rows are padded.
+        scale: of the decoder's states before the output layer: 1, or H^-0.5 where the layer is the
+            embeddings' (T5, not mT5).
     """
 
     pooler = None
@@ -40,7 +42,7 @@ class TextToText(nn.Module):
         self.network = network
         self.holder = KeyHolder()
         install(network, self.holder)
-        self._prove()
+        self.scale = self._proven_scale()
 
     @property
     def config(self) -> Any:
@@ -74,9 +76,7 @@ class TextToText(nn.Module):
             encoder_attention_mask=there.long(),
             use_cache=False,
         ).last_hidden_state[wanted]
-        if getattr(self.config, "scale_decoder_outputs", False):
-            found = found * self.config.hidden_size**-0.5
-        return self.network.get_output_embeddings()(found)
+        return self.network.get_output_embeddings()(found * self.scale)
 
     def loss_sum(self, source: Batch, targets: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """The loss summed over all target tokens.
@@ -119,27 +119,27 @@ class TextToText(nn.Module):
         return int(self.config.pad_token_id or 0)
 
     @torch.no_grad()
-    def _prove(self) -> None:
-        """Compare with the network's own logits.
+    def _proven_scale(self) -> float:
+        """The scale with which logits are the network's own.
 
         Raises:
-            UserError: if they differ.
+            UserError: if there is none.
         """
         mode = self.training
         self.eval()
-        low = min(9, int(self.config.vocab_size) - 8)
-        ids = torch.arange(8) + low
+        ids = torch.arange(8) + min(9, int(self.config.vocab_size) - 8)
         source, target = Batch(ids[:5], ids[:5], (2, 3)), Batch(ids[3:], ids[3:], (3, 2))
-        ours = self(source, target)
-        for number in (0, 1):
-            own, answer = (one.ids.split(list(one.lengths))[number] for one in (source, target))
-            theirs = self.network(input_ids=own[None], labels=answer[None]).logits[0]
-            if (theirs - ours.split(list(target.lengths))[number]).abs().max() > PARITY_TOLERANCE:
-                raise UserError(
-                    f"{self.config.model_type} is not an encoder-decoder like T5: text to text "
-                    "takes T5, mT5 and their like"
-                )
-        self.train(mode)
+        pairs = zip(*(one.ids.split(list(one.lengths)) for one in (source, target)), strict=True)
+        own = [self.network(input_ids=a[None], labels=b[None]).logits[0] for a, b in pairs]
+        for scale in (1.0, float(self.config.hidden_size**-0.5)):
+            self.scale = scale
+            if (self(source, target) - torch.cat(own)).abs().max() < PARITY_TOLERANCE:
+                self.train(mode)
+                return scale
+        raise UserError(
+            f"{self.config.model_type} is not an encoder-decoder like T5: text to text takes T5, "
+            "mT5 and their like"
+        )
 
 
 def load(folder: Path | str, revision: str | None = None) -> TextToText:

@@ -43,7 +43,7 @@ class Work:
         table = network.get_input_embeddings().weight  # type: ignore[operator]
         weights = 0
         for name, parameter in network.base_model.named_parameters():  # type: ignore[union-attr]
-            if parameter.dim() == 2 and "embeddings" not in name:
+            if parameter.dim() == 2 and "embeddings" not in name and parameter is not table:
                 weights += parameter.numel()
         return cls(weights, config.num_hidden_layers, config.hidden_size, table.numel())  # type: ignore[union-attr,arg-type]
 

@@ -1,4 +1,4 @@
-"""Pretraining: masked LM, translation LM and translation ranking on token shards.
+"""Pretraining on token shards: masked LM, translation LM, translation ranking; span corruption.
 
 What a step sees is a function of (seed, step) alone, so a killed run goes on bit for bit. The
 learning rate warms up, stays, and decays at the end, so that a longer run continues a shorter
@@ -25,10 +25,10 @@ from xstilts.model import encoder as encoders
 from xstilts.model import throughput
 from xstilts.model import tokenizer as tokenizers
 from xstilts.model.dropout import row_keys
-from xstilts.model.newborn import new_encoder
+from xstilts.model.newborn import new_encoder, new_encoder_decoder
 from xstilts.model.packing import Batch
 from xstilts.steps import blame, state
-from xstilts.steps.batches import hide_tokens
+from xstilts.steps.batches import answered, hide_tokens, leave_out
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,11 +38,12 @@ if TYPE_CHECKING:
 
     from xstilts.corpus.shards import Shards
     from xstilts.model.encoder import Encoder
+    from xstilts.model.text_to_text import TextToText
     from xstilts.pretraining import Pretraining
     from xstilts.steps.desk import Desk, ResumePoints
 
-Objective = Literal["mlm", "tlm", "ranking", "dictionary"]
-OBJECTIVES: tuple[Objective, ...] = ("mlm", "tlm", "ranking", "dictionary")
+Objective = Literal["mlm", "tlm", "ranking", "dictionary", "spans"]
+OBJECTIVES: tuple[Objective, ...] = ("mlm", "tlm", "ranking", "dictionary", "spans")
 RANKING_TOKENS = 64  # of a sentence in a ranking step
 
 
@@ -50,18 +51,18 @@ def pretrain(
     config: Pretraining,
     shards: Shards,
     tokenizer_folder: Path,
-    start: Encoder | NDArray[np.float32] | None,
+    start: Encoder | TextToText | NDArray[np.float32] | None,
     out: Path,
     resume: ResumePoints,
     desk: Desk,
 ) -> dict[str, Any]:
-    """Train an encoder and write its folder and ``curve.json``.
+    """Train an encoder, or an encoder-decoder, and write its folder and ``curve.json``.
 
     Args:
         config: what was declared.
         shards: the corpus.
         tokenizer_folder: a folder that ``AutoTokenizer`` loads.
-        start: an encoder to continue, or embeddings ``[V, H]`` of a new one; None: all random.
+        start: a model to continue, or embeddings ``[V, H]`` of a new one; None: all random.
         out: an empty folder.
         resume: keeps and gives back the state of an unfinished run.
         desk: device and progress.
@@ -84,7 +85,7 @@ class _Run:
         config: Pretraining,
         shards: Shards,
         tokenizer_folder: Path,
-        start: Encoder | NDArray[np.float32] | None,
+        start: Encoder | TextToText | NDArray[np.float32] | None,
         resume: ResumePoints,
         desk: Desk,
     ) -> None:
@@ -94,11 +95,20 @@ class _Run:
         self.template = Template.of(self.tokenizer.backend)
         self.sampler = Sampler(shards, config.alpha)
         torch.manual_seed(stream_seed(config.seed, "pretraining"))
+        if config.objectives.spans:
+            self.tokenizer = tokenizers.with_sentinels(self.tokenizer)
         if start is None or isinstance(start, np.ndarray):
             size = len(self.tokenizer.special)
-            start = new_encoder(config, size, start, shards.frequencies(size))
-        self.encoder = start.to(self.device)
-        self.work = throughput.Work.of(self.encoder.network)
+            start = (
+                new_encoder_decoder(config, size, start)
+                if config.objectives.spans
+                else new_encoder(config, size, start, shards.frequencies(size))
+            )
+        self.encoder: Any = start.to(self.device)
+        halves: list[Any] = [self.encoder.network]
+        if config.objectives.spans:
+            halves = [halves[0].get_encoder(), halves[0].get_decoder()]
+        self.work = [throughput.Work.of(half) for half in halves]
         self.optimizer = _optimizer(self.encoder, config)
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
         shares = config.objectives.model_dump()
@@ -208,6 +218,7 @@ class _Run:
         """The loss of the step's batch, which is a function of the seed and the step."""
         seed = stream_seed(self.config.seed, "step", self.step)
         stream = np.random.default_rng(seed)
+        torch.manual_seed(seed)  # for whatever an unpacked architecture draws by itself
         with torch.autocast(
             self.device.type, dtype=torch.bfloat16, enabled=self._dtype is torch.bfloat16
         ):
@@ -216,6 +227,8 @@ class _Run:
                     return self._masked(self._texts(stream), seed)
                 case "tlm":
                     return self._masked(self._translations(stream), seed)
+                case "spans":
+                    return self._left_out(self._stretches(stream), seed)
                 case "ranking":
                     pairs = self.sampler.parallel.draw(stream, self.config.ranking_pairs)
                     return self._ranked(pairs, seed)
@@ -225,10 +238,13 @@ class _Run:
 
     def _texts(self, stream: np.random.Generator) -> list[list[int]]:
         """Rows of running text."""
+        return [self.template.single(one.tolist()) for one in self._stretches(stream)]
+
+    def _stretches(self, stream: np.random.Generator) -> list[NDArray[np.int32]]:
+        """Running text, without special tokens."""
         length = int(stream.choice(self.config.sequences))
         room = length - self.template.single_specials
-        texts = self.sampler.texts(stream, max(self.config.batch_tokens // length, 1), room)
-        return [self.template.single(one.tolist()) for one in texts]
+        return self.sampler.texts(stream, max(self.config.batch_tokens // length, 1), room)
 
     def _translations(self, stream: np.random.Generator) -> list[list[int]]:
         """Rows of a segment and its translation."""
@@ -249,10 +265,23 @@ class _Run:
         places = torch.from_numpy(targets["places"]).to(self.device)
         states = self.encoder(self._batch(hidden, seeds), places)
         logits = self.encoder.masked_lm_logits(states)
-        self.flops += self.work.of_logits(len(places))
+        self.flops += self.work[0].of_logits(len(places))
         return functional.cross_entropy(
             logits.float(), torch.from_numpy(targets["hidden_ids"]).to(self.device)
         )
+
+    def _left_out(self, texts: Sequence[NDArray[np.int32]], seed: int) -> torch.Tensor:
+        """Mean loss of the spans that are left out of texts."""
+        seeds = [stream_seed(seed, number) for number in range(len(texts))]
+        rows = leave_out(texts, seeds, self.tokenizer, self.template)
+        micro = answered(rows, seeds if self.config.dropout else []).to(self.device)
+        lengths = micro.targets["answer_lengths"].tolist()
+        self.tokens += len(micro.batch.ids) + sum(lengths)
+        source, target = self.work
+        self.flops += source.of_sequences(micro.batch.lengths) + target.of_sequences(lengths)
+        self.flops += target.of_logits(sum(lengths))
+        loss: torch.Tensor = self.encoder.loss_sum(micro.batch, micro.targets)
+        return loss / micro.count()
 
     def _ranked(
         self, pairs: Sequence[tuple[NDArray[np.int32], NDArray[np.int32]]], seed: int
@@ -285,7 +314,7 @@ class _Run:
         lengths = tuple(map(len, ids))
         flat = torch.from_numpy(np.concatenate(ids).astype(np.int64))
         self.tokens += len(flat)
-        self.flops += self.work.of_sequences(lengths)
+        self.flops += self.work[0].of_sequences(lengths)
         keys = row_keys(seeds, lengths) if self.config.dropout else None
         return Batch(flat, torch.zeros_like(flat), lengths, keys).to(self.device)
 
@@ -297,7 +326,7 @@ def plateau(step: int, config: Pretraining) -> float:
     return min(up, down)
 
 
-def _optimizer(encoder: Encoder, config: Pretraining) -> torch.optim.AdamW:
+def _optimizer(encoder: Encoder | TextToText, config: Pretraining) -> torch.optim.AdamW:
     table = encoder.backbone.get_input_embeddings().weight  # type: ignore[operator]
     others = [p for p in encoder.parameters() if p is not table]
     rate = config.learning_rate
