@@ -9,6 +9,7 @@ import small_tasks
 from xstilts import forecast
 from xstilts.engines.groups import remaining
 from xstilts.engines.local import LocalEngine
+from xstilts.errors import UserError
 from xstilts.forecast import Cost
 from xstilts.steps import calibrate
 from xstilts.steps.calibrate import Pace
@@ -117,3 +118,12 @@ def test_a_run_is_compared_with_its_own_forecast_only(study, tmp_path):
     assert told[1].startswith("it took:   12 optimiser steps, 0 s, 0 MiB of disk")
     assert told[1].endswith("(-100% time)")
     assert forecast.Outcome(steps[:-1], tmp_path).line(12) == ""
+
+
+def test_what_is_written_as_text_is_not_forecast(small, tiny, tmp_path):
+    plan = small_tasks.plan(
+        small, tiny, "s_nli > s_xnli", recipe=small_tasks.recipe(text2text=True)
+    )
+    bench = small_tasks.bench(small, tmp_path)
+    with pytest.raises(UserError, match="--forecast measures an encoder with a head"):
+        forecast.predict(plan, list(plan.steps.values()), bench)

@@ -20,6 +20,7 @@ import numpy as np
 from xstilts.disk.scratch import tree_bytes
 from xstilts.disk.whole import whole
 from xstilts.engines.groups import grouped, is_intermediate
+from xstilts.errors import UserError
 from xstilts.identity import canonical_json, fingerprint
 
 if TYPE_CHECKING:
@@ -86,6 +87,11 @@ def predict(plan: Plan, steps: Sequence[Step], bench: Bench) -> Cost:
     (model, *_) = plan.models.values()  # those of a study are mostly of one size
     tokenizer = tokenizers.load(model.location, model.revision)
     stages = [step for step in steps if step.kind == "train"]
+    if any(step.inputs["options"].get("text2text") for step in stages):
+        raise UserError(
+            "--forecast measures an encoder with a head, and the recipe is text to text: "
+            "leave it out"
+        )
     known: dict[str, tuple[int, _Data, int]] = {}
     for step in stages:
         key = canonical_json(_of_data(step))

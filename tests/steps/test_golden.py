@@ -23,7 +23,13 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
-from transformers import PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaForMaskedLM
+from transformers import (
+    PreTrainedTokenizerFast,
+    T5Config,
+    T5ForConditionalGeneration,
+    XLMRobertaConfig,
+    XLMRobertaForMaskedLM,
+)
 
 import small_tasks
 from steps.runs import Points, trained
@@ -126,8 +132,35 @@ def model(folder):
     return folder
 
 
+def whole_t5(folder, encoder):
+    """An encoder-decoder with the same pieces, and no dropout: its attention would draw it."""
+    pieces = tokenizer.with_sentinels(tokenizer.load(encoder))
+    config = T5Config(
+        vocab_size=len(pieces.special),
+        d_model=16,
+        d_ff=32,
+        d_kv=8,
+        num_layers=2,
+        num_heads=2,
+        dropout_rate=0.0,
+        pad_token_id=1,
+        eos_token_id=2,
+        decoder_start_token_id=1,
+    )
+    network = T5ForConditionalGeneration(config)
+    fill(network, np.random.default_rng(3), 0.8)
+    network.save_pretrained(folder)
+    pieces.save(folder)
+    return folder
+
+
 RECIPE = replace(
     small_tasks.recipe(max_length=100), epsilon=1e-4, select_every=3, learning_rate=5e-3, cap=16
+)
+
+
+AS_TEXT = replace(
+    small_tasks.recipe(max_length=100, text2text=True), optimizer="adafactor", schedule="constant"
 )
 
 
@@ -137,7 +170,15 @@ def train_output(small, encoder, tmp):
     inputs = small_tasks.train_inputs(small, encoder, path, RECIPE, options=Options(max_steps=12))
     result, out = trained(small, encoder, tmp / "train", inputs)
     curve = pq.read_table(out / "curve.parquet").to_pydict()
-    return {"task": curve["task"], "loss": curve["loss"], "tokens": result["tokens"]}
+    found = {"task": curve["task"], "loss": curve["loss"], "tokens": result["tokens"]}
+    whole, path = (
+        whole_t5(tmp / "t5", encoder),
+        "s_nli + s_choice + s_squad + s_text@0.2 | s_tatoeba",
+    )
+    inputs = small_tasks.train_inputs(small, whole, path, AS_TEXT, options=Options(max_steps=8))
+    result, out = trained(small, whole, tmp / "as_text", inputs)
+    losses = pq.read_table(out / "curve.parquet")["loss"].to_pylist()
+    return found | {"as_text": {"loss": losses, "tokens": result["tokens"]}}
 
 
 def predict_output(small, encoder, tmp):
@@ -164,6 +205,14 @@ def predict_output(small, encoder, tmp):
             found[f"{target} {jobs[number]['language']}"] = [
                 {k: v for k, v in row.items() if k not in ("id", "group", "gold")} for row in rows
             ]
+    whole = whole_t5(tmp / "whole", encoder)
+    plan = small_tasks.plan(
+        small, whole, "s_nli | s_xnli", recipe=AS_TEXT, options=Options(max_eval_rows=2)
+    )
+    jobs = [step.inputs for step in plan.steps.values() if step.kind == "predict"]
+    found["as text"] = [
+        [row["text"] for row in rows] for _, rows in predict.predict(jobs, (whole, None), desk)
+    ]
     return found
 
 

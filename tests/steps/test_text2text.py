@@ -19,7 +19,7 @@ from xstilts.errors import UserError
 from xstilts.formats import Limits, encode, text2text
 from xstilts.formats.examples import Line
 from xstilts.model.packing import Batch
-from xstilts.recipes import RECIPES
+from xstilts.recipes import RECIPES, Lora
 from xstilts.steps import checkpoint, predict
 from xstilts.steps.batches import collate
 from xstilts.study import Options
@@ -257,3 +257,16 @@ def test_retrieval_reads_the_encoder_of_a_stage_from_text_to_text(small, model, 
     done = dict(predict.predict(jobs, (stage, None), small_tasks.desk(small)))
     assert {row["layer"] for row in done[0]} == {0, 1, 2}
     assert text2text.written(small_tasks.desk(small).catalogue.get("s_tatoeba")) is False
+
+
+def test_adapters_go_on_an_encoder_decoder_and_leave_a_plain_folder(small, model, tmp_path):
+    pytest.importorskip("peft")
+    recipe = replace(RECIPE, lora=Lora(rank=2))
+    _, out = trained(small, model, tmp_path / "out", inputs_of(small, model, recipe=recipe))
+    before, after = (
+        AutoModelForSeq2SeqLM.from_pretrained(one).state_dict() for one in (model, out)
+    )
+    assert before.keys() == after.keys()
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    adapted = {name for name in before if name.endswith((".q.weight", ".v.weight"))}
+    assert changed == adapted
