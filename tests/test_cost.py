@@ -6,7 +6,7 @@ import pytest
 
 import small_tasks
 from xstilts import cost as costs
-from xstilts import models, sizes
+from xstilts import footprint, models, sizes
 from xstilts import plan as planning
 from xstilts.identity import fingerprint
 from xstilts.sources import Sources
@@ -100,10 +100,25 @@ def test_large_models_are_sharded_over_as_few_cards_as_hold_them():
     xxl = sizes.known("google/mt5-xxl")
     cards, tokens = costs.fits(xxl, 256, "bf16", 80)
     assert cards == 2
-    state = sizes.STATE_BYTES * xxl.encoder_parameters / cards
-    room = 0.9 * 80 * 2**30 - state
-    assert tokens == int(room // xxl.activation_bytes(256, "bf16"))
+    room = 0.9 * 80 * 2**30 - footprint.of(xxl, 0, 256, "bf16", cards=2).total
+    assert tokens == int(room // footprint.activation_bytes(xxl, 256, "bf16"))
     assert costs.fits(xxl, 256, "bf16", 1) == (0, 0)
+    assert costs.fits(xxl, 256, "bf16", 80, 16)[0] == 1  # adapters alone
+
+
+def test_memory_and_the_smallest_set_ups(cost):
+    found = cost("s_xnli")
+    assert [(one.rank, one.cards) for one in found.memory] == [
+        (rank, cards) for rank in (0, 16) for cards in costs.SHARDS
+    ]
+    (alone,) = (one.gib["fp32"] for one in found.memory if (one.rank, one.cards) == (0, 1))
+    assert alone == pytest.approx(footprint.of(LARGE, 64, 64).total / 2**30)
+    for gib in costs.CARD_GIB:
+        assert {(s.rank, s.precision) for s in found.setups if s.gib == gib} == {
+            (rank, precision) for rank in (0, 16) for precision in ("fp32", "bf16")
+        }
+    assert found.length == 64
+    assert found.whole_parameters == found.parameters == LARGE.encoder_parameters
 
 
 def test_hours_by_hand():
@@ -113,4 +128,9 @@ def test_hours_by_hand():
     moved = 1e6 * 40 * shape.encoder_parameters / 2e12
     assert costs.training_hours(4e13, 10**6, shape, card, "bf16") == pytest.approx(
         (1 + moved) / 3600
+    )
+    # Frozen weights need no gradients; two layers of 2 x rank x (4 + 4) numbers are moved.
+    moved = 1e6 * 40 * (2 * 2 * 3 * 8) / 2e12
+    assert costs.training_hours(4e13, 10**6, shape, card, "bf16", 3) == pytest.approx(
+        (2 / 3 + moved) / 3600
     )

@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from xstilts import sizes
+from xstilts import footprint, sizes
 from xstilts.engines.groups import is_intermediate
 from xstilts.tasks import counts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from xstilts.plan import Plan, Step
     from xstilts.sizes import Architecture
@@ -54,12 +54,16 @@ ROWS: Mapping[tuple[str, str], int] = MappingProxyType(
 )
 TRAINING_SHARE = 0.40  # of a card's peak that training is taken to reach
 PREDICTION_SHARE = 0.50
+FROZEN_SHARE = 2 / 3  # of training's products, where weights are frozen
 # Moved for a parameter at a step: clipping reads and writes the gradient and its norm reads it;
 # AdamW reads weight, gradient and moments and writes all but the gradient. fp32.
 OPTIMISER_BYTES = 40
 MEMORY_SHARE = 0.90  # of a card's memory that can be used
 MOST_CARDS = 64
 MICRO_BATCH = 16_384  # tokens, the most
+SHARDS = (1, 2, 4, 8)  # cards that memory is shown for
+CARD_GIB = (24, 40, 80)  # that the smallest set-ups are shown for, unless one is asked for
+USUAL_RANK = 16  # of adapters, where the plan has none
 ROW_BYTES = 60  # of a row of predictions on the disk
 GIB = 2**30
 
@@ -110,13 +114,52 @@ class Setting:
     hours: float
 
 
+@dataclass(frozen=True)
+class Memory:
+    """Of one card, with a micro-batch of one sequence of the greatest length.
+
+    Attributes:
+        rank: of adapters; 0: everything is trained.
+        cards: that share a stage (FSDP2), or one.
+        gib: precision -> what it takes.
+    """
+
+    rank: int
+    cards: int
+    gib: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """The fewest cards of so much memory that hold a stage.
+
+    Attributes:
+        gib: of a card.
+        rank: of adapters; 0: everything is trained.
+        precision: of the recipe.
+        cards: 0 where `MOST_CARDS` do not.
+    """
+
+    gib: float
+    rank: int
+    precision: str
+    cards: int
+
+
 @dataclass
 class Cost:
     """What a plan takes on one kind of model.
 
     Attributes:
         model: its name.
-        parameters: of the encoder.
+        parameters: of the encoder with its embeddings, which is what is used.
+        embeddings: of them.
+        whole_parameters: of the whole model, with a decoder if it has one.
+        published: the same, as its paper gives it; "" where nobody does.
+        length: the longest sequence of a stage.
+        rank: of the plan's adapters; 0: everything is trained.
+        memory: of a card, by what is trained and how many share it.
+        setups: the smallest that fit.
         stages: training runs.
         optimiser_steps: of all stages.
         training_tokens: of all stages.
@@ -133,6 +176,13 @@ class Cost:
 
     model: str
     parameters: int
+    embeddings: int = 0
+    whole_parameters: int = 0
+    published: str = ""
+    length: int = 1
+    rank: int = 0
+    memory: list[Memory] = field(default_factory=list)
+    setups: list[Setup] = field(default_factory=list)
     stages: int = 0
     optimiser_steps: int = 0
     training_tokens: float = 0.0
@@ -146,10 +196,15 @@ class Cost:
     settings: list[Setting] = field(default_factory=list)
 
 
-def cost(plan: Plan, catalogue: Catalogue) -> list[Cost]:
-    """What a plan takes, for each of its models whose shape is known by name."""
+def cost(plan: Plan, catalogue: Catalogue, gib: float | None = None) -> list[Cost]:
+    """What a plan takes, for each of its models whose shape is known by name.
+
+    Args:
+        plan, catalogue: of the study.
+        gib: memory of a card that set-ups are looked for on; None: on usual ones.
+    """
     return [
-        _Sum(plan, catalogue, shape, model.name).of(model.fingerprint)
+        _Sum(plan, catalogue, shape, model.name).of(model.fingerprint, gib)
         for model in plan.models.values()
         if (shape := sizes.known(model.name)) is not None
     ]
@@ -160,13 +215,23 @@ class _Sum:
 
     def __init__(self, plan: Plan, catalogue: Catalogue, shape: Architecture, name: str) -> None:
         self._plan, self._catalogue, self._shape = plan, catalogue, shape
-        self._cost = Cost(name, shape.encoder_parameters)
+        self._cost = Cost(
+            name,
+            shape.encoder_parameters,
+            shape.embedding_parameters,
+            shape.whole_parameters,
+            sizes.PUBLISHED.get(name.rpartition("/")[2], ""),
+        )
         self._unknown: set[str] = set()
 
-    def of(self, model: str) -> Cost:
+    def of(self, model: str, gib: float | None) -> Cost:
         found = self._cost
         below = self._steps(model)
         stages = [step for step in below if step.kind == "train"]
+        items = [item for step in stages for item in step.inputs["items"]]
+        found.length = max((item["max_length"] for item in items), default=1)
+        ranks = {step.inputs.get("options", {}).get("lora", {}).get("rank", 0) for step in stages}
+        found.rank = max(ranks, default=0)
         so_far: dict[str, tuple[float, int]] = {}
         levels: defaultdict[int, int] = defaultdict(int)
         level: dict[str, int] = {}
@@ -198,7 +263,14 @@ class _Sum:
             "intermediates": weights * kept + under_way,
             "none": under_way,
         }
-        found.settings = sorted(self._settings(stages), key=lambda one: one.hours)
+        found.settings = sorted(self._settings(), key=lambda one: one.hours)
+        found.memory = list(memory(self._shape, found.length, found.rank or USUAL_RANK))
+        found.setups = [
+            Setup(size, rank, precision, fits(self._shape, found.length, precision, size, rank)[0])
+            for size in ([gib] if gib else CARD_GIB)
+            for rank in (0, found.rank or USUAL_RANK)
+            for precision in sizes.PRECISIONS
+        ]
         return found
 
     def _steps(self, model: str) -> list[Step]:
@@ -282,30 +354,47 @@ class _Sum:
         tokens = rows * each * (2 if task.format == "retrieval" else 1)
         return rows, tokens, tokens * self._shape.forward_flops(length)
 
-    def _settings(self, stages: list[Step]) -> Iterable[Setting]:
-        longest = max(
-            (item["max_length"] for step in stages for item in step.inputs["items"]), default=1
-        )
+    def _settings(self) -> Iterable[Setting]:
         found = self._cost
         for name, card in CARDS.items():
             for precision, tflops in card.tflops.items():
-                cards, tokens = fits(self._shape, longest, precision, card.gib)
+                cards, tokens = fits(self._shape, found.length, precision, card.gib, found.rank)
                 work = found.training_flops, found.optimiser_steps
-                hours = training_hours(*work, self._shape, card, precision)
+                hours = training_hours(*work, self._shape, card, precision, found.rank)
                 hours += found.prediction_flops / PREDICTION_SHARE / (tflops * 1e12) / 3600
                 yield Setting(name, precision, cards, tokens, hours if cards else math.inf)
 
 
 def training_hours(
-    flops: float, steps: int, shape: Architecture, card: Card, precision: str
+    flops: float, steps: int, shape: Architecture, card: Card, precision: str, rank: int = 0
 ) -> float:
-    """Hours of one card: products at a share of its peak, the optimiser at its memory's pace."""
-    products = flops / TRAINING_SHARE / (card.tflops[precision] * 1e12)
-    moved = steps * OPTIMISER_BYTES * shape.encoder_parameters / (card.terabytes_per_s * 1e12)
+    """Hours of one card: products at a share of its peak, the optimiser at its memory's pace.
+
+    With adapters (of some rank) frozen weights need no gradient: two thirds of the products.
+    """
+    share = FROZEN_SHARE if rank else 1.0
+    products = share * flops / TRAINING_SHARE / (card.tflops[precision] * 1e12)
+    trained = footprint.adapter_parameters(shape, rank) if rank else shape.encoder_parameters
+    moved = steps * OPTIMISER_BYTES * trained / (card.terabytes_per_s * 1e12)
     return (products + moved) / 3600
 
 
-def fits(shape: Architecture, length: int, precision: str, gib: float) -> tuple[int, int]:
+def memory(shape: Architecture, length: int, rank: int) -> Iterator[Memory]:
+    """What a card takes of the whole encoder's training, and of adapters', over several cards."""
+    for trained in (0, rank):
+        for cards in SHARDS:
+            each = {
+                precision: footprint.of(
+                    shape, length, length, precision, cards=cards, rank=trained
+                ).total
+                for precision in sizes.PRECISIONS
+            }
+            yield Memory(trained, cards, {name: size / GIB for name, size in each.items()})
+
+
+def fits(
+    shape: Architecture, length: int, precision: str, gib: float, rank: int = 0
+) -> tuple[int, int]:
     """The fewest cards that hold a stage, and the tokens of a micro-batch that then fit on each.
 
     With one card it is whole; with more, FSDP2 shards parameters, gradients and moments.
@@ -314,10 +403,11 @@ def fits(shape: Architecture, length: int, precision: str, gib: float) -> tuple[
         ``(cards, tokens)``; ``(0, 0)`` where `MOST_CARDS` are too few.
     """
     there = MEMORY_SHARE * gib * GIB
-    each = shape.activation_bytes(length, precision)
+    each = footprint.activation_bytes(shape, length, precision, rank)
     cards = 1
     while cards <= MOST_CARDS:
-        tokens = int((there - shape.training_bytes(0, length, precision, cards)) // each)
+        without = footprint.of(shape, 0, length, precision, cards=cards, rank=rank).total
+        tokens = int((there - without) // each)
         if tokens >= length:
             return cards, min(tokens, MICRO_BATCH)
         cards *= 2

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from xstilts.errors import UserError, suggest
+from xstilts.sizes import PRECISIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -171,7 +172,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
 )
 
 
-PRECISIONS, LORA = ("fp32", "bf16"), "lora"
+LORA = "lora"
 
 
 def get(name: str) -> Recipe:

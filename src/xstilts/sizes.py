@@ -1,7 +1,7 @@
-"""What an encoder's shape alone tells: parameters, FLOPs and memory, without its weights.
+"""What an encoder's shape alone tells: parameters and FLOPs, without its weights.
 
 ``ARCHITECTURES`` holds the shapes of published models as facts; ``of_config`` reads those of any
-other from its ``config.json``. Predictions of time and memory start from here.
+other from its ``config.json``. Predictions of time and memory (``footprint``) start from here.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-STATE_BYTES = 16  # of a trained parameter: fp32 weight, gradient and AdamW's two moments
 WEIGHT_BYTES = 4  # of a parameter on the disk
-VALUE_BYTES: Mapping[str, int] = MappingProxyType({"fp32": 4, "bf16": 2})  # of an activation
+PRECISIONS = ("fp32", "bf16")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +41,7 @@ class Architecture:
     positions: int = 0
     segments: int = 0
     kind: Literal["bert", "t5"] = "bert"
+    dropout: bool = True
 
     @property
     def inner(self) -> int:
@@ -91,31 +91,6 @@ class Architecture:
     def training_flops(self, length: float) -> float:
         """The same forward and backward: three times forward."""
         return 3.0 * self.forward_flops(length)
-
-    def activation_bytes(self, length: float, precision: str = "fp32") -> float:
-        """Memory that training keeps of one token of a sequence of that length until backward.
-
-        Attention weights and masks of dropout included, nothing recomputed. Source: Korthikanti et
-        al. 2022 (arXiv 2205.05198), section 4.1, for any width inside and any precision.
-        """
-        value = VALUE_BYTES[precision]
-        wide = (4 if self.kind == "t5" else 2) * self.feed_forward
-        flat = value * (8 * self.hidden + wide) + 2 * self.hidden
-        return self.layers * (flat + self.heads * length * (2 * value + 1))
-
-    def training_bytes(
-        self, tokens: int, length: float, precision: str = "fp32", cards: int = 1
-    ) -> float:
-        """Memory of one device that trains the encoder.
-
-        Args:
-            tokens: of a micro-batch.
-            length: of its sequences.
-            precision: of activations; weights and moments are fp32 in both.
-            cards: over which parameters, gradients and moments are sharded (FSDP2).
-        """
-        state = STATE_BYTES * self.encoder_parameters / cards
-        return state + tokens * self.activation_bytes(length, precision)
 
 
 def _roberta(hidden: int, layers: int, heads: int, vocabulary: int = 250_002) -> Architecture:
@@ -167,6 +142,18 @@ ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
 )
 
 
+# Parameters of whole models, as Xue et al. 2021 give them.
+PUBLISHED: Mapping[str, str] = MappingProxyType(
+    {
+        "mt5-small": "300M",
+        "mt5-base": "580M",
+        "mt5-large": "1.2B",
+        "mt5-xl": "3.7B",
+        "mt5-xxl": "13B",
+    }
+)
+
+
 def known(name: str) -> Architecture | None:
     """The shape of a published model by its name on the hub, with or without its owner."""
     return ARCHITECTURES.get(name.rpartition("/")[2])
@@ -183,6 +170,7 @@ def of_config(config: Mapping[str, Any]) -> Architecture | None:
                 heads=config["num_heads"],
                 feed_forward=config["d_ff"],
                 kind="t5",
+                dropout=bool(config.get("dropout_rate", 0.0)),
             )
         return Architecture(
             vocabulary=config["vocab_size"],
@@ -192,6 +180,7 @@ def of_config(config: Mapping[str, Any]) -> Architecture | None:
             feed_forward=config["intermediate_size"],
             positions=config.get("max_position_embeddings", 0),
             segments=config.get("type_vocab_size", 0),
+            dropout=bool(config.get("hidden_dropout_prob", 0.0)),
         )
     except KeyError:
         return None

@@ -177,6 +177,34 @@ def test_the_papers_grid_is_priced_without_data_or_weights(cli, monkeypatch, tmp
     assert "left out" not in told
 
 
+def test_a_model_of_billions_is_planned_without_its_weights(cli, monkeypatch, tmp_path):
+    def away(name):
+        raise models.UnreachableError(name)
+
+    monkeypatch.setattr(models, "_on_hub", away)
+    monkeypatch.delenv("XSTILTS_MIRROR", raising=False)
+    command = ("plan", "xnli", "--source", "hub", "--recipe", "authors", "--store", tmp_path)
+    told = cli(*command, "--model", "google/mt5-xxl", "--gpu-memory", "80")
+    assert told.code == 0
+    assert "5,655 M parameters are used, the encoder with its embeddings (1,024 M)" in told.out
+    assert "the whole model has 12,921 M, published as 13B" in told.out
+    assert (
+        "smallest on cards of 80 GB: everything in fp32: 2 cards; everything in bf16: 2 cards; "
+        "adapters of rank 16 (lora) in fp32: 1 card" in told.out
+    )
+    assert "cards of 24 GB" not in told.out
+    adapters = ("--model", "google/mt5-xxl", "--recipe", "authors:bf16:lora", "--json")
+    (whole,), (low,) = (
+        json.loads(cli(*command, *more).out)["cost"]
+        for more in (("--model", "google/mt5-xxl", "--json"), adapters)
+    )
+    assert (whole["rank"], low["rank"]) == (0, 16)
+    by_card = [{(s["card"], s["precision"]): s for s in one["settings"]} for one in (whole, low)]
+    for place, setting in by_card[1].items():
+        assert setting["hours"] < by_card[0][place]["hours"]
+        assert setting["cards"] <= (by_card[0][place]["cards"] or 64)
+
+
 def test_a_model_that_nobody_knows_is_not_priced(cli, monkeypatch):
     def away(name):
         raise models.UnreachableError(f"no {name}")

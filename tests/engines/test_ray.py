@@ -20,7 +20,7 @@ from xstilts.engines.demand import Demand, demand
 from xstilts.engines.groups import jobs
 from xstilts.engines.ray import RayEngine
 from xstilts.errors import UserError
-from xstilts.sizes import STATE_BYTES
+from xstilts.footprint import STATE_BYTES
 
 HARNESS = Path(__file__).parent.parent / "ray_harness.py"
 

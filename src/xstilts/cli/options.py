@@ -211,6 +211,16 @@ Forecast = Annotated[
         rich_help_panel=_LIMITS,
     ),
 ]
+GpuMemory = Annotated[
+    float | None,
+    typer.Option(
+        "--gpu-memory",
+        metavar="GB",
+        min=1,
+        help="The smallest set-up on cards of so much memory, for models known by name.",
+        rich_help_panel=_WHERE,
+    ),
+]
 Track = Annotated[
     str,
     typer.Option(

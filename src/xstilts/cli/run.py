@@ -19,6 +19,7 @@ from xstilts.cli.options import (
     Devices,
     EngineName,
     Forecast,
+    GpuMemory,
     Json,
     Keep,
     Paths,
@@ -101,6 +102,7 @@ def plan(
     keep: Keep = "all",  # noqa: ARG001
     detect: Detect = None,
     forecast: Forecast = False,
+    gpu_memory: GpuMemory = None,
     device: Device = "auto",
     threads: Threads = 0,
     json_: Json = False,
@@ -114,7 +116,7 @@ def plan(
 
     catalogue = asked.catalogue(task)
     found, note = asked.plan_to_look_at(context, paths or [], catalogue)
-    costs = prices.cost(found, catalogue)
+    costs = prices.cost(found, catalogue, gpu_memory)
     document: dict[str, Any] = {}
     told: list[str] = []
     if detect is not None:

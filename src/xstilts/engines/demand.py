@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from xstilts import sizes
+from xstilts import footprint, sizes
 
 if TYPE_CHECKING:
     from xstilts.engines import Bench, Job
@@ -46,7 +46,7 @@ def demand(plan: Plan, bench: Bench, job: Job) -> Demand:
     # On the host: weights once to load them, once to write them; on a CPU all that training keeps.
     each = 2 * sizes.WEIGHT_BYTES
     if not on_device:
-        each = sizes.STATE_BYTES if first.kind == "train" else 2 * sizes.WEIGHT_BYTES
+        each = footprint.STATE_BYTES if first.kind == "train" else 2 * sizes.WEIGHT_BYTES
     return Demand(cpus, gpus, int(LIBRARIES_BYTES + each * parameters))
 
 

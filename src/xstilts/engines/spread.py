@@ -20,6 +20,7 @@ from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, record
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+from xstilts import footprint
 from xstilts.engines.desk import settle
 from xstilts.errors import UserError
 
@@ -47,9 +48,10 @@ def layout(bench: Bench, shape: sizes.Architecture | None, inputs: Mapping[str, 
         return "ddp"
     length = max(item["max_length"] for item in inputs["items"])
     precision = inputs["options"]["precision"]
-    needed = shape.training_bytes(bench.token_budget, length, precision)
+    rank = inputs["options"].get("lora", {}).get("rank", 0)
+    needed = footprint.of(shape, bench.token_budget, length, precision, rank=rank)
     there = torch.cuda.get_device_properties(0).total_memory
-    return "ddp" if needed < SHARE_OF_MEMORY * there else "fsdp2"
+    return "ddp" if needed.total < SHARE_OF_MEMORY * there else "fsdp2"
 
 
 def train(

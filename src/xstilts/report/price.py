@@ -1,4 +1,4 @@
-"""What a plan takes, for people: hours of cards, disk, and the cheapest way to run it."""
+"""What a plan takes, for people: memory and hours of cards, disk, the cheapest way to run it."""
 
 from __future__ import annotations
 
@@ -10,21 +10,75 @@ from xstilts import sizes
 from xstilts.report import screen
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.table import Table
+
     from xstilts.cost import Cost
 
 
 def show(found: Cost, keep: str) -> None:
     """Print what a plan takes."""
+    told = parameters(found)
+    screen.show(told, "", _memory(found), *_setups(found), "", _settings(found))
+    screen.show(*lines(found, keep), "")
+
+
+def parameters(found: Cost) -> str:
+    """How many there are, of what is used and of the whole model."""
+    used = (
+        f"{found.model}: {found.parameters / 1e6:,.0f} M parameters are used, the encoder with its "
+        f"embeddings ({found.embeddings / 1e6:,.0f} M)"
+    )
+    if found.whole_parameters == found.parameters:
+        return used
+    published = f", published as {found.published}" if found.published else ""
+    return f"{used}; the whole model has {found.whole_parameters / 1e6:,.0f} M{published}"
+
+
+def _memory(found: Cost) -> Table:
+    table = screen.grid("GiB of a card", ">cards", ">fp32", ">bf16")
+    for one in found.memory:
+        shared = ", sharded (FSDP2)" if one.cards > 1 else ""
+        sizes_ = (f"{one.gib[name]:,.1f}" for name in sizes.PRECISIONS)
+        table.add_row(_trained(one.rank) + shared, f"{one.cards}", *sizes_)
+    return table
+
+
+def _trained(rank: int) -> str:
+    return f"adapters of rank {rank} (lora)" if rank else "everything"
+
+
+def _setups(found: Cost) -> Iterator[str]:
+    """The smallest set-ups, one line a size of card."""
+    yield f"with one sequence of {found.length} tokens a micro-batch; a set-up leaves a tenth free"
+    for gib in dict.fromkeys(one.gib for one in found.setups):
+        told = [
+            f"{_trained(one.rank)} in {one.precision}: "
+            + (_counted(one.cards) if one.cards else f"not on {costs.MOST_CARDS}")
+            for one in found.setups
+            if one.gib == gib
+        ]
+        yield f"smallest on cards of {gib:g} GB: {'; '.join(told)}"
+
+
+def _counted(cards: int) -> str:
+    return f"{cards} card{'s' if cards > 1 else ''}"
+
+
+def _settings(found: Cost) -> Table:
     from rich.table import Table
 
-    table = Table(title=f"{found.model}: what this plan takes, from its shape and row counts")
+    trained = f" ({_trained(found.rank)})" if found.rank else ""
+    title = f"{found.model}: what this plan takes, from its shape and row counts{trained}"
+    table = Table(title=title)
     for name in ("card", "precision", "cards a stage", "micro-batch, tokens", "card-hours"):
         table.add_column(name, justify="left" if name in ("card", "precision") else "right")
     for one in found.settings:
         hours = "does not fit" if math.isinf(one.hours) else f"{one.hours:,.0f}"
         row = (one.card, one.precision, str(one.cards or "-"), f"{one.micro_batch:,}", hours)
         table.add_row(*row)
-    screen.show(table, *lines(found, keep))
+    return table
 
 
 def lines(found: Cost, keep: str) -> list[str]:
@@ -32,9 +86,9 @@ def lines(found: Cost, keep: str) -> list[str]:
     disk = {name: f"{size / 2**40:.2f} TiB" for name, size in found.disk_bytes.items()}
     told = [
         (
-            f"{found.parameters / 1e6:,.0f} M parameters; {found.stages:,} training runs, "
-            f"{found.optimiser_steps:,} optimiser steps, {found.training_tokens / 1e9:,.1f} G "
-            f"tokens; predictions {found.prediction_tokens / 1e9:,.1f} G tokens"
+            f"{found.stages:,} training runs, {found.optimiser_steps:,} optimiser steps, "
+            f"{found.training_tokens / 1e9:,.1f} G tokens; predictions "
+            f"{found.prediction_tokens / 1e9:,.1f} G tokens"
         ),
         (
             f"disk: {disk[keep]} with --keep {keep} (all {disk['all']}, intermediates "
@@ -42,7 +96,7 @@ def lines(found: Cost, keep: str) -> list[str]:
         ),
         f"assumed: {costs.TRAINING_SHARE:.0%} of a card's peak in training, "
         f"{costs.PREDICTION_SHARE:.0%} in prediction, {costs.OPTIMISER_BYTES} bytes moved for a "
-        "parameter and step; nothing else, so that it is a floor; tokens of a unit "
+        "trained parameter and step; nothing else, so that it is a floor; tokens of a unit "
         + ", ".join(f"{name} {size}" for name, size in costs.TOKENS.items()),
     ]
     if found.unknown:
@@ -51,12 +105,13 @@ def lines(found: Cost, keep: str) -> list[str]:
     if best is not None:
         shape = sizes.ARCHITECTURES[found.model.rpartition("/")[2]]
         card = costs.CARDS[best.card]
-        wall = costs.training_hours(*found.longest, shape, card, best.precision) / best.cards
-        recipe = f" --recipe NAME:{best.precision}" if best.precision != "fp32" else ""
+        path = costs.training_hours(*found.longest, shape, card, best.precision, found.rank)
+        variants = f":{best.precision}" * (best.precision != "fp32") + ":lora" * bool(found.rank)
+        recipe = f" --recipe NAME{variants}" if variants else ""
         devices = f" --devices {best.cards}" if best.cards > 1 else ""
         told.append(
             f"cheapest: {best.card}, --engine slurm or ray{devices}{recipe} --keep intermediates: "
             f"{best.hours:,.0f} card-hours; up to {found.widest:,} stages side by side, "
-            f"{wall:,.1f} hours at least"
+            f"{path / best.cards:,.1f} hours at least"
         )
     return told
