@@ -93,7 +93,7 @@ def _train(
     from xstilts import sizes
     from xstilts.model import packing
     from xstilts.model.encoder import Encoder
-    from xstilts.steps.train import adamw
+    from xstilts.steps import optimizers
 
     ids = torch.arange(tokens) % (VOCABULARY - 10) + 5
     count = tokens // length
@@ -136,7 +136,8 @@ def _train(
     if lora:
         inject_adapter_in_model(LoraConfig(r=16, lora_alpha=32, target_modules=names), network)
     model.train()
-    optimizer = adamw(model, {"learning_rate": 1e-4, "weight_decay": 0.01, "epsilon": 1e-8})
+    options = {"learning_rate": 1e-4, "weight_decay": 0.01, "epsilon": 1e-8}
+    optimizer = optimizers.build(model, options)
     for _ in range(2):
         for _ in range(2):
             with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bf16"):

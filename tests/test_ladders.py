@@ -59,13 +59,13 @@ def test_a_ladder_is_called_by_its_ends():
 def test_parameters_are_counted_in_the_weights(name):
     folder = models.SHIPPED / name
     shape = sizes.of_config(json.loads((folder / "config.json").read_text()))
-    assert models.encoder_parameters(models.find(name)) == shape.encoder_parameters
+    assert models.parameters(models.find(name)) == shape.encoder_parameters
 
 
 def test_parameters_of_a_checkpoint_with_heads_and_pooler(tiny):
     encoder, _ = checkpoint.load(tiny)
     backbone = sum(one.numel() for one in encoder.backbone.parameters())
-    assert models.encoder_parameters(models.find(str(tiny))) == backbone
+    assert models.parameters(models.find(str(tiny))) == backbone
 
 
 def test_parameters_of_t5_are_those_of_its_encoder(tmp_path):
@@ -76,10 +76,17 @@ def test_parameters_of_t5_are_those_of_its_encoder(tmp_path):
     MT5ForConditionalGeneration(config).save_pretrained(tmp_path)
     whole = Model("t5", tmp_path, None, "t5")
     expected = sum(one.numel() for one in MT5EncoderModel(config).parameters())
-    assert models.encoder_parameters(whole) == expected
+    assert models.parameters(whole) == expected
+    # From text to text all is used.
+    everything = sum(one.numel() for one in MT5ForConditionalGeneration(config).parameters())
+    assert models.parameters(whole, whole=True) == everything
+    study = Study(name="a", paths=("xnli",))
+    ((rung, _),) = ladders.rungs(study, whole, recipes.get("mt5-mini"))
+    assert rung.parameters == everything
 
 
 def test_of_a_published_model_the_name_tells():
     xxl = Model("google/mt5-xxl", "google/mt5-xxl", "main", "f")
-    assert models.encoder_parameters(xxl) == sizes.known("mt5-xxl").encoder_parameters
-    assert models.encoder_parameters(Model("a/b", "a/b", "main", "f")) is None
+    assert models.parameters(xxl) == sizes.known("mt5-xxl").encoder_parameters
+    assert models.parameters(xxl, whole=True) == sizes.known("mt5-xxl").whole_parameters
+    assert models.parameters(Model("a/b", "a/b", "main", "f")) is None

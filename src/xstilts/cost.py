@@ -158,6 +158,8 @@ class Cost:
         published: the same, as its paper gives it; "" where nobody does.
         length: the longest sequence of a stage.
         rank: of the plan's adapters; 0: everything is trained.
+        text2text: whether the whole model is trained from text to text; hours and memory are those
+            of the encoder even then.
         memory: of a card, by what is trained and how many share it.
         setups: the smallest that fit.
         stages: training runs.
@@ -181,6 +183,7 @@ class Cost:
     published: str = ""
     length: int = 1
     rank: int = 0
+    text2text: bool = False
     memory: list[Memory] = field(default_factory=list)
     setups: list[Setup] = field(default_factory=list)
     stages: int = 0
@@ -230,8 +233,9 @@ class _Sum:
         stages = [step for step in below if step.kind == "train"]
         items = [item for step in stages for item in step.inputs["items"]]
         found.length = max((item["max_length"] for item in items), default=1)
-        ranks = {step.inputs.get("options", {}).get("lora", {}).get("rank", 0) for step in stages}
-        found.rank = max(ranks, default=0)
+        options = [step.inputs.get("options", {}) for step in stages]
+        found.rank = max((one.get("lora", {}).get("rank", 0) for one in options), default=0)
+        found.text2text = any(one.get("text2text") for one in options)
         so_far: dict[str, tuple[float, int]] = {}
         levels: defaultdict[int, int] = defaultdict(int)
         level: dict[str, int] = {}

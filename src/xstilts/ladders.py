@@ -26,7 +26,8 @@ class Rung:
         ladder: the one it stands on, by its first and last model.
         model: the pretrained model's name.
         name: what cells call it: with the learning rate, where the study declares several.
-        parameters: of what is used, the encoder with its embeddings; None where nothing tells.
+        parameters: of what is used, the encoder with its embeddings or, from text to text, the
+            whole model; None where nothing tells.
         learning_rate: None: the recipe's.
     """
 
@@ -49,7 +50,7 @@ def rungs(study: Study, model: Model, recipe: Recipe) -> Iterator[tuple[Rung, Re
         recipe: the study's.
     """
     ladder = next((f"{o[0]} to {o[-1]}" for o in study.ladders if model.name in o), ALL)
-    size = models.encoder_parameters(model)
+    size = models.parameters(model, whole=recipe.text2text)
     if not study.learning_rates:
         yield Rung(ladder, model.name, model.name, size), recipe
     for rate in study.learning_rates:

@@ -76,23 +76,30 @@ def shipped() -> list[str]:
     return sorted(path.parent.name for path in SHIPPED.glob("*/config.json"))
 
 
-def encoder_parameters(model: Model) -> int | None:
+def parameters(model: Model, *, whole: bool = False) -> int | None:
     """Parameters of a model's encoder with its embeddings, without pooler, heads and decoder.
 
     Counted in the headers of its weights; of a model on the hub known by its shape, if it is.
+
+    Args:
+        model: any.
+        whole: all of an encoder-decoder.
     """
     files = sorted(Path(model.location).glob("*.safetensors"))
     if not files:
         shape = sizes.known(model.name)
-        return None if shape is None else shape.encoder_parameters
+        if shape is None:
+            return None
+        return shape.whole_parameters if whole else shape.encoder_parameters
     shapes: dict[str, list[int]] = {}
     for file in files:
         with file.open("rb") as opened:  # eight bytes say how long the header is
             header = json.loads(opened.read(int.from_bytes(opened.read(8), "little")))
         shapes |= {name: about["shape"] for name, about in header.items() if "shape" in about}
     if "shared.weight" in shapes:  # T5's table, which some files have once more
-        shapes.pop("encoder.embed_tokens.weight", None)
-    counted = (shape for name, shape in shapes.items() if not _NOT_ENCODER.search(name))
+        for stack in ("encoder", "decoder"):
+            shapes.pop(f"{stack}.embed_tokens.weight", None)
+    counted = (shape for name, shape in shapes.items() if whole or not _NOT_ENCODER.search(name))
     return sum(math.prod(shape) for shape in counted)
 
 

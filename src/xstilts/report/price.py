@@ -26,14 +26,20 @@ def show(found: Cost, keep: str) -> None:
 
 def parameters(found: Cost) -> str:
     """How many there are, of what is used and of the whole model."""
-    used = (
-        f"{found.model}: {found.parameters / 1e6:,.0f} M parameters are used, the encoder with its "
-        f"embeddings ({found.embeddings / 1e6:,.0f} M)"
+    encoder = (
+        f"{found.parameters / 1e6:,.0f} M parameters are used, the encoder with its embeddings "
+        f"({found.embeddings / 1e6:,.0f} M)"
     )
     if found.whole_parameters == found.parameters:
-        return used
+        return f"{found.model}: {encoder}"
     published = f", published as {found.published}" if found.published else ""
-    return f"{used}; the whole model has {found.whole_parameters / 1e6:,.0f} M{published}"
+    whole = f"the whole model has {found.whole_parameters / 1e6:,.0f} M{published}"
+    if found.text2text:
+        return (
+            f"{found.model}: {whole}, and all of it is trained from text to text; memory and hours "
+            f"below are those of the encoder with heads, and text to text takes more"
+        )
+    return f"{found.model}: {encoder}; {whole}"
 
 
 def _memory(found: Cost) -> Table:

@@ -126,7 +126,7 @@ def _sizes(one: Ladder, name: str) -> Sheet:
     rows += [(Cell(model), Cell(""), Cell(why), Cell("")) for model, why in one.missing.items()]
     header = ("model", "parameters used", "learning rate", "English selection score at each rate")
     notes = (
-        "parameters used: the encoder with its embeddings",
+        "parameters used: the encoder with its embeddings; from text to text the whole model",
         (
             "a learning rate is chosen for each size on English selection rows, the baseline and "
             "what comes after intermediate tasks counting half each; all sizes try the same ones"
