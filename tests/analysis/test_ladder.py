@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 
 from analysis import simulator
+from report import synthetic
 from xstilts.analysis import ladder as analysis
 from xstilts.analysis.draws import Draws, error_reduction, logit, slope
 from xstilts.analysis.gains import Gains
 from xstilts.analysis.ladder import _bending, _verdict, ladders
 from xstilts.analysis.outcomes import Outcome, Outcomes
+from xstilts.analysis.rates import counting
 from xstilts.ladders import Rung
+from xstilts.report.answer import sentences
 
 MILLION = 10**6
 SIZES = {"a": 100, "b": 200, "c": 400, "d": 800}  # a doubling apart
@@ -199,6 +202,17 @@ def test_a_rate_is_chosen_on_english_selection_rows_for_every_size():
     assert ladder.sizes[0].at_the_edge
     gains = [one.value for one in ladder.trends[0].gains]
     assert gains == pytest.approx([0.02, 0.02, 0, 0])  # test rows, which say 0.001, have no say
+
+
+def test_what_is_said_first_is_said_of_chosen_rates_alone():
+    """Else the rate with the largest gain on test rows would be picked by test rows."""
+    best = {"a": 1e-3, "b": 1e-4, "c": 1e-3, "d": 1e-3}
+    outcomes = rated(lambda model, rate: 0.6 if rate == best[model] else 0.5)
+    chosen = counting(Gains(outcomes))
+    assert chosen == ("a@0.001", "b@0.0001", "c@0.001", "d@0.001")
+    assert counting(Gains(study(lambda _: 0.01))) == ("a", "b", "c", "d")  # nothing to choose
+    first, _ = sentences(synthetic.of(outcomes, "rates"))
+    assert "b@0.0001" in first
 
 
 def test_both_sides_of_a_gain_have_an_equal_say_in_the_rate():

@@ -82,6 +82,16 @@ def chosen(gains: Gains, ladder: str) -> tuple[tuple[Size, ...], dict[str, str]]
     return tuple(sorted(sizes, key=lambda size: size.parameters)), missing
 
 
+def counting(gains: Gains) -> tuple[str, ...]:
+    """The models that count: of those that were tried at several rates, at the chosen one alone."""
+    outcomes = gains.outcomes
+    tried = {rung.name for rung in outcomes.rungs if rung.learning_rate is not None}
+    ladders = dict.fromkeys(rung.ladder for rung in outcomes.rungs)
+    best = {size.name for name in ladders for size in chosen(gains, name)[0]}
+    left = tuple(name for name in outcomes.models if name not in tried or name in best)
+    return left or outcomes.models
+
+
 def _selected(gains: Gains, name: str) -> Iterator[tuple[tuple[str, str, int], float]]:
     """What every run scored on the English selection rows of its last stage."""
     for one in gains.outcomes:

@@ -54,4 +54,5 @@ def _size(one: Study) -> dict[str, Any]:
     from xstilts.suites import suite
 
     targets = suite(one.targets) if isinstance(one.targets, str) else one.targets
-    return {"paths": len(one.models) * len(one.expand(targets)), "seeds": len(one.seeds)}
+    models = len(one.models) * max(len(one.learning_rates), 1)
+    return {"paths": models * len(one.expand(targets)), "seeds": len(one.seeds)}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from xstilts import languages
 from xstilts.analysis.estimate import holm, may_test, p_value
+from xstilts.analysis.rates import counting
 from xstilts.report.cells import shown
 from xstilts.report.protocol import mixtures
 
@@ -26,7 +27,7 @@ ALPHA = 0.05
 
 def sentences(findings: Findings) -> tuple[str, str]:
     """The answer for the model whose best intermediate gains most."""
-    means = {model: findings.means(model) for model in findings.outcomes.models}
+    means = {model: findings.means(model) for model in counting(findings.gains)}
     with_gains = [model for model, mine in means.items() if mine]
     if not with_gains:
         return _without_gains(findings)
