@@ -145,6 +145,15 @@ def test_the_table_of_verdicts(gain, margin, verdict):
     assert not found.indicative
 
 
+def test_a_gain_of_nothing_where_nothing_is_learnt_is_not_constant():
+    outcomes = study(lambda _: 0.0, base=lambda d: 0.5 if d > 1 else 0.249, run_sd=1e-4)
+    outcomes.all = [replace(one, chance=0.25) for one in outcomes.all]
+    found = trends(outcomes)["points"]
+    assert (found.at_chance, found.verdict) == (True, "undetermined")
+    outcomes.all = [replace(one, chance=0.1) for one in outcomes.all]
+    assert trends(outcomes)["points"].verdict == "constant"
+
+
 def test_what_may_not_be_said():
     declining = lambda doublings: 0.06 - 0.01 * doublings  # noqa: E731
     two = {"a": 100, "b": 800}

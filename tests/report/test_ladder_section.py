@@ -43,7 +43,7 @@ def test_the_sentence_says_what_was_seen_and_which_scale_says_otherwise():
     outcomes = study(lambda d: 0.5 * left(d), base=lambda d: 1 - left(d), run_sd=1e-4)
     (said,) = ladder.sentences(ladders(Gains(outcomes)))
     assert said.startswith("csqa: the gain goes from +20.0 to +10.2 points, -3.2 points a doubling")
-    assert "diminishes in points; constant in error reduction" in said
+    assert "diminishes in points (not on a line); constant in error reduction" in said
     assert said.endswith("(3.0 doublings); nothing is said of others.")
     few = study(lambda _: 0.02, seeds=(1, 2), run_sd=1e-4)
     (said,) = ladder.sentences(ladders(Gains(few)))

@@ -80,6 +80,8 @@ class Trend:
         margin: within which the slope counts as none; None where the study declares none. Declared
             in points; on the other scales it is what so many points are at the mean baseline.
         indicative: fewer than three seeds.
+        at_chance: at some size a target is no better than guessing with or without the intermediate
+            task, so that its gain of nothing says nothing.
         p, equivalence_p: of the slope, by Holm over all of the ladders' trends of this kind; None
             where nothing may be tested.
         verdict: what is said of these sizes.
@@ -96,6 +98,7 @@ class Trend:
     bend: Estimate | None
     margin: float | None
     indicative: bool
+    at_chance: bool
     p: float | None = None
     equivalence_p: float | None = None
     verdict: Verdict = "undetermined"
@@ -227,9 +230,9 @@ def _trend(
     before: str,
     members: Mapping[str, tuple[str, ...]],
     scale: Scale,
-) -> tuple[tuple[Estimate, ...], Estimate, Estimate | None, float | None, bool] | None:
-    """The gain at every size, its slope and bend, the margin, and whether seeds are few."""
-    draws, levels, fell = [], [], set[int]()
+) -> tuple[tuple[Estimate, ...], Estimate, Estimate | None, float | None, bool, bool] | None:
+    """The gain at every size, its slope and bend, the margin; few seeds, scores at chance."""
+    draws, levels, fell, at_chance = [], [], set[int](), False
     for size in sizes:
         own = []
         for target, codes in members.items():
@@ -239,6 +242,7 @@ def _trend(
             if common_seeds(pair) == ():
                 return None
             own.append(SCALES[scale](*pair))
+            at_chance |= all(_is_chance(one, after.chance) for one in pair)
             levels.append(float(pair[1].values[:, 0].mean()))
         if common_seeds(own) == ():
             return None
@@ -259,7 +263,13 @@ def _trend(
         bend,
         _margin(gains.outcomes.margins.get(MARGIN), scale, float(np.mean(levels))),
         0 < seeds < FEWEST_SEEDS,
+        at_chance,
     )
+
+
+def _is_chance(scores: Draws, chance: float | None) -> bool:
+    """Whether scores may be those of guessing; of retrieval nobody says what that is."""
+    return chance is not None and estimate(scores).low <= chance
 
 
 def _bending(places: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -307,7 +317,8 @@ def _verdict(one: Trend) -> Verdict:
     """What the tests say of the sizes seen."""
     if one.p is None:
         return "undetermined"
-    if one.equivalence_p is not None and one.equivalence_p < ALPHA and not one.bent:
+    alike = one.equivalence_p is not None and one.equivalence_p < ALPHA
+    if alike and not one.bent and not one.at_chance:
         return "constant"
     if one.p < ALPHA:
         return "grows" if one.slope.tested.value > 0 else "diminishes"

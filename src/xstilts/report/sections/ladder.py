@@ -34,7 +34,8 @@ NOTES = (
     ),
     (
         "diminishes, grows: the slope differs from 0 at 5 %; constant: it is within the margin at "
-        "5 % (two one-sided tests) and the gains lie on a line; tests by Holm over rows of a kind"
+        "5 % (two one-sided tests), the gains lie on a line and scores are above chance; tests by "
+        "Holm over rows of a kind"
     ),
 )
 
@@ -96,9 +97,14 @@ def _row(place: tuple[str, str, str], trends: dict[Scale, Trend]) -> Iterator[Ce
     for scale in SCALES:
         trend = trends[scale]
         indicative = "indicative: " if trend.indicative and trend.p is not None else ""
-        bent = " (not on a line)" if trend.bent else ""
         yield _cell(trend.slope, scale)
-        yield Cell(f"{indicative}{trend.verdict}{bent}")
+        yield Cell(f"{indicative}{trend.verdict}{_but(trend)}")
+
+
+def _but(trend: Trend) -> str:
+    """What keeps a trend from being constant."""
+    buts = ["not on a line"] * trend.bent + ["scores at chance"] * trend.at_chance
+    return f" ({', '.join(buts)})" if buts else ""
 
 
 def _cell(found: Estimate, scale: Scale) -> Cell:
@@ -209,7 +215,7 @@ def _sentence(one: Ladder, trend: Trend) -> str:
         and other.scale != "points"
         and other.verdict != trend.verdict
     ]
-    said = "; ".join([f"{trend.verdict} in points", *others])
+    said = "; ".join([f"{trend.verdict} in points{_but(trend)}", *others])
     if trend.indicative:
         said += "; indicative, as there are fewer than three seeds"
     return (
