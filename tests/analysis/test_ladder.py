@@ -146,7 +146,8 @@ def test_the_table_of_verdicts(gain, margin, verdict):
 
 
 def test_a_gain_of_nothing_where_nothing_is_learnt_is_not_constant():
-    outcomes = study(lambda _: 0.0, base=lambda d: 0.5 if d > 1 else 0.249, run_sd=1e-4)
+    level = lambda doublings: 0.5 if doublings > 1 else 0.249  # noqa: E731
+    outcomes = study(lambda _: 0.0, base=level, run_sd=1e-4, item_sd=1e-4)
     outcomes.all = [replace(one, chance=0.25) for one in outcomes.all]
     found = trends(outcomes)["points"]
     assert (found.at_chance, found.verdict) == (True, "undetermined")
