@@ -70,7 +70,7 @@ def _slopes(one: Ladder, name: str) -> Sheet:
     notes = [one.seen, *NOTES, *_margin(margins)]
     if one.count < FEWEST_SIZES:
         notes.append(f"{one.count} sizes: no verdict from fewer than {FEWEST_SIZES}")
-    if any(trend.indicative for trend in one.trends):
+    elif any(trend.indicative for trend in one.trends):
         notes.append("indicative: fewer than three seeds")
     title = f"{one.name}: how the gain changes with size"
     words = (0, 1, 5, 7, 9)
@@ -103,6 +103,8 @@ def _row(place: tuple[str, str, str], trends: dict[Scale, Trend]) -> Iterator[Ce
 
 def _but(trend: Trend) -> str:
     """What keeps a trend from being constant."""
+    if trend.verdict == "too few sizes":
+        return ""
     buts = ["not on a line"] * trend.bent + ["scores at chance"] * trend.at_chance
     return f" ({', '.join(buts)})" if buts else ""
 
@@ -216,7 +218,7 @@ def _sentence(one: Ladder, trend: Trend) -> str:
         and other.verdict != trend.verdict
     ]
     said = "; ".join([f"{trend.verdict} in points{_but(trend)}", *others])
-    if trend.indicative:
+    if trend.indicative and trend.p is not None:
         said += "; indicative, as there are fewer than three seeds"
     return (
         f"{trend.intermediate}: the gain goes from {first:+.1f} to {last:+.1f} points, {changes}: "
