@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from analysis import simulator
@@ -11,6 +13,7 @@ from xstilts.report import formats, sections
 from xstilts.report.blocks import Cell, Chart, Fold, Part, Section, Sheet, Text
 from xstilts.report.findings import Cost
 from xstilts.report.page import page, templates
+from xstilts.report.sections import outputs
 
 
 def added(findings):
@@ -66,3 +69,25 @@ def test_a_forecast_stands_beside_what_it_took():
         (section,) = (one for one in sections.sections(found) if one.name == "cost")
         (text,) = (block.text for block in section.blocks if isinstance(block, Text))
         assert said in text
+
+
+def test_illegal_outputs_have_a_section_where_there_are_some():
+    """By hand, two seeds a language: 10 and 30 % in German are 20, the most; (20 + 5) / 2."""
+    found = synthetic.of(simulator.study({"csqa": 2.0}))
+    assert "outputs" not in [one.name for one in sections.sections(found)]
+    shares = {"en": (0.0, 0.02), "de": (0.1, 0.3), "ru": (0.05, 0.05)}
+    rows = [
+        *(
+            {"path": "mnli > xnli", "target": "xnli", "model": "m", "metric": "illegal_output"}
+            | {"language": code, "value": value}
+            for code, values in shares.items()
+            for value in values
+        ),
+        {"path": "mnli > xnli", "target": "xnli", "model": "m", "metric": "accuracy"}
+        | {"language": "en", "value": 0.5},
+    ]
+    shown = outputs.section(replace(found, rows=rows))
+    (sheet,) = shown.sheets()
+    cells = [cell.text for cell in sheet.rows[0]]
+    assert len(sheet.rows) == 1
+    assert cells == ["mnli > xnli", "xnli", "illegal output", "1.0 %", "12.5 %", "20.0 %", "de"]

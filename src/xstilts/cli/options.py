@@ -76,7 +76,10 @@ RecipeName = Annotated[
     typer.Option(
         "--recipe",
         metavar="NAME",
-        help="authors, mini or demo; mini:bf16 in bfloat16, mini:lora with low-rank adapters.",
+        help=(
+            "authors, mini or demo; mt5 or mt5-mini, from text to text; mini:bf16 in bfloat16, "
+            "mini:lora with low-rank adapters."
+        ),
         rich_help_panel=_WHAT,
     ),
 ]

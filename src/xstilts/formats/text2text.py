@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from xstilts.formats.examples import Example
     from xstilts.tasks.base import Task
 
+FAULTS = ("illegal_output", "accidental_translation")  # metrics: what should not be
 SILENCE = "unanswerable"  # to a question without an answer; T5 and mT5 have none
 BETWEEN = " $$ "  # entities of a sentence
 MOST_TOKENS = {"multiple_choice": 8, "span": 64, "tagging": 128}  # of an output
@@ -50,7 +51,7 @@ def written(task: Task) -> bool:
 
 def metrics(task: Task) -> tuple[str, ...]:
     """What is scored beside a task's own metrics; only answers to questions can be translated."""
-    return ("illegal_output", *["accidental_translation"] * (task.format == "span"))
+    return FAULTS if task.format == "span" else FAULTS[:1]
 
 
 def of(task: Task, trained: Task) -> Task:
