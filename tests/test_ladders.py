@@ -85,6 +85,11 @@ def test_parameters_of_t5_are_those_of_its_encoder(tmp_path):
     assert rung.parameters == everything
 
 
+def test_of_a_broken_checkpoint_nothing_is_known(tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"\xff" * 40)
+    assert models.parameters(Model("a", tmp_path, None, "f")) is None
+
+
 def test_of_a_published_model_the_name_tells():
     xxl = Model("google/mt5-xxl", "google/mt5-xxl", "main", "f")
     assert models.parameters(xxl) == sizes.known("mt5-xxl").encoder_parameters

@@ -255,7 +255,7 @@ def _check_disk(parameters: int, trained: int, keep: str, root: Path) -> None:
         )
 
 
-def _check_memory(parameters: int, device: str, *, frozen: bool) -> None:
+def _check_memory(parameters: int, device: str, *, frozen: bool = False) -> None:
     each = WEIGHT_BYTES if frozen else TRAINING_BYTES  # adapters are few
     needed, free = each * parameters, _free_memory(device)
     if free is not None and needed > free:
