@@ -4,8 +4,8 @@
 
 STEP_FOLDER is what ``xstilts pretrain CONFIG`` printed. Weights become fp16; config, tokenizer, the
 training curve and the record of the run lie beside them, with a model card. Of an encoder that
-another run began, that run's file and record are copied to ``first/``. ``SHA256SUMS`` of all
-encoders is written anew: a test holds the files to it.
+other runs began, their files and records are copied to ``first/``, ``second/``. ``SHA256SUMS``
+is written anew: a test holds the files to it.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from xstilts.models import SHIPPED
 from xstilts.steps.pretrain import OBJECTIVES
 
 CURVE_POINTS = 200
+RUNS = ("first", "second", "third")  # folders of the runs that an encoder went through before
 CARD = Path(__file__).with_name("model_card.md")
 
 
@@ -57,12 +58,14 @@ def ship(step: Path, name: str, config: Path) -> Path:
     log["curve"] = thinned(json.loads((step / "curve.json").read_text()))
     write_json(out / "pretraining.json", log)
     declared = yaml.safe_load(config.read_text())
-    logs = [log]
-    if (begun := Path(declared.get("start", "")) / "pretraining.json").is_file():
-        (out / "first").mkdir()
+    earlier = []
+    if (begun := Path(declared.get("start", ""))).joinpath("pretraining.json").is_file():
+        earlier = [*(begun / one for one in RUNS if (begun / one).is_dir()), begun]
+    for folder, run in zip(earlier, RUNS, strict=False):
+        (out / run).mkdir()
         for file in ("pretraining.json", "pretraining.yaml"):
-            shutil.copy(begun.with_name(file), out / "first")
-        logs.insert(0, json.loads(begun.read_text()))
+            shutil.copy(folder / file, out / run)
+    logs = [json.loads((folder / "pretraining.json").read_text()) for folder in earlier] + [log]
     (out / "README.md").write_text(card(name, declared, logs, shape))
     return out
 
@@ -92,7 +95,7 @@ def card(
     total = {key: sum(one["result"][key] for one in logs) for key in ("steps", "tokens", "seconds")}
     shares = {"mlm": 1.0} | declared.get("objectives", {})
     starts = {"factorised": "embeddings factorised from parallel text", "random": "random weights"}
-    start = starts.get(declared.get("start", "factorised"), "another run, in `first/`")
+    start = starts.get(declared.get("start", "factorised"), "other runs, in the folders here")
     what = {
         "mlm": "masked LM",
         "tlm": "translation LM",
