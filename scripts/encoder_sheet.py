@@ -1,23 +1,27 @@
 """What an encoder knows before any fine-tuning, by language, as Markdown.
 
-    XSTILTS_MIRROR=... python scripts/encoder_sheet.py ENCODER...
+    XSTILTS_MIRROR=... python scripts/encoder_sheet.py [--corpus FOLDER] ENCODER...
 
 For every language: sub-words per word and masked-LM perplexity on text that no corpus of ours holds
-(treebank test sentences; Tatoeba where there is no treebank), and Tatoeba accuracy by layer.
+(treebank test sentences; where there is no treebank, Tatoeba or XCOPA), and Tatoeba accuracy by
+layer. With a corpus, as ``xstilts corpus`` makes it, come those of `mini` of which there
+is no such text, measured on lines that were trained on, and starred.
 Perplexity is exp of the mean loss at 15 % hidden tokens, the same ones for every encoder with the
 same tokenizer; it compares languages only together with sub-words per word.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch.nn import functional
 
-from xstilts import formats, models
+from xstilts import formats, models, pretraining
+from xstilts.corpus.cleaned import parallel_rows
 from xstilts.formats.encoded import Template, token_ids
 from xstilts.identity import stream_seed
 from xstilts.model.packing import Batch
@@ -28,17 +32,20 @@ from xstilts.steps.desk import Desk
 from xstilts.tasks import Catalogue
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from xstilts.model.encoder import Encoder
     from xstilts.model.tokenizer import LoadedTokenizer
 
 SENTENCES = 300
+MINI = Path(__file__).parents[1] / "studies/pretraining/mini.yaml"
 BUDGET_TOKENS = 8192
 
 
 class Sheet:
     """Reads the texts once; measures encoders."""
 
-    def __init__(self) -> None:
+    def __init__(self, corpus: Path | None) -> None:
         self.catalogue, self.sources = Catalogue(), Sources.from_environment()
         self.desk = Desk(catalogue=self.catalogue, sources=self.sources, token_budget=BUDGET_TOKENS)
         self.pairs = self._examples("tatoeba")
@@ -49,6 +56,9 @@ class Sheet:
             else [one.text for one in self.pairs[code]][:SENTENCES]
             for code in sorted({*treebanks, *self.pairs})
         }
+        for code, examples in self._examples("xcopa").items():
+            self.texts.setdefault(code, [one.prompt for one in examples][:SENTENCES])
+        self.seen = _seen(corpus, self.texts) if corpus else {}
 
     def _examples(self, name: str) -> dict[str, list]:
         task, data = self.catalogue.get(name), self.catalogue.data(name, "mirror")
@@ -85,14 +95,25 @@ class Sheet:
         return [float(np.mean(layer == np.arange(len(pairs)))) for layer in ranked]
 
 
+def _seen(corpus: Path, others: Collection[str]) -> dict[str, list[str]]:
+    """Lines of the corpus in languages that have no other text, marked with a star."""
+    missing = {*pretraining.load(MINI).languages}.difference(others)
+    found: dict[str, list[str]] = {}
+    for row in parallel_rows(corpus):
+        for code in missing.intersection(row):
+            if len(texts := found.setdefault(f"{code}*", [])) < SENTENCES:
+                texts.append(row[code])
+    return dict(sorted(found.items()))
+
+
 def words(texts: list[str]) -> int:
     """Words, as spaces have them."""
     return sum(len(text.split()) for text in texts)
 
 
-def main(names: list[str]) -> None:
+def main(names: list[str], corpus: Path | None) -> None:
     """Print the tables."""
-    sheet = Sheet()
+    sheet = Sheet(corpus)
     for name in names:
         model = models.find(name)
         encoder, tokenizer = checkpoint.load(model.location, model.revision)
@@ -102,7 +123,7 @@ def main(names: list[str]) -> None:
         print("".join(f" Tatoeba {layer} |" for layer in range(depth + 1)))
         print("|---" * (depth + 4) + "|")
         found = []
-        for code, texts in sheet.texts.items():
+        for code, texts in (sheet.texts | sheet.seen).items():
             pieces = sum(map(len, token_ids(tokenizer.backend, texts)))
             perplexity = sheet.perplexity(encoder, tokenizer, texts)
             scores = sheet.retrieval(encoder, tokenizer, code) if code in sheet.pairs else []
@@ -115,6 +136,8 @@ def main(names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    main(sys.argv[1:])
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("--corpus", type=Path)
+    parser.add_argument("encoder", nargs="+")
+    given = parser.parse_args()
+    main(given.encoder, given.corpus)

@@ -970,7 +970,8 @@ def test_the_errors_in_the_guide_are_real(tmp_path, monkeypatch):
 
 
 def test_the_tables_agree_with_the_other_rooms():
-    formats = set(get_args(Format))
+    ways_to_write = {"text2text", "spans"}  # of a task that was declared in another format
+    formats = set(get_args(Format)) - ways_to_write
     assert set(declared.FIELDS) == set(declared.READERS) == set(own.METRICS) == formats
     readers = {one for names in declared.READERS.values() for one in names}
     published = {"bucc", "xquad_r", "xquad_r_sentences"}  # one dataset's own formats
