@@ -4,8 +4,8 @@
 
 For every language: sub-words per word and masked-LM perplexity on text that no corpus of ours holds
 (treebank test sentences; where there is no treebank, Tatoeba or XCOPA), and Tatoeba accuracy by
-layer. With a corpus, as ``xstilts corpus`` makes it, come those of `mini` of which there
-is no such text, measured on lines that were trained on, and starred.
+layer. With a corpus, as ``xstilts corpus`` makes it, come the languages of `mini` that
+have no such text, measured on lines that were trained on, and starred.
 Perplexity is exp of the mean loss at 15 % hidden tokens, the same ones for every encoder with the
 same tokenizer; it compares languages only together with sub-words per word.
 """
@@ -136,7 +136,9 @@ def main(names: list[str], corpus: Path | None) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(usage=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--corpus", type=Path)
     parser.add_argument("encoder", nargs="+")
     given = parser.parse_args()
