@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from xstilts import jsontext
 from xstilts.disk.files import disk_errors
 from xstilts.disk.whole import whole
 
@@ -51,7 +52,7 @@ def remember(contents: Mapping[str, str], store: Path) -> None:
 
 def _read(store: Path) -> dict[str, str]:
     try:
-        found = json.loads((store / FILE).read_text(encoding="utf-8"))
+        found = jsontext.parse((store / FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}  # not there, or broken: then nothing is known
     return found if isinstance(found, dict) else {}

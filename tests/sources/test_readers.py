@@ -149,6 +149,7 @@ def test_the_side_that_is_not_utf_8_is_named(path):
         ),
         ("csv", True, 'a,b\n"1,2\n', ": not a csv file (unexpected end of data)"),
         ("jsonl", True, '{"a": 1}\n{"a": \n', "line 2: not JSON (Expecting value)"),
+        ("jsonl", True, "[" * 100_000, "line 1: not JSON (nested too deeply)"),
         ("jsonl", True, "[1]\n", "line 1: a row must be a JSON object"),
         (
             *("conll", True, "a\tX\nb\n"),

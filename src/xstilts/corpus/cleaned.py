@@ -6,10 +6,10 @@ dictionaries, ``dictionary.jsonl``, an entry a row.
 
 from __future__ import annotations
 
-import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from xstilts import jsontext
 from xstilts.errors import UserError
 
 if TYPE_CHECKING:
@@ -75,8 +75,8 @@ def _utf8(path: Path) -> Iterator[None]:
 
 def _row(line: str) -> dict[str, str] | None:
     try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
+        row = jsontext.parse(line)
+    except ValueError:
         return None
     texts = isinstance(row, dict) and all(isinstance(text, str) for text in row.values())
     return row if texts else None

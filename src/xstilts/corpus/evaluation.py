@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import json
 import zlib
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 from zipfile import BadZipFile
 
+from xstilts import jsontext
 from xstilts.errors import UserError
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def _named(*names: str) -> Reader:
     def read(path: Path) -> Iterator[str]:
         text = path.read_text(encoding="utf-8")
         for document in filter(None, text.split("\n")) if path.suffix == ".jsonl" else [text]:
-            yield from strings(json.loads(document), "")
+            yield from strings(jsontext.parse(document), "")
 
     return read
 

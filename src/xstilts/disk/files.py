@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from xstilts import jsontext
 from xstilts.errors import UserError
 from xstilts.failpoints import failpoint
 from xstilts.identity import canonical_json, file_sha256
@@ -189,7 +190,7 @@ def read_marker(path: Path) -> dict[str, Any]:
         raise ValueError(problem)
     data = path.read_bytes()
     try:
-        body = json.loads(data)
+        body = jsontext.parse(data)
         del body[SEAL]
         whole = sealed_text(body) == data
     except (ValueError, TypeError, KeyError):

@@ -21,6 +21,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from xstilts import jsontext
 from xstilts.errors import AbsentError, UserError
 from xstilts.metrics import bitext
 
@@ -201,7 +202,7 @@ def _label(path: Path, number: int, line: str) -> str:
     if not line.startswith("{"):
         return line
     try:
-        return str(json.loads(line)["label"])
+        return str(jsontext.parse(line)["label"])
     except (json.JSONDecodeError, KeyError) as error:
         raise UserError(
             f'{path}, line {number}: expected a label, or {{"label": 1}} ({error!r:.60})'
@@ -249,7 +250,7 @@ def _sentences(path: Path) -> list[list[str]]:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(_text(path))
+        found = jsontext.parse(_text(path))
     except json.JSONDecodeError as error:
         raise UserError(f"{path}, line {error.lineno}: not JSON ({error.msg})") from None
     if not isinstance(found, dict):

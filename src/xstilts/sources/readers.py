@@ -10,6 +10,7 @@ import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
+from xstilts import jsontext
 from xstilts.errors import UserError
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _jsonl(_location: Files, path: Path) -> Iterator[dict[str, Any]]:
             if not line.strip():
                 continue
             try:
-                row = json.loads(line)
+                row = jsontext.parse(line)
             except json.JSONDecodeError as error:
                 raise UserError(f"{path} line {number}: not JSON ({error.msg})") from None
             if not isinstance(row, dict):
@@ -121,7 +122,7 @@ def _supertags(_location: Files, path: Path) -> Iterator[dict[str, Any]]:
     """Words, a tab and their tags, all parted by spaces; tags become numbers by another file."""
     with _text(path.with_name(SUPERTAG_NUMBERS)) as file:
         try:
-            numbers = json.load(file)
+            numbers = jsontext.parse(file.read())
         except json.JSONDecodeError as error:
             raise UserError(f"{path.with_name(SUPERTAG_NUMBERS)}: not JSON ({error.msg})") from None
     with _text(path) as file:
@@ -141,7 +142,7 @@ def _columns(sentence: list[list[str]]) -> dict[str, list[str]]:
 def _squad(_location: Files, path: Path) -> Iterator[dict[str, Any]]:
     try:
         with _text(path) as file:
-            articles = json.load(file)["data"]
+            articles = jsontext.parse(file.read())["data"]
         for article in articles:
             for paragraph in article["paragraphs"]:
                 context = paragraph["context"]
@@ -252,7 +253,7 @@ def _paragraphs(path: Path) -> Iterator[tuple[str, int, dict[str, Any]]]:
     number = 0
     try:
         with _text(path) as file:
-            articles = json.load(file)["data"]
+            articles = jsontext.parse(file.read())["data"]
         for article in articles:
             for paragraph in article["paragraphs"]:
                 number += 1

@@ -15,9 +15,9 @@ none; an id, or ids, best first.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
+from xstilts import jsontext
 from xstilts.errors import UserError
 from xstilts.formats.examples import Bitext, Choice, Pair, Query, Question, Tagged
 
@@ -108,10 +108,10 @@ def _given(path: Path, task: Task, ids: list[str]) -> dict[str, Any]:
         raise UserError(f"{path} is not UTF-8: convert the file first") from None
     try:
         if path.suffix == ".json":
-            return _object(json.loads(text))
+            return _object(jsontext.parse(text))
         if path.suffix == ".jsonl":
             return _by_id(path, text)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise UserError(f"{path}: not the JSON that predictions stand in ({error!s:.80})") from None
     found = _sentences(text) if task.format == "tagging" else text.split("\n")
     if found and found[-1] == "":
@@ -135,7 +135,7 @@ def _by_id(path: Path, text: str) -> dict[str, Any]:
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
-        row = json.loads(line)
+        row = jsontext.parse(line)
         if not isinstance(row, dict) or "id" not in row or "prediction" not in row:
             raise UserError(f'{path} line {number}: a row needs "id" and "prediction"')
         if str(row["id"]) in found:

@@ -13,6 +13,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from xstilts import jsontext
 from xstilts.disk import owners
 from xstilts.disk.files import make_folder
 from xstilts.failpoints import failpoint
@@ -83,7 +84,7 @@ def read(root: Path) -> Iterator[Seen]:
     """What all processes said last; what cannot be read is left out."""
     for path in sorted((root / FOLDER).glob("*.json")):
         try:
-            about = json.loads(path.read_text(encoding="utf-8"))
+            about = jsontext.parse(path.read_text(encoding="utf-8"))
             silent = owners.silent_seconds(path)
             host, state = str(about.pop("host")), str(about.pop("state"))
         except (OSError, ValueError, KeyError, AttributeError, TypeError):
