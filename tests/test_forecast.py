@@ -127,3 +127,18 @@ def test_what_is_written_as_text_is_not_forecast(small, tiny, tmp_path):
     bench = small_tasks.bench(small, tmp_path)
     with pytest.raises(UserError, match="--forecast measures an encoder with a head"):
         forecast.predict(plan, list(plan.steps.values()), bench)
+
+
+def test_rows_that_many_paths_are_evaluated_on_are_read_once(small, tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(calibrate, "measure", lambda *_, **__: PACE)
+    plan = small_tasks.plan(small, tiny, "s_nli > s_xnli", "s_squad > s_xnli", "s_xnli")
+    bench = small_tasks.bench(small, tmp_path / "store")
+    read, evaluation = [], forecast._evaluation
+
+    def counted(inputs, *others):
+        read.append(inputs["language"])
+        return evaluation(inputs, *others)
+
+    monkeypatch.setattr(forecast, "_evaluation", counted)
+    forecast.predict(plan, remaining(plan, bench.store), bench)
+    assert len(read) == len(set(read)) > 1

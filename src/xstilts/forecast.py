@@ -113,8 +113,13 @@ def predict(plan: Plan, steps: Sequence[Step], bench: Bench) -> Cost:
         taken += count
         seconds += pace.load_s + pace.train_s(count, data.tokens, data.pairs)
     rows = 0.0
+    seen: dict[str, _Data] = {}  # many paths are evaluated on the same rows
     for group in grouped([step for step in steps if step.kind == "predict"]):
-        read = [_evaluation(step.inputs, tokenizer, desk) for step in group]
+        read = []
+        for step in group:
+            if (key := canonical_json(_of_rows(step))) not in seen:
+                seen[key] = _evaluation(step.inputs, tokenizer, desk)
+            read.append(seen[key])
         rows += sum(one.units for one in read)
         tokens, pairs = sum(one.tokens for one in read), sum(one.pairs for one in read)
         batches = tokens / bench.token_budget + 1
@@ -127,6 +132,12 @@ def _of_data(step: Step) -> list[Any]:
     """What says how much data a stage has."""
     inputs = step.inputs
     return [inputs["items"], inputs["max_steps"], inputs["source"], inputs.get("pause")]
+
+
+def _of_rows(step: Step) -> list[Any]:
+    """What says which rows a predict step reads."""
+    names = ("task", "source", "split", "language", "max_rows", "limits")
+    return [step.inputs.get(name) for name in names]
 
 
 def _stage(inputs: Mapping[str, Any], tokenizer: Any, desk: Desk) -> tuple[int, _Data, int]:
