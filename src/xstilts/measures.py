@@ -15,10 +15,8 @@ from typing import TYPE_CHECKING, Any
 from xstilts import hardware
 from xstilts import plan as planning
 from xstilts.errors import UserError
-from xstilts.identity import fingerprint
 from xstilts.path import Path, parse
 from xstilts.scenario import serving
-from xstilts.steps import CODE_VERSIONS
 from xstilts.study import BASELINE
 
 if TYPE_CHECKING:
@@ -288,9 +286,9 @@ class _Adding:
         label: str,
         also: tuple[str, ...] = (),
     ) -> str:
-        step_id = fingerprint([kind, CODE_VERSIONS[kind], inputs])
-        self.plan.add(planning.Step(step_id, kind, inputs, parent, label, also))
-        return step_id
+        step = planning.Step.of(kind, inputs, parent, label, also)
+        self.plan.add(step)
+        return step.id
 
     def _frontier(self, target: str) -> None:
         found = [(model, path) for model, path, name in self.ends if name == target]

@@ -16,7 +16,6 @@ from xstilts.forgetting import Looks
 from xstilts.identity import fingerprint
 from xstilts.path import Item, parse
 from xstilts.similarity import FEATURES, SHORT_RUN, SHORT_SHARE
-from xstilts.steps import CODE_VERSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -246,10 +245,9 @@ class _Builder:
         self.found.places[feature.name, stage, name] = made
 
     def _step(self, kind: Any, inputs: Mapping[str, Any], parent: str, label: str) -> str:
-        step_id = fingerprint([kind, CODE_VERSIONS[kind], dict(inputs)])
-        step = planning.Step(step_id, kind, dict(inputs), parent, f"{kind} {label}")
+        step = planning.Step.of(kind, dict(inputs), parent, f"{kind} {label}")
         self.found.plan.add(step)
-        return step_id
+        return step.id
 
 
 def single_tasks(before: str) -> Iterator[str]:

@@ -1,0 +1,142 @@
+"""The graph of a study: steps, and the cells that say which score stands where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from xstilts.identity import fingerprint
+from xstilts.steps import CODE_VERSIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from xstilts.adversity import Attack
+    from xstilts.forgetting import Kept
+    from xstilts.ladders import Rung
+    from xstilts.measures import Measured, Variant
+    from xstilts.models import Model
+
+Kind = Literal["train", "predict", "score", "probe", "measure"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One piece of work.
+
+    Attributes:
+        id: the fingerprint of kind, code version and inputs.
+        kind: what it makes.
+        inputs: JSON: all that its result depends on.
+        parent: the step whose files it reads; "" where that is a pretrained model.
+        label: for people.
+        also: other steps whose files it reads, such as an attack on another model.
+    """
+
+    id: str
+    kind: Kind
+    inputs: Mapping[str, Any]
+    parent: str
+    label: str
+    also: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        kind: Kind,
+        inputs: Mapping[str, Any],
+        parent: str,
+        label: str,
+        also: tuple[str, ...] = (),
+    ) -> Step:
+        """The step with its name; arguments as in the attributes."""
+        name = fingerprint([kind, CODE_VERSIONS[kind], inputs])
+        return cls(name, kind, inputs, parent, label, also)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """All steps whose files it reads."""
+        return tuple(one for one in (self.parent, *self.also) if one)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number of a study: where it will be found, and what it is.
+
+    Attributes:
+        seed: None for an evaluation without any training, which is a constant.
+        perturbation: of the rows that were evaluated, as ``keyboard@0.1``; "": they are clean.
+        labels: what it does to labels, ``preserving`` or ``possibly changing``; "": they are clean.
+        trained_on: the task whose rows the target's head was trained on; None in retrieval.
+        zero_shot: whether no labelled row of the language was trained on in any stage; None where
+            something imported may have seen some.
+    """
+
+    model: str
+    path: str
+    seed: int | None
+    source: str
+    trained_on: str | None
+    target: str
+    language: str
+    split: str
+    score: str
+    zero_shot: bool | None = None
+    perturbation: str = ""
+    labels: str = ""
+
+
+@dataclass
+class Plan:
+    """The steps of a study, parents before children, its cells, and what cannot be run.
+
+    Attributes:
+        steps: id -> step.
+        cells: of clean rows, in the order of the study.
+        perturbed: of perturbed rows. They lie apart, so that nothing averages them with clean ones.
+        attacks: on the models of the study, and those of the baseline's on others and back.
+        refused: perturbed evaluations and attacks that are not made -> why.
+        kept: score -> what sequences keep of earlier stages, where the study asks for it.
+        absent: path -> why it is not run.
+        notes: path -> what to know of its meaning in the source.
+        models: fingerprint -> pretrained model.
+        rungs: the models as cells name them, in the order of the study.
+        keep: which weights stay when the study is done.
+        targets: the study's target tasks, over which means are taken; empty: whatever is scored.
+        analyses, margins: what the study declared.
+        measured: what is measured of inference, in the order of the study.
+        frontier: other ways to answer, with their scores and their times.
+        baselines: target -> the path of the suite's own baseline, where it has stages of its own.
+        contents: the files and datasets that were fingerprinted -> their fingerprints.
+    """
+
+    steps: dict[str, Step] = field(default_factory=dict)
+    cells: list[Cell] = field(default_factory=list)
+    perturbed: list[Cell] = field(default_factory=list)
+    attacks: list[Attack] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+    kept: dict[str, Kept] = field(default_factory=dict)
+    absent: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+    models: dict[str, Model] = field(default_factory=dict)
+    rungs: list[Rung] = field(default_factory=list)
+    keep: str = "all"
+    targets: tuple[str, ...] = ()
+    baselines: dict[str, str] = field(default_factory=dict)
+    analyses: tuple[str, ...] = ()
+    margins: Mapping[str, float] = field(default_factory=dict)
+    measured: list[Measured] = field(default_factory=list)
+    frontier: list[Variant] = field(default_factory=list)
+    contents: dict[str, str] = field(default_factory=dict)
+    _children: dict[str, list[Step]] = field(default_factory=dict, repr=False)
+
+    def add(self, step: Step) -> None:
+        """Add a step whose parent is there already; nothing happens where it is there itself."""
+        if step.id not in self.steps:
+            self.steps[step.id] = step
+            for parent in (step.parent, *step.also):
+                self._children.setdefault(parent, []).append(step)
+
+    def children(self, step_id: str) -> list[Step]:
+        """The steps that read this one's files."""
+        return self._children.get(step_id, [])
