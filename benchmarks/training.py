@@ -44,7 +44,14 @@ class _Start:
 
 
 def ours(
-    settings: Settings, folder: Path, task: str, batch: int, clip: int, most: int, whole: bool
+    settings: Settings,
+    folder: Path,
+    task: str,
+    batch: int,
+    clip: int,
+    most: int,
+    whole: bool,
+    batches: str = "random",
 ) -> Callable[[], Round]:
     """A stage as a study runs it.
 
@@ -56,6 +63,7 @@ def ours(
         clip: tokens of a sequence.
         most: steps at most; 0: one epoch.
         whole: with the whole vocabulary, for comparison.
+        batches: of the recipe.
     """
     from xstilts.model.memory import keep_freed_memory
     from xstilts.steps import train
@@ -73,6 +81,7 @@ def ours(
         batch=dict.fromkeys(formats, batch),
         epochs=dict.fromkeys(formats, 1),
         max_length=dict.fromkeys(formats, clip),
+        batches=batches,
     )
     clock = Clock()
 
@@ -238,7 +247,41 @@ def vocabulary(settings: Settings) -> list[Row]:
     return found
 
 
-ROWS = {"pairs": pairs, "questions": questions, "deep": deep, "vocabulary": vocabulary}
+def even(settings: Settings) -> list[Row]:
+    """Batches of equally many tokens against random ones, both ours: another order of rows."""
+    found: list[Row] = []
+    for name, task, lengths, size in (
+        ("train pairs, 6x256, even batches", "b_pairs", PAIRS, (512, 32)),
+        ("train questions, 6x256, even batches", "b_questions", QUESTIONS, (256, 16)),
+    ):
+        with tempfile.TemporaryDirectory() as place:
+            folder = Path(place)
+            workload.encoder(folder / "encoder", Shape())
+            workload.write(folder, task, size[0], lengths)
+            given = (folder, task, size[1], lengths.clip, 0, False)
+            found += rows(
+                settings,
+                name,
+                "tokens/s",
+                Side("recipe mini:even", ours, (*given, "even")),
+                [
+                    (
+                        "random batches",
+                        Side("recipe mini", ours, (*given, "random")),
+                        (None, None, None),
+                    )
+                ],
+            )
+    return found
+
+
+ROWS = {
+    "pairs": pairs,
+    "questions": questions,
+    "deep": deep,
+    "vocabulary": vocabulary,
+    "even": even,
+}
 
 if __name__ == "__main__":
     from everything import main

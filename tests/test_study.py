@@ -445,6 +445,7 @@ def test_any_file_is_a_study_or_is_refused_in_one_line(tmp_path, text):
 
 def test_a_recipe_in_another_precision_is_the_same_but_for_that():
     plain, bf16 = recipes.get("mini"), recipes.get("mini:bf16")
+    assert recipes.get("mini:even").options() == {**plain.options(), "batches": "even"}
     assert bf16 == replace(plain, name="mini:bf16", precision="bf16")
     for name, named in (("mine:bf16", "mine"), ("mini:bf61", "bf16")):
         with pytest.raises(UserError, match=named):

@@ -41,7 +41,7 @@ class Lora:
 
 
 # Options that came later: at their defaults they stay out, so that older stages keep their names.
-_LATER = ("text2text", "optimizer", "schedule")
+_LATER = ("text2text", "optimizer", "schedule", "batches")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +73,8 @@ class Recipe:
             being given to an encoder with heads.
         optimizer: ``adamw``, or ``adafactor`` with its rate scaled by each parameter's size.
         schedule: of the learning rate after the warm-up: ``linear``, down to 0, or ``constant``.
+        batches: ``random``, or ``even``: of about equally many tokens and one length, which
+            changes the order of rows; retrieval stays random, as others' answers are its negatives.
     """
 
     name: str
@@ -97,6 +99,7 @@ class Recipe:
     text2text: bool = False
     optimizer: str = "adamw"
     schedule: str = "linear"
+    batches: str = "random"
 
     def options(self) -> dict[str, Any]:
         """What is the same for every stage and changes its result: part of its identity."""
@@ -172,14 +175,14 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
 )
 
 
-LORA = "lora"
+LORA, EVEN = "lora", "even"
 
 
 def get(name: str) -> Recipe:
     """The recipe of that name, and of its variants.
 
     ``mini:bf16`` is ``mini`` in another precision, ``mini:lora`` with low-rank adapters,
-    ``mini:bf16:lora`` both.
+    ``mini:even`` with batches of equally many tokens; ``mini:bf16:lora`` is two of them.
 
     Raises:
         UserError: if there is none.
@@ -191,10 +194,12 @@ def get(name: str) -> Recipe:
     for variant in variants:
         if variant == LORA:
             found = replace(found, lora=Lora())
+        elif variant == EVEN:
+            found = replace(found, batches=EVEN)
         elif variant in PRECISIONS:
             found = replace(found, precision=variant)
         else:
-            hint = suggest(variant, (*PRECISIONS, LORA))
+            hint = suggest(variant, (*PRECISIONS, LORA, EVEN))
             raise UserError(f'no variant of a recipe is called "{variant}":{hint}')
     return found
 

@@ -13,12 +13,20 @@ from hypothesis import strategies as st
 import small_tasks
 from xstilts import formats
 from xstilts.formats import Limits
+from xstilts.formats.encoded import Encoded
 from xstilts.formats.tagging import IGNORE
 from xstilts.identity import stream_seed
 from xstilts.model import tokenizer
 from xstilts.model.dropout import row_keys
 from xstilts.sources import Sources
-from xstilts.steps.batches import collate, evaluation_batches, group_by_budget, step_units
+from xstilts.steps.batches import (
+    EVEN_OVER,
+    collate,
+    evaluation_batches,
+    even_units,
+    group_by_budget,
+    step_units,
+)
 from xstilts.tasks import Catalogue
 
 # --- the order of units ------------------------------------------------------------------------
@@ -51,6 +59,38 @@ def test_many_tasks_do_not_disturb_each_other():
     for seed in range(100):  # more than are remembered
         step_units(seed, 10, 4, 2)
     assert step_units(1, 10, 4, 2).tolist() == expected
+
+
+def flat(lengths: list[int]) -> Encoded:
+    """Units of one sequence each, of such lengths."""
+    ends, units = np.cumsum([0, *lengths]), np.arange(len(lengths) + 1)
+    ids = np.zeros(ends[-1], np.int32)
+    return Encoded(ids, np.zeros(len(ids), np.int8), ends, units, units[:-1], {})
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(1, 300), min_size=1, max_size=200), st.integers(1, 9))
+def test_even_batches_share_out_what_random_ones_would_hold(lengths, size):
+    """Every unit of the turn is in one of its batches, and none of them is empty."""
+    data = flat(lengths)
+    batches = [even_units(3, data, size, step) for step in range(EVEN_OVER)]
+    assert all(len(one) for one in batches)
+    whole = np.sort(step_units(3, len(lengths), EVEN_OVER * size, 0))
+    assert np.sort(np.concatenate(batches)).tolist() == whole.tolist()
+
+
+def test_even_batches_have_equally_many_tokens_of_about_one_length():
+    lengths = np.random.default_rng(1).integers(5, 120, 4000)
+    data = flat(lengths.tolist())
+    batches = [even_units(3, data, 32, step) for step in range(EVEN_OVER)]
+    tokens = [lengths[one].sum() for one in batches]
+    assert max(tokens) < 1.1 * min(tokens)
+    assert max(lengths[one].max() - lengths[one].min() for one in batches) < 40
+    means = [lengths[one].mean() for one in batches]
+    assert means != sorted(means)  # in random order
+    assert [one.tolist() for one in batches] != [
+        even_units(3, data, 32, EVEN_OVER + step).tolist() for step in range(EVEN_OVER)
+    ]
 
 
 # --- groups ------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -246,6 +247,21 @@ def test_each_task_of_a_mixture_takes_its_own_batches_in_turn(small, tiny, monke
     for seed in {one[0] for one in taken}:
         mine = [one for one in taken if one[0] == seed]
         assert [step for _, _, _, step in mine] == list(range(len(mine)))
+
+
+def test_even_batches_are_another_stage_and_have_as_many_steps(small, tiny):
+    even = replace(small_tasks.RECIPE, batches="even")
+    path = "s_nli > s_xnli"
+    plain = begun(small, tiny, small_tasks.train_inputs(small, tiny, path))
+    run = begun(small, tiny, small_tasks.train_inputs(small, tiny, path, even))
+    assert len(run.schedule) == len(plain.schedule)
+    tokens = run.tasks[0].encoded.unit_tokens
+    size = run.tasks[0].item["batch"]
+    sums = [[tokens[one._batch(step)[1]].sum() for step in range(8)] for one in (plain, run)]
+    assert np.std(sums[1]) < np.std(sums[0])
+    assert {len(plain._batch(step)[1]) for step in range(8)} == {size}
+    assert "batches" not in plain.options
+    assert run.seed != plain.seed
 
 
 # --- the learning rate -------------------------------------------------------------------------

@@ -78,7 +78,7 @@ RecipeName = Annotated[
         metavar="NAME",
         help=(
             "authors, mini or demo; mt5 or mt5-mini, from text to text; mini:bf16 in bfloat16, "
-            "mini:lora with low-rank adapters."
+            "mini:lora with low-rank adapters, mini:even with batches of equally many tokens."
         ),
         rich_help_panel=_WHAT,
     ),

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from xstilts.model.tokenizer import LoadedTokenizer
     from xstilts.tasks.base import Format
 
+EVEN_OVER = 16  # batches that share their units out by tokens
+
 
 @dataclass(frozen=True)
 class MicroBatch:
@@ -63,6 +65,32 @@ def step_units(seed: int, units: int, size: int, step: int) -> NDArray[np.int64]
     order = np.concatenate([_permutation(seed, units, epoch) for epoch in epochs])
     offset = epochs[0] * units
     return order[first - offset : last - offset]
+
+
+def even_units(seed: int, encoded: Encoded, size: int, step: int) -> NDArray[np.int64]:
+    """The units of a batch that has about as many tokens as the others, of about one length.
+
+    The units of ``EVEN_OVER`` batches are sorted by length and cut where a batch's share of their
+    tokens ends: few long ones, or many short ones. Batches come in random order.
+
+    Args:
+        seed: of the task's order in this stage.
+        encoded: the task's data.
+        size: of a batch, on average.
+        step: counted from 0, over this task's own batches.
+    """
+    turn, place = divmod(step, EVEN_OVER)
+    units = step_units(seed, len(encoded), EVEN_OVER * size, turn)
+    tokens = encoded.tokens_of(units)
+    order = np.argsort(tokens, kind="stable")
+    ends = np.cumsum(tokens[order])
+    inner = np.arange(1, EVEN_OVER)
+    cuts = np.searchsorted(ends, inner * ends[-1] / EVEN_OVER) + 1
+    # A unit may be longer than a share: every batch has one, all the same.
+    cuts = np.maximum.accumulate(cuts - inner) + inner
+    cuts = np.minimum(cuts, len(units) - EVEN_OVER + inner)
+    which = np.random.default_rng(stream_seed("even", seed, turn)).permutation(EVEN_OVER)
+    return np.split(units[order], cuts)[which[place]]
 
 
 _PERMUTATIONS: dict[tuple[int, int, int], NDArray[np.int64]] = {}

@@ -22,7 +22,7 @@ from xstilts.identity import fingerprint, stream_seed
 from xstilts.model import adapters, heads, vocabulary
 from xstilts.model.text_to_text import TextToText
 from xstilts.steps import blame, checkpoint, optimizers, stage, state, tracking
-from xstilts.steps.batches import collate, group_by_budget, step_units
+from xstilts.steps.batches import collate, even_units, group_by_budget, step_units
 from xstilts.steps.selection import Selection
 from xstilts.steps.team import Team, layers, whole
 
@@ -203,7 +203,11 @@ class _Run:
         index, local = self.schedule.task[step], int(self.schedule.local[step])
         task = self.tasks[index]
         order = stream_seed(self.seed, "order", int(index))
-        units = step_units(order, len(task.encoded), task.item["batch"], local)
+        size = task.item["batch"]
+        if self.options.get("batches") == "even" and task.format != "retrieval":
+            units = even_units(order, task.encoded, size, local)
+        else:
+            units = step_units(order, len(task.encoded), size, local)
         return task, units, stream_seed(self.seed, "step", step)
 
     def _micros(self, task: StageTask, units: NDArray[np.int64], seed: int) -> Iterator[MicroBatch]:
@@ -223,7 +227,7 @@ class _Run:
     def _optimise(self) -> None:
         task, units, seed = self._batch(self.step)
         torch.manual_seed(seed)  # for whatever an unpacked architecture draws by itself
-        units = self.team.share(units, task.encoded.unit_tokens[units])
+        units = self.team.share(units, task.encoded.tokens_of(units))
         micros = list(self._micros(task, units, seed))
         targets, tokens = self._agree(micros)
         for group in self.optimizer.param_groups:
