@@ -47,7 +47,7 @@ def mine(
     """
     named = [_by_text(source_texts), _by_text(target_texts)]
     first, second = (
-        _unit_length(vectors[[places[0] for places, _ in texts]])
+        _unit_length(vectors[np.array([places[0] for places, _ in texts], np.int64)])
         for vectors, texts in zip((source, target), named, strict=True)
     )
     found = []
@@ -69,8 +69,8 @@ def _by_text(texts: Mapping[str, str]) -> list[tuple[list[int], list[str]]]:
 
 
 def _unit_length(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32)
+    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))[:, None]
+    return (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32, copy=False)
 
 
 def _greedy(
@@ -93,13 +93,14 @@ def _greedy(
     scores = np.concatenate([margins[rows, best], counter[columns, best_back]])
     used: tuple[set[int], set[int]] = (set(), set())
     found = []
-    for place in np.argsort(-scores, kind="stable"):
-        row, column = map(int, pairs[place])
+    order = np.argsort(-scores, kind="stable")
+    ranked = zip(pairs[order].tolist(), scores[order].tolist(), strict=True)
+    for (row, column), score in ranked:
         if row not in used[0] and column not in used[1]:
             used[0].add(row)
             used[1].add(column)
-            if scores[place] > 0:
-                found.append((row, column, float(scores[place])))
+            if score > 0:
+                found.append((row, column, score))
     return found
 
 
