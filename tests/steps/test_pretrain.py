@@ -10,6 +10,7 @@ import torch
 
 from xstilts.corpus import shards, vocabulary
 from xstilts.corpus.sampler import Sampler
+from xstilts.model import tokenizer as tokenizers
 from xstilts.model.tokenizer import wrap
 from xstilts.pretraining import Pretraining
 from xstilts.steps import pretrain
@@ -82,15 +83,16 @@ def run(folder, out, points, **changes):
     return pretrain.pretrain(config(**changes), opened, folder, None, out, points, desk)
 
 
-def test_a_run_that_was_killed_ends_bit_for_bit_the_same(folder, tmp_path):
+@pytest.mark.parametrize("more", [{}, {"objectives": {"mlm": 0.4, "matching": 0.6}}])
+def test_a_run_that_was_killed_ends_bit_for_bit_the_same(folder, tmp_path, more):
     from safetensors.torch import load_file
 
-    run(folder, tmp_path / "whole", Points())
+    run(folder, tmp_path / "whole", Points(), **more)
     points = Points(stop_after=5)
     with pytest.raises(InterruptedError):
-        run(folder, tmp_path / "first", points)
+        run(folder, tmp_path / "first", points, **more)
     points.stop_after = 0
-    run(folder, tmp_path / "second", points)
+    run(folder, tmp_path / "second", points, **more)
     whole, second = (load_file(tmp_path / n / "model.safetensors") for n in ("whole", "second"))
     assert whole.keys() == second.keys()
     assert all(torch.equal(whole[name], second[name]) for name in whole)
@@ -101,9 +103,10 @@ def test_a_run_that_was_killed_ends_bit_for_bit_the_same(folder, tmp_path):
 def test_the_saved_folder_is_a_plain_hugging_face_masked_lm(folder, tmp_path):
     from transformers import AutoModelForMaskedLM, AutoTokenizer
 
-    run(folder, tmp_path, Points(), steps=2)
+    run(folder, tmp_path, Points(), steps=2, objectives={"mlm": 0.5, "matching": 0.5})
     model, report = AutoModelForMaskedLM.from_pretrained(tmp_path, output_loading_info=True)
     assert not report["missing_keys"]
+    assert not report["unexpected_keys"]
     ids = AutoTokenizer.from_pretrained(tmp_path)("one zwei", return_tensors="pt")["input_ids"]
     assert model(input_ids=ids).logits.shape[:2] == ids.shape
 
@@ -149,6 +152,19 @@ def test_translation_lm_learns_from_the_other_language(folder, tmp_path):
     """Alone, a word is one of ten that are equally likely; its translation says which."""
     found = losses(folder, tmp_path, "tlm", steps=100, rate=0.01)
     assert np.mean(found[-10:]) < np.mean(found[:10]) - 0.4
+
+
+def test_matching_learns_no_less_than_that_pieces_are_drawn_evenly(folder, tmp_path):
+    """A guess costs log V for what is hidden and 10 log 2 for what is shared.
+
+    More takes some hundred steps of a larger encoder (docs/lab-book.md).
+    """
+    pieces = int((~tokenizers.load(folder).special).sum())
+    only = {"mlm": 0.0, "matching": 1.0}
+    more = {"batch_tokens": 1024, "dropout": 0.0, "steps": 60}
+    result = run(folder, tmp_path, Points(), objectives=only, **more)
+    guess = np.log(pieces) + 10 * np.log(2)
+    assert guess - 2 < result["loss"]["matching"] < guess
 
 
 def test_the_rate_warms_up_stays_and_falls():

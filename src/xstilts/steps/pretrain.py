@@ -1,4 +1,4 @@
-"""Pretraining on token shards: masked LM, translation LM, translation ranking; span corruption.
+"""Pretraining on token shards: masked LM, translation LM, ranking; span corruption; matching.
 
 What a step sees is a function of (seed, step) alone, so a killed run goes on bit for bit. The
 learning rate warms up, stays, and decays at the end, so that a longer run continues a shorter
@@ -27,7 +27,7 @@ from xstilts.model import tokenizer as tokenizers
 from xstilts.model.dropout import row_keys
 from xstilts.model.newborn import new_encoder, new_encoder_decoder
 from xstilts.model.packing import Batch
-from xstilts.steps import blame, state
+from xstilts.steps import blame, matching, state
 from xstilts.steps.batches import answered, hide_tokens, leave_out
 
 if TYPE_CHECKING:
@@ -42,9 +42,10 @@ if TYPE_CHECKING:
     from xstilts.pretraining import Pretraining
     from xstilts.steps.desk import Desk, ResumePoints
 
-Objective = Literal["mlm", "tlm", "ranking", "dictionary", "spans"]
-OBJECTIVES: tuple[Objective, ...] = ("mlm", "tlm", "ranking", "dictionary", "spans")
+Objective = Literal["mlm", "tlm", "ranking", "dictionary", "spans", "matching"]
+OBJECTIVES: tuple[Objective, ...] = ("mlm", "tlm", "ranking", "dictionary", "spans", "matching")
 RANKING_TOKENS = 64  # of a sentence in a ranking step
+SHARED_WEIGHT = 10.0  # of telling shared pieces beside masked LM, whose loss is that much larger
 
 
 def pretrain(
@@ -104,6 +105,8 @@ class _Run:
                 if config.objectives.spans
                 else new_encoder(config, size, start, shards.frequencies(size))
             )
+        if config.objectives.matching:  # trained and resumed with the encoder, never saved with it
+            start.detector = torch.nn.Linear(config.model.hidden_size, 1)
         self.encoder: Any = start.to(self.device)
         halves: list[Any] = [self.encoder.network]
         if config.objectives.spans:
@@ -229,6 +232,8 @@ class _Run:
                     return self._masked(self._translations(stream), seed)
                 case "spans":
                     return self._left_out(self._stretches(stream), seed)
+                case "matching":
+                    return self._matched(stream, seed)
                 case "ranking":
                     pairs = self.sampler.parallel.draw(stream, self.config.ranking_pairs)
                     return self._ranked(pairs, seed)
@@ -269,6 +274,19 @@ class _Run:
         return functional.cross_entropy(
             logits.float(), torch.from_numpy(targets["hidden_ids"]).to(self.device)
         )
+
+    def _matched(self, stream: np.random.Generator, seed: int) -> torch.Tensor:
+        """Loss on random pieces: of hidden ones that stand twice, and of telling shared ones."""
+        pieces = np.flatnonzero(~self.tokenizer.special)
+        given = (stream, self.template, pieces, self.config.batch_tokens // 2)
+        hidden = self._masked(matching.repeated(*given), seed)
+        rows, labels = matching.shared(*given)
+        seeds = [stream_seed(seed, "shared", number) for number in range(len(rows))]
+        asked = torch.from_numpy(np.flatnonzero(labels >= 0)).to(self.device)
+        states = self.encoder(self._batch(rows, seeds), asked)
+        told = self.encoder.detector(states)[:, 0].float()
+        right = torch.from_numpy(labels[labels >= 0]).float().to(self.device)
+        return hidden + SHARED_WEIGHT * functional.binary_cross_entropy_with_logits(told, right)
 
     def _left_out(self, texts: Sequence[NDArray[np.int32]], seed: int) -> torch.Tensor:
         """Mean loss of the spans that are left out of texts."""
