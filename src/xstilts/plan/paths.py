@@ -40,10 +40,10 @@ class Paths:
             UserError: if one makes no sense.
             AbsentError: if data is absent and that is not allowed.
         """
-        targets = self.study.targets
+        names, targets = self.targets, self.study.targets
         suite = suites.BENCHMARKS[targets] if isinstance(targets, str) else None
         found = []
-        for path in self._spelt_out(suite):
+        for path in self._spelt_out(names, suite):
             try:
                 one = resolve.resolve(path, self.source, self.catalogue)
                 found.append(self._in_languages(one, suite) if suite else one)
@@ -78,9 +78,9 @@ class Paths:
         ]
         return {code for item in labelled for code in item.languages}
 
-    def _spelt_out(self, suite: suites.Suite | None) -> tuple[Path, ...]:
+    def _spelt_out(self, targets: tuple[str, ...], suite: suites.Suite | None) -> tuple[Path, ...]:
         known = []
-        for name in self.targets:
+        for name in targets:
             try:
                 self.catalogue.get(parse(name).stages[0].items[0].task)
                 known.append(name)
