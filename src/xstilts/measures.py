@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import pathlib
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from xstilts import hardware
 from xstilts import plan as planning
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from xstilts.models import Model
-    from xstilts.plan import Kind, Plan, Step
+    from xstilts.plan import Plan, Step
     from xstilts.recipes import Recipe
     from xstilts.scenario import Measure, ScenarioName
     from xstilts.sources import Sources
@@ -276,17 +276,9 @@ class _Adding:
             label += f" ({serves[0]} and {serves[1]})"
         parents = [end[0].parent for end in ends]
         also = tuple(one for one in parents[1:] if one and one != parents[0])
-        return self._put("measure", inputs, parents[0], label, also)
+        return self._made(planning.Step.of("measure", inputs, parents[0], label, also))
 
-    def _put(
-        self,
-        kind: Kind,
-        inputs: dict[str, Any],
-        parent: str,
-        label: str,
-        also: tuple[str, ...] = (),
-    ) -> str:
-        step = planning.Step.of(kind, inputs, parent, label, also)
+    def _made(self, step: planning.Step) -> str:
         self.plan.add(step)
         return step.id
 
@@ -326,6 +318,6 @@ class _Adding:
             limits = predict.inputs["limits"]
             shorter = min(limits["max_length"], how.max_length)
             inputs["limits"] = {**limits, "max_length": shorter}
-        made = self._put("predict", inputs, predict.parent, predict.label)
+        made = self._made(planning.Step.of("predict", inputs, predict.parent, predict.label))
         scored = {**usual.inputs, "predictions": made}
-        return self._put("score", scored, made, usual.label)
+        return self._made(planning.Step.of("score", scored, made, usual.label))

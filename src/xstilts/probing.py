@@ -14,7 +14,7 @@ from xstilts import plan as planning
 from xstilts.errors import AbsentError, UserError
 from xstilts.forgetting import Looks
 from xstilts.identity import fingerprint
-from xstilts.path import Item, parse
+from xstilts.path import parse
 from xstilts.similarity import FEATURES, SHORT_RUN, SHORT_SHARE
 
 if TYPE_CHECKING:
@@ -256,11 +256,3 @@ def single_tasks(before: str) -> Iterator[str]:
         for item in stage.items:
             if item.control is None:
                 yield str(replace(item, share=None))
-
-
-def is_single(text: str) -> bool:
-    """Whether a stage is one task that is trained as it is."""
-    stages = parse(text).stages
-    return len(stages) == 1 and stages[0].items == (
-        Item(stages[0].items[0].task, stages[0].items[0].languages, stages[0].items[0].rows),
-    )

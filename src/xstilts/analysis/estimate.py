@@ -103,11 +103,6 @@ class Estimate:
         """What tests are made on: the seeds of which every run learnt."""
         return self.learnt or self
 
-    @property
-    def standard_error(self) -> float:
-        """The square root of the total variance."""
-        return float(np.sqrt(self.variance.total))
-
 
 def variance_of(draws: Draws) -> Variance:
     """The variance of the mean over seeds, from differences between seeds and between resamples."""

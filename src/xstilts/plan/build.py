@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from xstilts.imported import Imports
     from xstilts.models import Model
-    from xstilts.plan.graph import Kind
     from xstilts.recipes import Recipe
     from xstilts.resolve import Resolved, Stage, StageItem
     from xstilts.sources import Sources
@@ -121,7 +120,7 @@ class _Builder:
             so_far.append(" + ".join(map(_shown, stage.items)))
             label = f"train {' > '.join(so_far)} (seed {seed}{rate})"
             inputs = self.inputs.train(stage, weights, seed)
-            weights = parent = self._step("train", inputs, parent, label)
+            weights = parent = self._made(Step.of("train", inputs, parent, label))
             trained.append((stage, parent))
         seen = self.paths.labelled_languages(resolved)
         for evaluation in resolved.evaluations:
@@ -171,7 +170,7 @@ class _Builder:
             for search, about in self.adversity.attacks(task, cell.language):
                 inputs = {**self.inputs.predict(evaluation, cell.language, parent), **about}
                 label = f"attack {task.name} {cell.language} {search}"
-                step = self._step("predict", inputs, parent, label)
+                step = self._made(Step.of("predict", inputs, parent, label))
                 run = (cell.model, cell.path, cell.seed)
                 place = (*run, task.name, cell.language, search)
                 self.plan.attacks.append(Attack(*place, cell.path, step))
@@ -186,9 +185,11 @@ class _Builder:
                 head_of = look.inputs.get("head_of", parent)
                 also = () if head_of == parent else (head_of,)
                 label = f"{look.task} {look.language}, what is kept"
-                predict = self._step("predict", dict(look.inputs), parent, f"predict {label}", also)
+                predict = self._made(
+                    Step.of("predict", dict(look.inputs), parent, f"predict {label}", also)
+                )
                 inputs = scored(predict, look.language, look.metrics)
-                score = self._step("score", inputs, predict, f"score {label}")
+                score = self._made(Step.of("score", inputs, predict, f"score {label}"))
                 self.plan.kept[score] = Kept(
                     model=model.name,
                     stages=names,
@@ -256,20 +257,16 @@ class _Builder:
         if perturbation is not None:
             inputs["perturbation"] = perturbation
             label += f" ~{perturbation['noise']}"
-        predict = given or self._step("predict", inputs, parent, label)
+        predict = given or self._made(Step.of("predict", inputs, parent, label))
         inputs = scored(predict, language, self.inputs.metrics(task))
-        return self._step("score", inputs, predict, f"score {label.removeprefix('predict ')}")
+        return self._made(
+            Step.of("score", inputs, predict, f"score {label.removeprefix('predict ')}")
+        )
 
-    def _step(
-        self,
-        kind: Kind,
-        inputs: dict[str, Any],
-        parent: str,
-        label: str,
-        also: tuple[str, ...] = (),
-    ) -> str:
-        self._steps.append(Step.of(kind, inputs, parent, label, also))
-        return self._steps[-1].id
+    def _made(self, step: Step) -> str:
+        """The name of a step of the path under way."""
+        self._steps.append(step)
+        return step.id
 
 
 def _check_margins(plan: Plan, targets: Iterable[str]) -> None:

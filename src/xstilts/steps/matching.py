@@ -3,7 +3,7 @@
 Few steps on functions of random tokens give attention what hundreds of millions of tokens of text
 are needed for (Wu et al. 2022, "Insights into Pre-training via Simpler Synthetic Tasks", whose Set
 and Copy these are). Pieces are drawn from the real vocabulary, evenly, so that what is learnt is to
-compare pieces and not these pieces. Legend: n rows, T tokens.
+compare pieces and not these pieces. Legend: T tokens.
 """
 
 from __future__ import annotations
@@ -55,7 +55,10 @@ def shared(
 def repeated(
     stream: np.random.Generator, template: Template, pieces: NDArray[np.int64], tokens: int
 ) -> list[list[int]]:
-    """A text and a stretch of it, two thirds long; arguments as of ``shared``."""
+    """A text and a stretch of it, two thirds long: what is hidden in one stands in the other.
+
+    Arguments are those of ``shared``; returns the rows, special tokens included.
+    """
     length = int(stream.integers(LEAST, MOST + 1))
     rows = []
     for _ in range(_count(length, template, tokens)):

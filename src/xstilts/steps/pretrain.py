@@ -105,9 +105,10 @@ class _Run:
                 if config.objectives.spans
                 else new_encoder(config, size, start, shards.frequencies(size))
             )
-        if config.objectives.matching:  # trained and resumed with the encoder, never saved with it
-            start.detector = torch.nn.Linear(config.model.hidden_size, 1)
         self.encoder: Any = start.to(self.device)
+        if config.objectives.matching:  # trained and resumed with the encoder, never saved with it
+            width = self.encoder.config.hidden_size
+            self.encoder.detector = torch.nn.Linear(width, 1).to(self.device)
         halves: list[Any] = [self.encoder.network]
         if config.objectives.spans:
             halves = [halves[0].get_encoder(), halves[0].get_decoder()]

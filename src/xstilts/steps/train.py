@@ -21,6 +21,7 @@ from xstilts.formats import controls
 from xstilts.identity import fingerprint, stream_seed
 from xstilts.model import adapters, heads, vocabulary
 from xstilts.model.text_to_text import TextToText
+from xstilts.recipes import EVEN
 from xstilts.steps import blame, checkpoint, optimizers, stage, state, tracking
 from xstilts.steps.batches import collate, even_units, group_by_budget, step_units
 from xstilts.steps.selection import Selection
@@ -204,7 +205,7 @@ class _Run:
         task = self.tasks[index]
         order = stream_seed(self.seed, "order", int(index))
         size = task.item["batch"]
-        if self.options.get("batches") == "even" and task.format != "retrieval":
+        if self.options.get("batches") == EVEN and task.format != "retrieval":
             units = even_units(order, task.encoded, size, local)
         else:
             units = step_units(order, len(task.encoded), size, local)
