@@ -24,7 +24,7 @@ GIB = 2**30
 def check(small, model, store, *paths, recipe=small_tasks.RECIPE, keep="all", **bench):
     plan = small_tasks.plan(small, model, *paths, recipe=recipe, keep=keep)
     bench = small_tasks.bench(small, store, **bench)
-    preflight.check(plan, remaining(plan, bench.store), bench)
+    return preflight.check(plan, remaining(plan, bench.store), bench)
 
 
 def refused(*args, **more):
@@ -208,6 +208,39 @@ def test_where_the_system_does_not_say_nothing_is_refused(small, tiny, tmp_path,
 def test_free_memory_is_what_the_system_says():
     total = int(Path("/proc/meminfo").read_text(encoding="ascii").split()[1]) * 1024
     assert 0 < preflight._free_memory("cpu") <= total
+
+
+@pytest.mark.parametrize(
+    ("others", "cores", "threads", "told"),
+    [
+        (2, 2, 2, "--threads 1 "),
+        (1, 2, 2, "--threads 1 "),
+        (0, 2, 2, ""),
+        (16, 64, 64, ""),
+        (20, 64, 64, "--threads 44 "),
+        (80, 64, 64, "--threads 1 "),
+        (9, 2, 1, ""),
+    ],
+)
+def test_cores_that_others_use_are_told_of(monkeypatch, others, cores, threads, told):
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    monkeypatch.setattr("torch.get_num_threads", lambda: threads)
+    lines = list(preflight._crowded(others))
+    assert [told in line for line in lines] == [True] * bool(told)
+
+
+def test_what_runs_is_what_the_system_says():
+    assert 0 <= preflight._running() < 10_000
+
+
+@pytest.mark.parametrize(("threads", "lines"), [(0, 1), (1, 0)])
+def test_threads_that_were_asked_for_are_not_questioned(
+    small, tiny, tmp_path, monkeypatch, threads, lines
+):
+    monkeypatch.setattr(preflight, "_running", lambda: 1000)
+    monkeypatch.setattr("torch.get_num_threads", lambda: 2)
+    told = check(small, tiny, tmp_path / "store", "s_xnli", threads=threads)
+    assert sum("1000 other threads" in line for line in told) == lines
 
 
 def test_a_store_that_cannot_be_written_to(small, tiny, tmp_path):

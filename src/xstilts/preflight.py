@@ -7,8 +7,11 @@ each. Disk and memory are compared with what the steps will need.
 
 from __future__ import annotations
 
+import os
 import shutil
+import time
 from pathlib import Path
+from statistics import median_low
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from xstilts import datafiles, leakage
@@ -31,6 +34,7 @@ WEIGHT_BYTES = 4  # of a parameter in fp32
 TRAINING_BYTES = 4 * WEIGHT_BYTES  # weight, gradient and two moments
 # A resume point holds weights and two moments, and two of them are kept beside the result.
 RESUME_BYTES = 2 * 3 * WEIGHT_BYTES
+CROWDED = 1.25  # threads that want to run, to a core: from here on they wait for each other
 
 
 def check(plan: Plan, steps: Sequence[Step], bench: Bench, *, elsewhere: bool = False) -> list[str]:
@@ -43,8 +47,8 @@ def check(plan: Plan, steps: Sequence[Step], bench: Bench, *, elsewhere: bool = 
         elsewhere: other machines do the work: this one's devices and memory say nothing.
 
     Returns:
-        What to know before it begins: data that changed, and evaluation text among the rows that
-        are trained on.
+        What to know before it begins: data that changed, evaluation text among the rows that
+        are trained on, and cores that others use.
 
     Raises:
         UserError: naming the first thing that is wrong.
@@ -84,6 +88,8 @@ def check(plan: Plan, steps: Sequence[Step], bench: Bench, *, elsewhere: bool = 
             examples(task, bench.catalogue.data(task_name, source), split, language)
     told = [*datafiles.changed(plan.contents, bench.store.root), *leakage.told(leaks)]
     datafiles.remember(plan.contents, bench.store.root)
+    if not elsewhere and bench.device == "cpu" and not bench.threads:
+        told += _crowded(_running())
     return told
 
 
@@ -277,6 +283,35 @@ def _free_memory(device: str) -> int | None:
         return None
     fields = dict(line.split(":", 1) for line in lines)
     return int(fields["MemAvailable"].split()[0]) * 1024 if "MemAvailable" in fields else None
+
+
+def _crowded(others: int) -> Iterator[str]:
+    """A line where other work leaves too few cores: two runs of all threads take many times longer.
+
+    Args:
+        others: threads of other work that run now.
+    """
+    import torch
+
+    cores, ours = os.cpu_count() or 1, torch.get_num_threads()
+    if ours > 1 and others + ours > CROWDED * cores:
+        yield (
+            f"{others} other threads run on this machine's {cores} cores, and {ours} of this run "
+            f"will wait for them: --threads {max(1, cores - others)} may be much faster"
+        )
+
+
+def _running() -> int:
+    """The threads of the machine that run, without this one; 0 where the system does not say."""
+    found = []
+    for _ in range(5):
+        try:
+            now = Path("/proc/loadavg").read_text(encoding="ascii")
+        except OSError:
+            return 0
+        found.append(int(now.split()[3].partition("/")[0]) - 1)
+        time.sleep(0.01)
+    return max(0, median_low(found))
 
 
 def _gib(size: int) -> str:

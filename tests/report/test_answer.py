@@ -49,9 +49,13 @@ def test_what_chance_could_have_done_is_not_called_a_gain():
 
 
 def test_one_seed_is_said_to_tell_nothing_of_training():
-    several, _ = said({"csqa": -1.0, "qqp": -2.0}, seeds=(1,))
+    several, _ = said({"csqa": 1.0, "qqp": -2.0}, seeds=(1,))
     assert several.startswith(
-        "Of 2 intermediates csqa does best: it changes the mean over 9 targets"
+        "Of 2 intermediates csqa does best: it changes the mean over 9 targets by +1.0 points"
+    )
+    none, _ = said({"csqa": -1.0, "qqp": -2.0}, seeds=(1,))
+    assert none.startswith(
+        "None of 2 intermediates helps: csqa, the best, changes the mean over 9 targets by -1.0"
     )
     first, _ = said({"csqa": 5.0}, seeds=(1,))
     assert "with one seed that interval is about the test items alone" in first

@@ -56,11 +56,15 @@ def _first(gains: Sequence[Gain], model: str, every: int) -> str:
                 "with one seed that interval is about the test items alone, and another training "
                 "run may differ"
             )
-        best = f"{start} on {top.intermediate} first"
-        if len(gains) > 1:
-            on = f" for {model}" if model else ""
-            best = f"Of {len(gains)} intermediates {top.intermediate} does best{on}: it"
-        return f"{best} changes {over} by {number}; {why}."
+        changes = f"changes {over} by {number}; {why}."
+        if len(gains) == 1:
+            return f"{start} on {top.intermediate} first {changes}"
+        on = f" for {model}" if model else ""
+        if top.estimate.value > 0:
+            return f"Of {len(gains)} intermediates {top.intermediate} does best{on}: it {changes}"
+        return (
+            f"None of {len(gains)} intermediates helps{on}: {top.intermediate}, the best, {changes}"
+        )
     losing = f", and {_counted(len(down), 'loses', 'lose')}" if down else ""
     of = f"{len(up)} of {_counted(len(gains), 'intermediate', 'intermediates')}"
     if top.intermediate in up:
