@@ -108,6 +108,9 @@ def test_an_encoder_can_be_continued_with_its_own_tokenizer(run, tmp_path):
     same = [(one.folder / "tokenizer.json").read_bytes() for one in (first, longer)]
     assert same[0] == same[1]
     assert longer.record["inputs"]["start"]
+    third, _ = run(name="third", start=str(longer.folder), steps=2)
+    shards = [one.record["inputs"]["shards"] for one in (longer, third)]
+    assert shards[0] == shards[1]  # other weights, the same pieces
     with pytest.raises(UserError, match="nowhere"):
         run(start=str(tmp_path / "nowhere"))
 

@@ -164,7 +164,7 @@ def _shards(
         raise UserError(f"{corpus} holds no text/*.txt and no parallel.jsonl: build a corpus first")
     inputs: dict[str, Any] = {
         "corpus": fingerprint({str(p.relative_to(corpus)): file_sha256(p) for p in files}),
-        "tokenizer": given.fingerprint if given else config.tokenizer.model_dump(exclude={"of"}),
+        "tokenizer": _pieces(given) if given else config.tokenizer.model_dump(exclude={"of"}),
         "languages": sorted(config.languages),
         "alpha": config.alpha,
         "seed": config.seed,
@@ -199,6 +199,14 @@ def _shards(
         finished = bench.store.finish(step_id, folder, record)
     watcher.end("shards", time.monotonic() - started)
     return finished
+
+
+def _pieces(given: Model) -> str:
+    """The identity of a model's tokenizer: what goes on from what it began shares its shards."""
+    from xstilts.model import tokenizer
+
+    loaded = tokenizer.load(given.location, given.revision)
+    return fingerprint([loaded.backend.to_str(), loaded.hugging_face.special_tokens_map])
 
 
 def _tokenizer(config: Pretraining, given: Model | None, corpus: Path) -> LoadedTokenizer:
