@@ -23,6 +23,7 @@ from xstilts.identity import stream_seed
 from xstilts.model import tokenizer
 from xstilts.sources import Sources
 from xstilts.steps import checkpoint, stage, train
+from xstilts.steps.ahead import Ahead
 from xstilts.steps.batches import collate
 from xstilts.steps.optimizers import share_of_peak
 
@@ -545,6 +546,16 @@ def test_a_number_that_is_none_changes_no_parameter_wherever_it_is_read(
         run.complete(tmp_path)
     assert after == [True, True] + [False] * (read_every > 1)
     assert not list(tmp_path.iterdir())
+
+
+def test_batches_made_ahead_are_the_same_batches(small, tiny, tmp_path):
+    inputs = small_tasks.train_inputs(small, tiny, MIXTURE, **capped(8))
+    _, plain = trained(small, tiny, tmp_path / "plain", inputs)
+    run = begun(small, tiny, inputs)
+    run.given = Ahead(run._given, run.end)
+    (tmp_path / "ahead").mkdir()
+    run.complete(tmp_path / "ahead")
+    assert files(tmp_path / "ahead") == files(plain)
 
 
 # --- heads and encoders ------------------------------------------------------------------------

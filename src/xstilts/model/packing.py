@@ -63,6 +63,11 @@ class Batch:
         ids, types = (t.to(device, non_blocking=True) for t in (self.ids, self.types))
         return Batch(ids, types, self.lengths, keys)
 
+    def pinned(self) -> Batch:
+        """The same batch in page-locked memory."""
+        keys = None if self.keys is None else self.keys.pin_memory()
+        return Batch(self.ids.pin_memory(), self.types.pin_memory(), self.lengths, keys)
+
 
 def real_places(lengths: tuple[int, ...], device: torch.device) -> torch.Tensor:
     """Where padded rows have tokens, bool ``[n, longest]``."""

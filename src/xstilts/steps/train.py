@@ -23,6 +23,7 @@ from xstilts.model import adapters, heads, vocabulary
 from xstilts.model.text_to_text import TextToText
 from xstilts.recipes import EVEN
 from xstilts.steps import blame, checkpoint, optimizers, stage, state, tracking
+from xstilts.steps.ahead import Ahead
 from xstilts.steps.batches import collate, even_units, group_by_budget, step_units
 from xstilts.steps.selection import Selection
 from xstilts.steps.team import Team, layers, whole
@@ -143,6 +144,8 @@ class _Run:
         guarded = isinstance(self.optimizer, torch.optim.AdamW) and desk.layout != "fsdp2"
         waits = self.device.type == "cpu" or not guarded
         self.read_every = 1 if waits else READ_EVERY
+        ahead = self.device.type != "cpu"  # whose cores would be taken from the step itself
+        self.given = Ahead(self._given, self.end) if ahead else self._given
         self.settled = True  # parameters, step and selection are those of one moment
         self.kept = time.monotonic()  # the newest resume point
         self.keep_now = self.stop_now = False  # after this step, as all processes agreed
@@ -219,6 +222,15 @@ class _Run:
             chosen = units[group]
             yield collate(task.format, task.encoded, chosen, seed=seed, tokenizer=self.tokenizer)
 
+    def _given(self, step: int) -> tuple[StageTask, int, list[MicroBatch]]:
+        """A step's task, its seed, and this process's micro-batches, where a GPU can fetch them."""
+        task, units, seed = self._batch(step)
+        units = self.team.share(units, task.encoded.tokens_of(units))
+        micros = list(self._micros(task, units, seed))
+        if self.device.type == "cuda":
+            micros = [micro.pinned() for micro in micros]
+        return task, seed, micros
+
     def _loss(self, model: nn.Module, task: StageTask, micro: MicroBatch) -> torch.Tensor:
         """The summed loss of a micro-batch."""
         with self.accelerator.autocast():
@@ -226,10 +238,8 @@ class _Run:
         return loss
 
     def _optimise(self) -> None:
-        task, units, seed = self._batch(self.step)
+        task, seed, micros = self.given(self.step)
         torch.manual_seed(seed)  # for whatever an unpacked architecture draws by itself
-        units = self.team.share(units, task.encoded.tokens_of(units))
-        micros = list(self._micros(task, units, seed))
         targets, tokens = self._agree(micros)
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate(self.step)
