@@ -88,17 +88,20 @@ SHEET = Sheet(
 )
 
 
-def test_latex_is_booktabs_and_obeys_no_text():
-    text = formats._latex(SHEET)
+@pytest.mark.parametrize("words", [(0,), (0, 1)])
+def test_latex_is_booktabs_and_obeys_no_text(words):
+    text = formats._latex(replace(SHEET, words=words))
     assert r"\toprule" in text
-    assert r"\textbf{+1.0} {\tiny$\pm$0.2} \\" in text
+    if words == (0,):
+        assert r"\textbf{+1.0} {\tiny$\pm$0.2} \\" in text
     for mark in ("\\input", "<", "script>", "|"):
         assert mark not in text
     commands = set(re.findall(r"\\[a-z]+", text))
     assert commands <= {
         *(r"\begin", r"\end", r"\centering", r"\small", r"\caption", r"\label", r"\toprule"),
         *(r"\midrule", r"\bottomrule", r"\textbf", r"\tiny", r"\pm", r"\textbackslash"),
-        *(r"\linewidth", r"\raggedright", r"\arraybackslash"),
+        *(r"\linewidth", r"\raggedright", r"\arraybackslash", r"\dimexpr", r"\tabcolsep"),
+        *(r"\relax", r"\scriptsize", r"\setlength", r"\endhead", r"\endfirsthead"),
         *(r"\textasciitilde", r"\textasciicircum", r"\textless", r"\textgreater", r"\textbar"),
     }
     bare = re.sub(r"\\[%$#_{}&]", "", text)
@@ -107,9 +110,23 @@ def test_latex_is_booktabs_and_obeys_no_text():
 
 
 def test_latex_of_a_study_has_as_many_cells_as_columns(table2):
-    for table in re.findall(r"\\midrule\n(.*?)\\bottomrule", formats.latex(table2), re.DOTALL):
+    rows = r"(?:\\midrule|\\endhead)\n((?:.*\\\\\n)+)\\bottomrule"
+    tables = re.findall(rows, formats.latex(table2))
+    assert len(tables) == len(formats._all(table2))
+    for table in tables:
         cells = {len(re.findall(r"(?<!\\)&", line)) for line in table.splitlines()}
         assert len(cells) == 1
+
+
+def test_columns_of_words_share_the_line_by_their_text():
+    cells = tuple(map(Cell, ("short", "1.0", "one two three four five six seven eight", "w" * 30)))
+    sheet = Sheet("one", "title", ("a", "b", "c", "d"), (cells,), words=(0, 2, 3))
+    shares = formats._shares(sheet)
+    assert sum(shares.values()) * formats.LINE == pytest.approx(formats.LINE - 3 - formats.GAP)
+    assert shares[3] * formats.LINE > 30  # its only word fits
+    assert shares[2] > 2 * shares[0]
+    crowded = replace(sheet, rows=(tuple(Cell("w" * 60) for _ in cells),))
+    assert sum(formats._shares(crowded).values()) == pytest.approx(0.5)
 
 
 def test_markdown_is_a_table_and_no_markup():

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def latex(findings: Findings) -> str:
-    r"""Every table as one ``table``, ready for ``\input``; packages booktabs, array, graphicx."""
+    r"""Every table, ready for ``\input``; packages booktabs, array, graphicx, longtable."""
     return "\n".join(map(_latex, _all(findings)))
 
 
@@ -84,8 +84,6 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-MOST_COLUMNS = 5  # of numbers with intervals, in small type
-
 # --- LaTeX --------------------------------------------------------------------------------------
 
 _SPECIAL = {
@@ -105,38 +103,87 @@ def _tex(text: str) -> str:
     return "".join(_SPECIAL.get(char, char) for char in _line(text))
 
 
+MOST_COLUMNS = 5  # of numbers with intervals, in small type
+LINE = 94  # characters of script size in a line of the article class
+GAP = 2  # characters between two columns
+
+
 def _latex(sheet: Sheet) -> str:
-    words = set(sheet.words)
-    # Long text would run off the page: its columns share what numbers leave of the line.
-    share = max(0.9 - 0.08 * (len(sheet.header) - len(words)), 0.3) / len(words)
-    wide = rf">{{\raggedright\arraybackslash}}p{{{share:.2f}\linewidth}}"
-    text = "l" if len(words) == 1 else wide
-    columns = "".join(text if n in words else "r" for n in range(len(sheet.header)))
+    notes = " ".join(f"{_tex(note)}." for note in sheet.notes if note)
+    about = [rf"\caption{{{_tex(sheet.title)}. {notes}}}", rf"\label{{tab:{sheet.name}}}"]
+    head = " & ".join(map(_tex, sheet.header)) + r" \\"
     rows = [
-        " & ".join(_latex_cell(cell, n in words) for n, cell in enumerate(row))
+        " & ".join(_latex_cell(cell, n in sheet.words) for n, cell in enumerate(row)) + r" \\"
         for row in sheet.rows
     ]
-    notes = " ".join(f"{_tex(note)}." for note in sheet.notes if note)
-    # So many numbers are wider than the line.
-    many = len(words) == 1 and len(sheet.header) > MOST_COLUMNS
-    fitted = (r"\resizebox{\linewidth}{!}{%", "}") if many else ()
-    lines = [
+    table = _prose if len(sheet.words) > 1 else _numbers
+    return "\n".join(table(sheet, about, head, rows)) + "\n"
+
+
+def _numbers(sheet: Sheet, about: list[str], head: str, rows: list[str]) -> list[str]:
+    """A floating table, as narrow as the line."""
+    columns = "".join("l" if n in sheet.words else "r" for n in range(len(sheet.header)))
+    many = len(sheet.header) > MOST_COLUMNS
+    return [
         r"\begin{table}",
         r"\centering\small",
-        rf"\caption{{{_tex(sheet.title)}. {notes}}}",
-        rf"\label{{tab:{sheet.name}}}",
-        *fitted[:1],
+        *about,
+        *([r"\resizebox{\linewidth}{!}{%"] if many else []),
         rf"\begin{{tabular}}{{{columns}}}",
         r"\toprule",
-        " & ".join(map(_tex, sheet.header)) + r" \\",
+        head,
         r"\midrule",
-        *(rf"{row} \\" for row in rows),
+        *rows,
         r"\bottomrule",
         r"\end{tabular}",
-        *fitted[1:],
+        *(["}"] if many else []),
         r"\end{table}",
     ]
-    return "\n".join(lines) + "\n"
+
+
+def _prose(sheet: Sheet, about: list[str], head: str, rows: list[str]) -> list[str]:
+    """A table of long texts, which may go on over pages."""
+    wide = r">{{\raggedright\arraybackslash}}p{{\dimexpr {:.3f}\linewidth-2\tabcolsep\relax}}"
+    shares = _shares(sheet)
+    columns = "".join(
+        wide.format(shares[n]) if n in shares else "r" for n in range(len(sheet.header))
+    )
+    begin = (r"\toprule", head, r"\midrule")
+    return [
+        r"{\scriptsize\setlength{\tabcolsep}{3pt}",
+        rf"\begin{{longtable}}{{{columns}}}",
+        *about,
+        r"\\",
+        *begin,
+        r"\endfirsthead",
+        *begin,
+        r"\endhead",
+        *rows,
+        r"\bottomrule",
+        r"\end{longtable}}",
+    ]
+
+
+def _shares(sheet: Sheet) -> dict[int, float]:
+    """Of the line, for each column of words: its longest word, and of what is left by its text."""
+    columns = {
+        n: [name, *(row[n].text for row in sheet.rows)] for n, name in enumerate(sheet.header)
+    }
+    taken = sum(
+        max([len(sheet.header[n]), *(_width(row[n]) for row in sheet.rows)]) + GAP
+        for n in columns
+        if n not in sheet.words
+    )
+    least = {n: max(len(w) for c in columns[n] for w in c.split() or [""]) for n in sheet.words}
+    texts = {n: sum(map(len, columns[n])) for n in sheet.words}
+    needed, free = sum(one + GAP for one in least.values()), max(LINE - taken, LINE / 2)
+    narrower, left = min(free / needed, 1.0), max(free - needed, 0)
+    every = max(sum(texts.values()), 1)
+    return {n: (narrower * (least[n] + GAP) + left * texts[n] / every) / LINE for n in sheet.words}
+
+
+def _width(number: Cell) -> int:
+    return len(number.text) + (0 if number.half is None else len(f"+{number.half:.1f}"))
 
 
 def _latex_cell(cell: Cell, word: bool) -> str:
