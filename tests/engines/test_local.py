@@ -11,9 +11,10 @@ import pytest
 import torch
 
 import small_tasks
-from xstilts.engines import drive
+from xstilts.engines import drive, worker
 from xstilts.engines.local import LocalEngine
 from xstilts.errors import UserError
+from xstilts.model.encoder import Encoder
 from xstilts.report.rows import score_rows
 from xstilts.sources import Sources
 from xstilts.store import Store
@@ -119,6 +120,48 @@ def test_the_token_budget_changes_scores_not_and_names_not(small, tiny, tmp_path
         rows = score_rows(plan, Store(tmp_path / str(budget)))
         values.append([(row["score_id"], row["layer"], row["value"]) for row in rows])
     assert values[0] == values[1]
+
+
+def only_so_many_tokens(monkeypatch, most):
+    """A device that has memory for no more."""
+    forward = Encoder.forward
+
+    def tight(self, batch, places=None):
+        if len(batch.ids) > most:
+            raise torch.OutOfMemoryError("too much")
+        return forward(self, batch, places)
+
+    monkeypatch.setattr(Encoder, "forward", tight)
+    monkeypatch.setattr(worker, "LEAST_BUDGET", 16)
+
+
+def test_a_device_with_too_little_memory_is_given_smaller_micro_batches(
+    small, tiny, tmp_path, monkeypatch
+):
+    plan = plan_of(small, tiny, "s_xnli")
+    run(plan, small, tmp_path / "ample", token_budget=160)
+    only_so_many_tokens(monkeypatch, 50)
+    outcome, watch = run(plan, small, tmp_path / "tight", token_budget=160)
+    assert (outcome.failures, outcome.skipped) == ({}, [])
+    told = "cpu has too little memory for {} tokens at a time: goes on with {}, "
+    told += "which changes no result"
+    stage = "train s_nli (seed 1), for s_xnli"  # predictions begin with what was left
+    assert watch.notes == [(stage, told.format(*two)) for two in ((160, 80), (80, 40))]
+    ample, tight = (
+        [(row["score_id"], row["value"]) for row in score_rows(plan, Store(tmp_path / name))]
+        for name in ("ample", "tight")
+    )
+    assert ample == tight
+
+
+def test_a_device_that_has_no_memory_for_anything_is_a_failure(small, tiny, tmp_path, monkeypatch):
+    plan = plan_of(small, tiny, "s_xnli")
+    only_so_many_tokens(monkeypatch, 3)
+    outcome, watch = run(plan, small, tmp_path, token_budget=64)
+    assert not outcome.done
+    (reason,) = watch.broken.values()
+    assert reason.startswith("cpu has too little memory for 16 tokens at a time")
+    assert "--recipe NAME:lora" in reason
 
 
 # --- failure -----------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import platform
 import time
 from contextlib import ExitStack
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from xstilts.plan import Plan, Step
     from xstilts.steps.desk import Desk
     from xstilts.store.work import WorkArea
+
+
+LEAST_BUDGET = 512  # tokens of a micro-batch, where a sequence may be as long
 
 
 class _Lost(Exception):  # noqa: N818
@@ -70,7 +74,7 @@ class Worker:
         self._watcher.begin(job.label, job.number, job.total)
         self._watcher.check = check
         try:
-            self._carry_out(group)
+            self._carry_out_within_memory(group)
         except _Lost:
             self._watcher.note("taken over by another process while this one did not answer")
         except Evicted:
@@ -97,6 +101,36 @@ class Worker:
             corrupt=corrupt,
             seconds=time.monotonic() - started,
         )
+
+    def _carry_out_within_memory(self, group: list[Step]) -> None:
+        """Carry out; where the device has too little memory, with half as many tokens at a time.
+
+        A stage goes on from its newest resume point.
+
+        Raises:
+            UserError: where even the smallest micro-batches do not fit.
+        """
+        while True:
+            try:
+                return self._carry_out([step for step in group if not is_there(step, self._store)])
+            except torch.OutOfMemoryError as error:
+                now = self._desk.token_budget
+                if self._bench.devices > 1:
+                    raise
+                if now // 2 < LEAST_BUDGET:
+                    raise UserError(
+                        f"{self._desk.device} has too little memory for {now:,} tokens at a time "
+                        "(xstilts plan --gpu-memory GIB shows what fits): take low-rank adapters "
+                        "(--recipe NAME:lora), --devices N or a smaller model"
+                    ) from error
+            # Out here nothing holds on to the tensors of the attempt any more.
+            self._desk = replace(self._desk, token_budget=now // 2)
+            gc.collect()
+            torch.cuda.empty_cache()
+            self._watcher.note(
+                f"{self._desk.device} has too little memory for {now:,} tokens at a time: goes on "
+                f"with {now // 2:,}, which changes no result"
+            )
 
     def _carry_out(self, group: list[Step]) -> None:
         if "imported" in group[0].inputs:
