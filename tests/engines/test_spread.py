@@ -11,6 +11,7 @@ import torch
 from pyarrow import parquet
 
 import small_tasks
+import tiny_encoder
 from engines.test_local import Watch
 from xstilts import sizes
 from xstilts.engines.local import LocalEngine
@@ -72,6 +73,22 @@ def test_two_processes_train_as_one_does(small, tiny, tmp_path, lora):
         assert ours.keys() == theirs.keys()
         for name, tensor in ours.items():
             torch.testing.assert_close(tensor, theirs[name], rtol=0, atol=5e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_an_encoder_decoder_is_spread_like_an_encoder(small, tmp_path):
+    """Without dropout: what T5 drops in attention it draws by itself, by batch and not by row."""
+    folder = tmp_path / "mt5"
+    mt5 = tiny_encoder.make(folder, small_tasks.texts(), vocabulary=250, architecture="mt5")
+    config = json.loads((mt5 / "config.json").read_text()) | {"dropout_rate": 0.0}
+    (mt5 / "config.json").write_text(json.dumps(config))
+    plan = plan_of(small, mt5, "s_nli > s_xquad", steps=4, text2text=True)
+    expected = losses(plan, run(plan, small, tmp_path / "alone"))
+    for kind in ("ddp", "fsdp2"):
+        store = run(plan, small, tmp_path / kind, devices=2, layout=kind)
+        for ours, theirs in zip(losses(plan, store), expected, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=0, atol=2e-5)
 
 
 WRITER = """
