@@ -27,7 +27,7 @@ from xstilts.models import SHIPPED
 from xstilts.steps.pretrain import OBJECTIVES
 
 CURVE_POINTS = 200
-RUNS = ("first", "second", "third")  # folders of the runs that an encoder went through before
+RUNS = ("first", "second", "third", "fourth")  # folders of the runs that an encoder went through before
 CARD = Path(__file__).with_name("model_card.md")
 
 
@@ -101,6 +101,7 @@ def card(
         "tlm": "translation LM",
         "ranking": "translation ranking",
         "dictionary": "ranking of dictionary entries",
+        "matching": "matching of random pieces",
     }
     used = [source for source in sources().values() if not source.excluded]
     return CARD.read_text().format(
