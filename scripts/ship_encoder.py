@@ -27,7 +27,7 @@ from xstilts.models import SHIPPED
 from xstilts.steps.pretrain import OBJECTIVES
 
 CURVE_POINTS = 200
-RUNS = ("first", "second", "third", "fourth")  # folders of the runs that an encoder went through before
+RUNS = ("first", "second", "third", "fourth", "fifth")  # folders of the runs that an encoder went through before
 CARD = Path(__file__).with_name("model_card.md")
 
 
