@@ -38,6 +38,7 @@ from xstilts.suites import SUITES
 from xstilts.tasks import Catalogue
 
 WIDTH = 4096  # hashed features
+SHOWN = ("evaluate", "pool")  # splits that are evaluated on
 Mean = dict[str, float]  # target -> mean main metrics over the languages
 
 
@@ -47,12 +48,12 @@ class Masked(Sources):
     def examples(self, task: Any, data: Any, split: Any, language: str) -> Any:
         """As ``Sources.examples``."""
         found = super().examples(task, data, split, language)
-        return [masked(one, language) for one in found] if split == "evaluate" else found
+        return [masked(one, language) for one in found] if split in SHOWN else found
 
     def fingerprint(self, task: Any, data: Any, split: Any, language: str) -> str:
         """As ``Sources.fingerprint``: other rows, other steps."""
         found = super().fingerprint(task, data, split, language)
-        return fingerprint([found, "masked"]) if split == "evaluate" else found
+        return fingerprint([found, "masked"]) if split in SHOWN else found
 
 
 class Said:
@@ -82,10 +83,11 @@ def main(name: str, folder: Path) -> None:
     print("|---|---|---|---|---|---|---|")
     for text in targets:
         task = catalogue.get(parse(text).stages[0].items[0].task)
-        words = by_words(text, task, declared.options.max_eval_rows, Path(folder))
+        mined = catalogue.data(task.name, "microworld").pool is not None
+        words = {} if mined else by_words(text, task, declared.options.max_eval_rows, Path(folder))
         chance = "" if task.chance is None else f"{100 * task.chance:.1f}"
-        others = [m[task.name]["others"] for m in (words, untrained, ours, hidden)]
-        shown = [f"{100 * value:.1f}" for value in others]
+        others = [m.get(task.name, {}).get("others") for m in (words, untrained, ours, hidden)]
+        shown = ["" if value is None else f"{100 * value:.1f}" for value in others]
         english = ours[task.name].get("en")
         shown.append("" if english is None else f"{100 * english:.1f}")
         print(f"| {text} | {chance} | {' | '.join(shown)} |", flush=True)
