@@ -14,7 +14,7 @@ from pyarrow import parquet
 from xstilts import metrics
 from xstilts.analysis import power
 from xstilts.analysis.gains import Gains
-from xstilts.analysis.outcomes import load
+from xstilts.analysis.outcomes import _aligned, load
 from xstilts.errors import UserError
 from xstilts.report.rows import score_rows
 from xstilts.store import Store
@@ -158,3 +158,26 @@ def test_importing_xstilts_and_naming_run_loads_nothing_heavy():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.split() == ["False", "False"]
+
+
+def test_pairs_that_one_run_alone_mined_count_nothing_in_the_others():
+    """Sentences with a right or a mined partner are all there is of a run's mining."""
+    mined = metrics.get("bitext_f1")
+    units = [
+        {"a": (["x"], ["x"]), "b": (["y"], [])},  # one right, one missed
+        {"a": (["x"], ["x"]), "b": (["y"], ["y"]), "c": ([], ["z"])},  # and one too many
+    ]
+    runs = [
+        (
+            np.arange(len(one)),
+            np.array([mined.counts({"gold": g, "prediction": p}, "de") for g, p in one.values()]),
+        )
+        for one in units
+    ]
+    found = _aligned(runs, "bucc2018", "de", sparse=mined.sparse)
+    assert found.groups.tolist() == [0, 1, 2]
+    values = mined.value(tuple(found.sums.sum(0).T))
+    np.testing.assert_allclose(values, [2 / 3, 4 / 5])
+    with pytest.raises(UserError, match=r"different rows \(2 and 3 groups\)"):
+        _aligned(runs, "xnli", "de", sparse=metrics.get("accuracy").sparse)
+    assert [m.name for m in metrics.METRICS.values() if m.sparse] == ["bitext_f1"]

@@ -207,7 +207,10 @@ def _target(
     tables = {place: _read(store, cell.score) for place, cell in cells.items()}
     counts = {
         (name, code): _aligned(
-            [tables[key, code][name] for key in runs if (key, code) in tables], task.name, code
+            [tables[key, code][name] for key in runs if (key, code) in tables],
+            task.name,
+            code,
+            sparse=metrics.get(name).sparse,
         )
         for name in task.main_metrics
         for code in codes
@@ -294,13 +297,19 @@ def _read(store: Store, score: str) -> dict[str, tuple[NDArray[np.int64], NDArra
 
 
 def _aligned(
-    runs: Sequence[tuple[NDArray[np.int64], NDArray[np.float64]]], target: str, code: str
+    runs: Sequence[tuple[NDArray[np.int64], NDArray[np.float64]]],
+    target: str,
+    code: str,
+    *,
+    sparse: bool,
 ) -> Counts:
-    """The counts of several runs on the same groups.
+    """The counts of several runs on the same groups; sparse ones on the groups of any run.
 
     Raises:
         UserError: if they were scored on different ones, so that a mean would be of unlike things.
     """
+    if sparse:
+        return _filled(runs)
     groups = runs[0][0]
     for other, _ in runs:
         if not np.array_equal(groups, other):
@@ -310,3 +319,12 @@ def _aligned(
                 "they cannot be compared; run the study without max_eval_rows"
             )
     return Counts(groups, np.stack([sums for _, sums in runs], axis=1))
+
+
+def _filled(runs: Sequence[tuple[NDArray[np.int64], NDArray[np.float64]]]) -> Counts:
+    """The counts of several runs on all groups that any has, 0 where a run has none."""
+    groups = np.unique(np.concatenate([mine for mine, _ in runs]))
+    sums = np.zeros((len(groups), len(runs), runs[0][1].shape[1]))
+    for number, (mine, counts) in enumerate(runs):
+        sums[np.searchsorted(groups, mine), number] = counts
+    return Counts(groups, sums)

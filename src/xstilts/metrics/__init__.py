@@ -53,6 +53,8 @@ class Metric:
         value: the counts summed over units -> the score, in [0, 1]. Given an array for each count
             (one sum a resample), it returns an array.
         source: the script or paper that it reproduces.
+        sparse: whether a unit that would count 0 may be left out. Of mined pairs only sentences
+            with a right or a mined partner are units, and which are mined differs from run to run.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Metric:
     counts: Callable[[Unit, str], tuple[float, ...]]
     value: Callable[[Sequence[Any]], Any]
     source: str
+    sparse: bool = False
 
 
 def get(name: str) -> Metric:
@@ -181,7 +184,10 @@ METRICS: Mapping[str, Metric] = {
         ),
         Metric("mlqa_f1", 1, _by_language(mlqa.mlqa_f1), _share, _MLQA),
         Metric("mlqa_exact_match", 1, _by_language(mlqa.mlqa_exact_match), _share, _MLQA),
-        Metric("bitext_f1", 1, _any_language(bitext.pair_counts), chunks.micro_f1, _BUCC),
+        Metric(
+            *("bitext_f1", 1, _any_language(bitext.pair_counts), chunks.micro_f1, _BUCC),
+            sparse=True,
+        ),
         Metric("retrieval_accuracy", 1, _any_language(ranking.first_is_right), _share, _XTREME),
         Metric("masked_lm_likelihood", 1, _loss, _likelihood, _MLM),
         Metric("illegal_output", 1, _illegal, _share, _MT5),
