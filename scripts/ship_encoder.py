@@ -27,7 +27,8 @@ from xstilts.models import SHIPPED
 from xstilts.steps.pretrain import OBJECTIVES
 
 CURVE_POINTS = 200
-RUNS = ("first", "second", "third", "fourth", "fifth")  # folders of the runs that an encoder went through before
+# Folders of the runs that an encoder went through before.
+RUNS = ("first", "second", "third", "fourth", "fifth")
 CARD = Path(__file__).with_name("model_card.md")
 
 
