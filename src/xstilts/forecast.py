@@ -22,9 +22,10 @@ from xstilts.disk.whole import whole
 from xstilts.engines.groups import grouped, is_intermediate
 from xstilts.errors import UserError
 from xstilts.identity import canonical_json, fingerprint
+from xstilts.preflight import beside
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from xstilts.engines import Bench
@@ -115,13 +116,14 @@ def predict(plan: Plan, steps: Sequence[Step], bench: Bench) -> Cost:
     rows = 0.0
     seen: dict[str, _Data] = {}  # many paths are evaluated on the same rows
     for group in grouped([step for step in steps if step.kind == "predict"]):
-        read = []
-        for step in group:
-            if (key := canonical_json(_of_rows(step))) not in seen:
-                seen[key] = _evaluation(step.inputs, tokenizer, desk)
-            read.append(seen[key])
-        rows += sum(one.units for one in read)
-        tokens, pairs = sum(one.tokens for one in read), sum(one.pairs for one in read)
+        read: dict[str, _Data] = {}  # candidates that several languages share are read once
+        for inputs in _reads(group, desk):
+            if (key := canonical_json(_of_rows(inputs))) not in seen:
+                seen[key] = _evaluation(inputs, tokenizer, desk)
+            read[key] = seen[key]
+        rows += sum(one.units for one in read.values())
+        tokens = sum(one.tokens for one in read.values())
+        pairs = sum(one.pairs for one in read.values())
         batches = tokens / bench.token_budget + 1
         seconds += pace.load_s + pace.read_s(batches, tokens, pairs)
     seconds += (len(steps) - len(stages)) * _write_s(bench.store.root)
@@ -134,10 +136,18 @@ def _of_data(step: Step) -> list[Any]:
     return [inputs["items"], inputs["max_steps"], inputs["source"], inputs.get("pause")]
 
 
-def _of_rows(step: Step) -> list[Any]:
+def _reads(group: Sequence[Step], desk: Desk) -> Iterator[Mapping[str, Any]]:
+    """What some predict steps of one model read: their rows, and those beside them, all of them."""
+    for step in group:
+        yield step.inputs
+        for _, _, split, language in beside(step.inputs, desk.catalogue):
+            yield {**step.inputs, "split": split, "language": language, "max_rows": None}
+
+
+def _of_rows(inputs: Mapping[str, Any]) -> list[Any]:
     """What says which rows a predict step reads."""
     names = ("task", "source", "split", "language", "max_rows", "limits")
-    return [step.inputs.get(name) for name in names]
+    return [inputs.get(name) for name in names]
 
 
 def _stage(inputs: Mapping[str, Any], tokenizer: Any, desk: Desk) -> tuple[int, _Data, int]:

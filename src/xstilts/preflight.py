@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from xstilts.models import Model
     from xstilts.plan import Plan, Step
     from xstilts.sources import Split
+    from xstilts.tasks import Catalogue
     from xstilts.tasks.base import Data, Task
 
 T = TypeVar("T")
@@ -115,7 +116,7 @@ def _splits(steps: Sequence[Step], bench: Bench) -> Iterator[tuple[str, Any, Any
         if step.kind == "predict":
             split = inputs.get("split", "evaluate")
             yield inputs["task"], inputs["source"], split, inputs["language"]
-            yield from _beside(inputs, bench)
+            yield from beside(inputs, bench.catalogue)
         if step.kind == "measure":
             for language in inputs["languages"]:
                 yield inputs["task"], inputs["source"], "evaluate", language
@@ -126,9 +127,13 @@ def _splits(steps: Sequence[Step], bench: Bench) -> Iterator[tuple[str, Any, Any
                 yield item["task"], inputs["source"], "select", "en"
 
 
-def _beside(inputs: Mapping[str, Any], bench: Bench) -> Iterator[tuple[str, Any, Any, str]]:
-    """The candidates of a prediction, and what thresholds and layers are chosen on."""
-    data = bench.catalogue.data(inputs["task"], inputs["source"])
+def beside(inputs: Mapping[str, Any], tasks: Catalogue) -> Iterator[tuple[str, Any, Any, str]]:
+    """The candidates of a prediction, and what thresholds and layers are chosen on.
+
+    Yields:
+        task, source, split and language.
+    """
+    data = tasks.data(inputs["task"], inputs["source"])
     pool = data.pool_languages if inputs.get("pool") else ()
     tune = data.tune_languages if inputs.get("tune") else ()
     own = (inputs["language"],)
