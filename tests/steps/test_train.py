@@ -23,7 +23,6 @@ from xstilts.identity import stream_seed
 from xstilts.model import tokenizer
 from xstilts.sources import Sources
 from xstilts.steps import checkpoint, stage, train
-from xstilts.steps.ahead import Ahead
 from xstilts.steps.batches import collate
 from xstilts.steps.optimizers import share_of_peak
 
@@ -166,7 +165,7 @@ def test_one_step_equals_one_done_by_hand(small, calm, name):
     before = {f"heads.{n}": p.detach() for n, p in head.items()}
     before |= {f"encoder.network.{n}": p.detach() for n, p in network.named_parameters()}
     run.model.train()
-    run._optimise()
+    run._optimise(*run._given(run.step))
     run.step = 1
     run._mend()
     assert run.losses[0] == pytest.approx(loss.item(), abs=1e-6)
@@ -208,7 +207,7 @@ def test_dropout_is_on_in_training_and_off_in_selection(small, tiny, calm):
         inputs = small_tasks.train_inputs(small, model, path_of("s_nli"), **capped(1))
         run = begun(small, model, inputs)
         run.model.train()
-        run._optimise()
+        run._optimise(*run._given(run.step))
         return run.losses[0]
 
     assert abs(first_loss(tiny) - first_loss(calm)) > 1e-3
@@ -242,7 +241,7 @@ def test_each_task_of_a_mixture_takes_its_own_batches_in_turn(small, tiny, monke
     original = train.step_units
     monkeypatch.setattr(train, "step_units", lambda *a: taken.append(a) or original(*a))
     for _ in range(12):
-        run._optimise()
+        run._optimise(*run._given(run.step))
         run.step += 1
     assert {steps[0] for steps in taken} == {stream_seed(run.seed, "order", i) for i in range(3)}
     for seed in {one[0] for one in taken}:
@@ -453,7 +452,7 @@ def test_losses_are_those_of_a_padded_loop(small, calm):
         expected.append(loss.item())
     run.model.train()
     for _ in range(10):
-        run._optimise()
+        run._optimise(*run._given(run.step))
         run.step += 1
     assert run.losses.tolist() == pytest.approx(expected, abs=2e-5)
     assert max(expected) - min(expected) > 0.02  # and it moved
@@ -552,7 +551,7 @@ def test_batches_made_ahead_are_the_same_batches(small, tiny, tmp_path):
     inputs = small_tasks.train_inputs(small, tiny, MIXTURE, **capped(8))
     _, plain = trained(small, tiny, tmp_path / "plain", inputs)
     run = begun(small, tiny, inputs)
-    run.given = Ahead(run._given, run.end)
+    run.ahead = True
     (tmp_path / "ahead").mkdir()
     run.complete(tmp_path / "ahead")
     assert files(tmp_path / "ahead") == files(plain)
@@ -668,7 +667,7 @@ def test_the_best_step_is_written_not_the_last(small, tiny, tmp_path):
     run = begun(small, tiny, inputs)
     run.model.train()
     for _ in range(chosen["step"]):
-        run._optimise()
+        run._optimise(*run._given(run.step))
         run.step += 1
     run.selection = None  # it looked at nothing: what counts is the step that was reached
     run._mend()
@@ -781,7 +780,7 @@ def test_bf16_is_close_to_fp32(small, calm):
         # Precision is part of the streams' seed: only so do both see the same order and masks.
         run.accelerator = train._accelerator(torch.device("cpu"), precision, run.desk)
         run.wrapped = run.accelerator.prepare(run.model)
-        run._optimise()
+        run._optimise(*run._given(run.step))
         losses.append(run.losses[0])
         assert {p.dtype for p in run.model.parameters()} == {torch.float32}
     # bf16 has 8 bits of mantissa: losses near log 3 agree to a hundredth, and not exactly

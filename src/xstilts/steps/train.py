@@ -144,8 +144,7 @@ class _Run:
         guarded = isinstance(self.optimizer, torch.optim.AdamW) and desk.layout != "fsdp2"
         waits = self.device.type == "cpu" or not guarded
         self.read_every = 1 if waits else READ_EVERY
-        ahead = self.device.type != "cpu"  # whose cores would be taken from the step itself
-        self.given = Ahead(self._given, self.end) if ahead else self._given
+        self.ahead = self.device.type != "cpu"  # whose cores would be taken from the step itself
         self.settled = True  # parameters, step and selection are those of one moment
         self.kept = time.monotonic()  # the newest resume point
         self.keep_now = self.stop_now = False  # after this step, as all processes agreed
@@ -157,9 +156,11 @@ class _Run:
         if self.desk.tracking:
             tracking.begin(self.accelerator, self.desk.tracking, self.inputs)
         started = self.kept = time.monotonic()
+        # Not kept in self, which would be a circle that holds the model after its stage.
+        given = Ahead(self._given, self.end) if self.ahead else self._given
         try:
             while self.step < self.end and not self._selected_early():
-                self._optimise()
+                self._optimise(*given(self.step))
                 self.step += 1
                 self._select()
                 self.settled = True
@@ -237,8 +238,7 @@ class _Run:
             loss: torch.Tensor = model(task.task.name, task.format, micro.to(self.device))
         return loss
 
-    def _optimise(self) -> None:
-        task, seed, micros = self.given(self.step)
+    def _optimise(self, task: StageTask, seed: int, micros: list[MicroBatch]) -> None:
         torch.manual_seed(seed)  # for whatever an unpacked architecture draws by itself
         targets, tokens = self._agree(micros)
         for group in self.optimizer.param_groups:
