@@ -13,7 +13,7 @@ from xstilts.report import formats, sections
 from xstilts.report.blocks import Cell, Chart, Fold, Part, Section, Sheet, Text
 from xstilts.report.findings import Cost
 from xstilts.report.page import page, templates
-from xstilts.report.sections import outputs
+from xstilts.report.sections import outputs, transfer
 
 
 def added(findings):
@@ -91,3 +91,26 @@ def test_illegal_outputs_have_a_section_where_there_are_some():
     cells = [cell.text for cell in sheet.rows[0]]
     assert len(sheet.rows) == 1
     assert cells == ["mnli > xnli", "xnli", "illegal output", "1.0 %", "12.5 %", "20.0 %", "de"]
+
+
+def test_layers_that_some_languages_lack_are_no_curve():
+    """BUCC is mined at layers that differ from language to language; Tatoeba at all."""
+
+    def row(target, metric, code, layer, value):
+        about = {"target": target, "path": target, "metric": metric, "language": code}
+        return {**about, "layer": layer, "value": value}
+
+    tatoeba = [
+        row("tatoeba", "retrieval_accuracy", code, layer, value)
+        for code, values in {"de": (0.1, 0.3), "sw": (0.2, 0.5)}.items()
+        for layer, value in enumerate(values)
+    ]
+    bucc = [
+        row("bucc2018", "bitext_f1", *one)
+        for one in (("de", 4, 0.4), ("de", 2, 0.9), ("zh", 4, 0.2))
+    ]
+    found = transfer._layers(replace(synthetic.table2(), rows=[*tatoeba, *bucc]))
+    assert [(one["target"], one["layer"], round(one["score"], 6)) for one in found] == [
+        ("tatoeba", 0, 15.0),
+        ("tatoeba", 1, 40.0),
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +69,11 @@ def _draw_slopes(rows: list[dict[str, Any]], alt: Any) -> Any:
 
 
 def _layers(findings: Findings) -> list[dict[str, Any]]:
-    """Retrieval by layer: the mean over languages and seeds."""
+    """Retrieval by layer: the mean over languages and seeds, where all of them were scored.
+
+    BUCC is mined at the official layer and at the one that its tuning rows chose, which differs
+    from language to language: no curve through means of other languages at each layer.
+    """
     sums: dict[tuple[str, str, int], list[float]] = {}
     for row in findings.rows:
         task = findings.tasks.get(row["target"])
@@ -76,8 +81,13 @@ def _layers(findings: Findings) -> list[dict[str, Any]]:
             continue  # BUCC's development set
         if row["layer"] is not None and task and row["metric"] in task.main_metrics:
             sums.setdefault((row["target"], row["path"], row["layer"]), []).append(row["value"])
-    if len({layer for _, _, layer in sums}) < 2:
-        return []
+    most = {
+        (target, path): max(len(v) for key, v in sums.items() if key[:2] == (target, path))
+        for target, path, _ in sums
+    }
+    sums = {key: v for key, v in sums.items() if len(v) == most[key[:2]]}
+    layers = Counter(target for target, _ in {(target, layer) for target, _, layer in sums})
+    sums = {key: v for key, v in sums.items() if layers[key[0]] > 1}
     befores = {
         one.path: before or BASELINE
         for model in findings.outcomes.models[:1]
