@@ -127,6 +127,7 @@ def predict(plan: Plan, steps: Sequence[Step], bench: Bench) -> Cost:
         batches = tokens / bench.token_budget + 1
         seconds += pace.load_s + pace.read_s(batches, tokens, pairs)
     seconds += (len(steps) - len(stages)) * _write_s(bench.store.root)
+    seconds += desk.sources.read_seconds  # it has read here whatever the run will read
     return Cost(taken, seconds, _disk(plan, stages, pace, rows), pace.peak_bytes)
 
 

@@ -7,6 +7,7 @@ import platform
 import time
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -278,14 +279,19 @@ class Worker:
         self._bench.store.finish(step.id, folder, record)
 
 
+@cache
+def _versions() -> Mapping[str, str]:
+    """Of the libraries that results depend on; a fresh look at the disk takes milliseconds."""
+    return {name: version(name) for name in ("torch", "transformers", "tokenizers", "numpy")}
+
+
 def provenance(desk: Desk, engine: str = "local") -> dict[str, Any]:
     """Where and with what a step was run: it never enters an identity."""
-    libraries = ("torch", "transformers", "tokenizers", "numpy")
     cuda = desk.device.startswith("cuda")
     return {
         "xstilts": __version__,
         "python": platform.python_version(),
-        "versions": {name: version(name) for name in libraries},
+        "versions": dict(_versions()),
         "engine": engine,
         "device": torch.cuda.get_device_name(desk.device) if cuda else "cpu",
         "machine": platform.machine(),

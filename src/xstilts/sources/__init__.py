@@ -6,6 +6,7 @@ One way in for training, selection and evaluation rows alike, whatever the sourc
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,6 +16,7 @@ from xstilts.errors import AbsentError, UserError
 from xstilts.formats.examples import BadRowError, example
 from xstilts.identity import file_sha256, fingerprint, stream_seed
 from xstilts.sources import groups, readers
+from xstilts.sources.kept import Kept
 from xstilts.tasks import TASKS
 from xstilts.tasks.base import Files, Generated, HoldOut, Hub, Joined, Rows
 
@@ -33,22 +35,25 @@ BROUGHT = ("ccg", "bucc2018", "lareqa", "mewslix")
 
 @dataclass
 class Sources:
-    """Opens rows. One object a run; it remembers the files it has hashed and groups it has read.
+    """Opens rows. One object a run; it remembers files it has hashed and rows it has read.
 
     Attributes:
         mirror: the folder of the datasets' original files, for source ``mirror``. A user's own
             files have a folder of their own.
         commits: dataset of the hub -> the commit that its rows were read at.
+        read_seconds: what reading rows has taken.
     """
 
     mirror: Path | None = None
     commits: dict[str, str] = field(default_factory=dict)
+    read_seconds: float = 0.0
     _hashes: dict[tuple[Path, int, int], str] = field(default_factory=dict, repr=False)
     _groups: dict[str, dict[str, str]] = field(default_factory=dict, repr=False)
+    _kept: Kept = field(default_factory=Kept, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:
         """It travels between processes without what it remembers."""
-        return self.__dict__ | {"_hashes": {}, "_groups": {}}
+        return self.__dict__ | {"_hashes": {}, "_groups": {}, "_kept": Kept()}
 
     @classmethod
     def from_environment(cls) -> Sources:
@@ -62,6 +67,15 @@ class Sources:
         Raises:
             UserError: if there is no such split, or a file or row is not as it should be.
         """
+        began = time.perf_counter()
+        try:
+            content = self.fingerprint(task, data, split, language)
+            key = (task.name, split, language, content)
+            return self._kept.get(key, lambda: self._read(task, data, split, language))
+        finally:
+            self.read_seconds += time.perf_counter() - began
+
+    def _read(self, task: Task, data: Data, split: Split, language: str) -> list[Example]:
         rows, hold_out = locate(task, data, split, language)
         found = self._grouped(task, rows, language)
         if split == "evaluate" and task.parallel:
