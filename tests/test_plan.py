@@ -13,7 +13,7 @@ import pytest
 
 import small_tasks
 from small_tasks import plan, recipe
-from xstilts import metrics, models, suites
+from xstilts import metrics, models, recipes, suites
 from xstilts import plan as planning
 from xstilts.errors import AbsentError, UserError
 from xstilts.sources import Sources
@@ -424,7 +424,7 @@ def test_a_mixture_that_is_not_whole_is_run_as_what_is_there(small, tiny, monkey
     assert (asked, more) == ("mine@0.5 + s_squad > s_xnli", [])
     assert why.startswith("it lacks s_gone (no file /nowhere/gone.tsv")
     assert why.endswith(f'; in its place stands "{path}"')
-    assert found.notes == {path: '"mine@0.5 + s_squad > s_xnli" without s_gone'}
+    assert found.notes[path].startswith('"mine@0.5 + s_squad > s_xnli" without s_gone; s_nli has ')
     monkeypatch.setattr(suites, "MIXTURES", {"mine": ("s_gone",)})
     nothing = build(paths=("mine > s_xnli", "s_xnli"))
     assert list(nothing.absent) == ["mine > s_xnli"]  # nothing of it is there
@@ -494,7 +494,36 @@ def test_zero_shot_is_said_of_every_language(small, tiny, path, trained_in):
     assert plan.cells
     assert {cell.language for cell in plan.cells if cell.zero_shot is False} == trained_in
     assert all(cell.zero_shot is not None for cell in plan.cells)
-    assert plan.notes == {}
+    assert not any("zero-shot" in note for note in plan.notes.values())
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("s_xnli", ""),
+        ("s_tags > s_xnli", ""),
+        ("s_nli > s_xnli", "s_nli has the rows of the last stage"),
+        ("s_tags + s_nli > s_xnli", "s_nli has the rows of the last stage"),
+        ("shuffled(s_nli) > s_xnli", ""),
+        ("s_nli:de | s_xnli", ""),
+        ("s_tags > s_xnli:de", 'only, write "s_tags > s_nli | s_xnli:de"'),
+    ],
+)
+def test_what_a_path_does_that_one_would_not_expect_is_told(small, tiny, path, told):
+    notes = small_tasks.plan(small, tiny, path).notes
+    assert (told in notes[path]) if told else notes == {}
+
+
+def test_a_recipe_for_small_encoders_is_told_of_a_large_one(small, tiny):
+    large = models.Model("xlm-roberta-base", "xlm-roberta-base", None, "f")
+    study = Study(name="z", paths=("s_xnli",), source="files")
+    tasks = Catalogue(small_tasks.tasks(small))
+
+    def notes(model, recipe):
+        return planning.build(study, recipe, [model], tasks, Sources()).notes
+
+    assert "--recipe authors" in notes(large, recipes.MINI)["xlm-roberta-base"]
+    assert notes(large, recipes.AUTHORS) == notes(models.find(str(tiny)), recipes.MINI) == {}
 
 
 def test_training_in_a_language_that_the_path_does_not_name_is_told(small, tiny):

@@ -91,10 +91,11 @@ class Imports:
         """The error that says what is there instead."""
         mine = [one.inputs for one in self._all if one.inputs["imported"] == name]
         if not mine:
-            known = {one.inputs["imported"] for one in self._all}
+            hint = suggest(name, {one.inputs["imported"] for one in self._all})
+            hint = f";{hint}" if hint else ""
             return AbsentError(
-                f'nothing was imported as "{name}" into {self._store.root};{suggest(name, known)} '
-                "(xstilts import --help says how)"
+                f'nothing was imported as "{name}" into {self._store.root}{hint}'
+                " (xstilts import --help says how)"
             )
         seeds = ", ".join(str(seed) for seed in sorted({one["seed"] for one in mine}))
         return AbsentError(f'"{name}" has {what}; what was imported has seeds {seeds}')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from dataclasses import dataclass
@@ -37,6 +38,17 @@ class Model:
     location: Path | str
     revision: str | None
     fingerprint: str
+
+    @property
+    def architecture(self) -> sizes.Architecture | None:
+        """Its shape, from its folder or its name; None where neither tells."""
+        config = Path(self.location) / "config.json"
+        if not config.is_file():
+            return sizes.known(self.name)
+        try:
+            return sizes.of_config(json.loads(config.read_text(encoding="utf-8")))
+        except ValueError:  # whoever loads the model says what is wrong
+            return None
 
 
 class UnreachableError(UserError):

@@ -346,7 +346,7 @@ _HINTS = (
 
 def _hint(found: str, form: re.Pattern[str]) -> str:
     """The next step where what was found is a look-alike of what has the form, or of a mark."""
-    if found in _HINTS:
+    if found in _HINTS and (found != "-" or form is _NAME):  # -5 is no name
         return f"; {_HINTS[found]}"
     plain = unicodedata.normalize("NFKC", found)  # full-width characters become ASCII
     for likely in (plain, plain.lower(), plain.swapcase()):

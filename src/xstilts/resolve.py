@@ -148,6 +148,8 @@ class _Resolver:
     def _sugar(self, items: tuple[Item, ...]) -> tuple[str, Item | None]:
         """The target that the last stage names, and what to train on for it (None: nothing)."""
         item = items[0]
+        for code in item.languages:
+            languages.get(code)
         imported = item.control == "imported"
         data = None if imported else self.catalogue.data(item.task, self.source)
         if data is None or len(items) > 1 or item.control or data.evaluate is None:
@@ -158,13 +160,15 @@ class _Resolver:
                 f'"{text} | xnli"'
             )
         if data.train_on:
+            evaluated = data.languages or self.catalogue.get(item.task).languages
             have = self.catalogue.data(data.train_on, self.source).train_languages
             if any(code not in have for code in item.languages):
                 restricted = Evaluation(item.task, item.languages)
+                instead = f'; to evaluate in some only, write "{data.train_on} | {restricted}"'
+                there = set(item.languages) <= set(evaluated)
                 raise UserError(
                     f'"{item}": languages before the bar are those to train in, and '
-                    f"{data.train_on} has {', '.join(have)}; to evaluate in some only, write "
-                    f'"{data.train_on} | {restricted}"'
+                    f"{data.train_on} has {', '.join(have)}" + instead * there
                 )
             return item.task, replace(item, task=data.train_on)
         if data.train is not None:

@@ -367,7 +367,9 @@ def _yaml(path: pathlib.Path, text: str) -> tuple[yaml.MappingNode, Any]:
         return root, loader.construct_document(root)
     except yaml.MarkedYAMLError as error:
         where = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        hint = 'put text with "[", "{", ",", or with "|", ">" or "@" in front, in quotes'
+        inside = "while parsing a flow" in str(error.context)  # between brackets
+        close = 'close every "[" and "{", and ' * inside
+        hint = close + 'put text with "[", "{", ",", or with "|", ">" or "@" in front, in quotes'
         raise UserError(f"{path}{where}: not YAML: {error.problem}; {hint}") from None
     except _VALUE_FAULTS as error:
         raise UserError(f"{path}: not YAML: {_one_line(str(error))}") from None

@@ -22,7 +22,8 @@ def plan(cli, at_mirror, tiny, tmp_path):
         ran = cli(*command, "--store", tmp_path / "store")
         assert (ran.code, ran.err) == (0, "")
         lines = ran.out.splitlines(keepends=True)
-        return "".join(line for line in lines if not line.startswith(("leak: ", "not compared")))
+        told = ("leak: ", "not compared", "note: ")
+        return "".join(line for line in lines if not line.startswith(told))
 
     return run
 
@@ -39,12 +40,19 @@ def test_shared_steps_appear_once(plan, tiny, tmp_path):
     assert not (tmp_path / "store").exists()
 
 
+def test_more_of_the_same_data_is_told(cli, at_mirror, tiny, tmp_path):
+    command = ("plan", *PATHS, "--source", "mirror", "--model", tiny, "--store", tmp_path)
+    told = [line for line in cli(*command).out.splitlines() if line.startswith("note: ")]
+    why = "taxinli has the rows of the last stage: more of the same data, no transfer"
+    assert told == [f"note: taxinli > xnli: {why}"]
+
+
 def test_leaks_are_told_once_a_run_has_looked(cli, at_mirror, tiny, tmp_path):
     """The little mirror's training and test pairs are made of the same sentences."""
     where = ("--source", "mirror", "--model", tiny, "--store", tmp_path / "store")
     more = (*where, "--max-steps", 1)
     before = cli("plan", "taxinli | xnli:en", *more).out
-    assert "not compared yet, a run does it first: 1 pairs of training" in before
+    assert "not compared yet, a run does it first: 1 pair of training" in before
     ran = cli("run", "taxinli | xnli:en", *more, "--threads", 1)
     assert ran.code == 0
     told = [line for line in ran.err.splitlines() if "leak: " in line]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from xstilts.path import Mixture, parse
 from xstilts.suites import MIXTURES
-from xstilts.tasks import TASKS
+from xstilts.tasks import held
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,7 +78,7 @@ def flag(one: Outcome) -> Flag:
     """
     intermediate = {name for stage in route(one, one.baseline).stages for name in _trained(stage)}
     own = {one.trained_on} if one.trained_on else set()
-    if any(_held(task) & _held(other) for task in intermediate for other in own):
+    if any(held(task) & held(other) for task in intermediate for other in own):
         return "same data"
     end = parse(one.baseline).stages if one.baseline else ()
     before = {name for stage in end for name in _trained(stage)} - own
@@ -102,14 +102,9 @@ def families(trained_on: Mapping[str, str]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for target, own in trained_on.items():
-        alike = next((t for t in found if _held(trained_on[t]) & _held(own)), None)
+        alike = next((t for t in found if held(trained_on[t]) & held(own)), None)
         found[target] = target if alike is None else found[alike]
     return found
-
-
-def _held(task: str) -> set[str]:
-    """A task and those whose rows it has, all or many of them."""
-    return {task, *(TASKS[task].contains if task in TASKS else ())}
 
 
 def control_of(before: str) -> dict[str, str]:
@@ -131,10 +126,9 @@ def task_of(before: str) -> str:
 
 
 def is_control(before: str) -> bool:
-    """Whether an intermediate stage is a control of another one."""
-    return any(
-        item.control for stage in (parse(before).stages if before else ()) for item in stage.items
-    )
+    """Whether an intermediate stage is a control of another one; what was imported is none."""
+    stages = parse(before).stages if before else ()
+    return any(item.control not in (None, "imported") for one in stages for item in one.items)
 
 
 def simpler(before: str) -> dict[str, str]:

@@ -54,7 +54,7 @@ Examples:
   xstilts studies                     the other ready-made studies
   xstilts tasks                       what can be trained on and evaluated
   xstilts plan "mnli > xnli"          what would be done
-  xstilts run "mnli > xnli" --model xlm-roberta-base
+  xstilts run "csqa > xnli" --model xlm-roberta-base --recipe authors
   xstilts run study.yaml              your own study
 
 docs/tutorial.md leads from the demo to your own model, task and predictions.
@@ -202,7 +202,8 @@ def _usage(error: Any) -> str:
     where = error.ctx.command_path if error.ctx else "xstilts"
     if hasattr(error, "possibilities"):
         hint = suggest(error.option_name, error.possibilities or ())
-        return f"{where} has no option {error.option_name};{hint} ({where} --help lists all)"
+        hint = f";{hint}" if hint else ""
+        return f"{where} has no option {error.option_name}{hint} ({where} --help lists all)"
     text = error.format_message().rstrip(".")
     return f"{text} ({where} --help says more)" if text else ""
 

@@ -51,8 +51,11 @@ def checkpoint(
     task = _task(head)[0] if head else None
     order = [one.strip() for one in labels.split(",")] if labels else []
     step_id = imported.checkpoint(Store(store), folder, name, seed, task, order)
-    sys.stderr.write(f'step {step_id}; next: xstilts run "imported({name}) > xnli"')
-    sys.stderr.write(f' or "imported({name}) | {task.name}"\n' if task else "\n")
+    path = f"imported({name}) | {task.name}" if task else f"imported({name}) > xnli"
+    sys.stderr.write(
+        f'step {step_id}; next: xstilts run "{path}" --model M, where M is the encoder that it '
+        "was trained from: its baseline is what the scores are compared with\n"
+    )
     sys.stdout.write(f"{step_id}\n")
     return 0
 
@@ -103,7 +106,8 @@ def predictions(
             f"note: {len(strange):,} predictions are no label of {found.name} and count as wrong, "
             f"such as {strange[0]!a:.60}\n"
         )
-    run = f'xstilts run "imported({name}) | {found.name}" --source {source}'
+    own = f" --task {task}" if found.name != task else ""
+    run = f'xstilts run "imported({name}) | {found.name}" --source {source}{own}'
     sys.stderr.write(f"{len(rows):,} predictions, step {step_id}; next: {run}\n")
     sys.stdout.write(f"{step_id}\n")
     return 0

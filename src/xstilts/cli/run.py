@@ -74,6 +74,8 @@ def run(
         sys.stderr.write(about + "\n")
         evict(found, Store(store), found.steps.values())  # a run may have died before it did
         outcome = Outcome(kept=list(found.steps))
+        for line in _notes(found):
+            sys.stderr.write(f"{line}\n")
     else:
         from xstilts import counting, forecast
         from xstilts.cli.watch import watcher
@@ -84,7 +86,7 @@ def run(
         beside = forecast.Outcome(steps, store)
         with watcher() as watch:
             notes = check(found, steps, bench, elsewhere=engine != "local")
-            for line in (about, *notes):
+            for line in (about, *_notes(found), *notes):
                 watch.say(line)
             outcome = chosen.run(found, bench, watch)
         if told := beside.line(counting.total_steps(steps, Store(store))):
@@ -146,7 +148,7 @@ def plan(
         for line in (*changed, *leakage.told(leaks)):
             sys.stdout.write(f"{plain(line)}\n")
         if unknown:
-            pairs = f"{unknown:,} pairs of training and evaluation rows"
+            pairs = f"{unknown:,} pair{'s' * (unknown > 1)} of training and evaluation rows"
             sys.stdout.write(f"not compared yet, a run does it first: {pairs}\n")
         for one in costs:
             price.show(one, found.keep)
@@ -183,12 +185,15 @@ def _show(
         sys.stderr.write(f"not run: {path}: {plain(reason)}\n")
     for what, reason in plan.refused.items():
         sys.stderr.write(f"not run: {what}: {reason}\n")
-    for path, note in plan.notes.items():
-        sys.stderr.write(f"note: {path}: {plain(note)}\n")
     if outcome.failures:
         sys.stderr.write("".join(f"{plain(line)}\n" for line in _failed(plan, outcome, again)))
         return 2
     return 0
+
+
+def _notes(plan: Plan) -> list[str]:
+    """What to know before it begins."""
+    return [f"note: {what}: {plain(note)}" for what, note in plan.notes.items()]
 
 
 def _failed(plan: Plan, outcome: Outcome, again: str) -> Iterator[str]:

@@ -170,10 +170,14 @@ def chosen(store: Store, asked_for: list[str]) -> list[str]:
     found: dict[str, None] = {}
     for beginning in asked_for:
         matches = [one for one in ids if one.startswith(beginning)]
-        if len(matches) != 1:
+        if not matches:
             raise UserError(
-                f'"{beginning}" is how {_counted(len(matches), "step")} of "{store.root}" begin; '
-                "give more of one id (xstilts store ls shows them)"
+                f'no step of "{store.root}" begins with "{beginning}" (xstilts store ls shows them)'
+            )
+        if len(matches) > 1:
+            raise UserError(
+                f'{len(matches)} steps of "{store.root}" begin with "{beginning}": give more of '
+                "one id (xstilts store ls shows them)"
             )
         found[matches[0]] = None
     return list(found)

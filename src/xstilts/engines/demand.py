@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from xstilts import footprint, sizes
 
 if TYPE_CHECKING:
     from xstilts.engines import Bench, Job
-    from xstilts.models import Model
     from xstilts.plan import Plan
 
 LIBRARIES_BYTES = 1.5e9  # of a process that has imported PyTorch and holds encoded data
@@ -41,18 +38,10 @@ def demand(plan: Plan, bench: Bench, job: Job) -> Demand:
     gpus = int(on_device)
     if first.kind == "train" and bench.devices > 1:
         gpus, cpus = gpus * bench.devices, cpus * bench.devices
-    shapes = [shape for model in plan.models.values() if (shape := architecture(model))]
+    shapes = [shape for model in plan.models.values() if (shape := model.architecture)]
     parameters = max((shape.encoder_parameters for shape in shapes), default=0)
     # On the host: weights once to load them, once to write them; on a CPU all that training keeps.
     each = 2 * sizes.WEIGHT_BYTES
     if not on_device:
         each = footprint.STATE_BYTES if first.kind == "train" else 2 * sizes.WEIGHT_BYTES
     return Demand(cpus, gpus, int(LIBRARIES_BYTES + each * parameters))
-
-
-def architecture(model: Model) -> sizes.Architecture | None:
-    """The shape of a pretrained model, from its folder or its name; None where neither tells."""
-    config = Path(model.location) / "config.json"
-    if config.is_file():
-        return sizes.of_config(json.loads(config.read_text(encoding="utf-8")))
-    return sizes.known(model.name)

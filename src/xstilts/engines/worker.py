@@ -169,10 +169,9 @@ class Worker:
     ) -> dict[str, Any]:
         """Run a stage on several devices."""
         from xstilts.engines import spread
-        from xstilts.engines.demand import architecture
 
         model = next(iter(self._plan.models.values()))
-        kind = spread.layout(self._bench, architecture(model), step.inputs)
+        kind = spread.layout(self._bench, model.architecture, step.inputs)
         result = spread.train(
             *(step.inputs, weights, folder, area),
             self._bench,

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from xstilts.study import Study
     from xstilts.tasks import Catalogue
 
+LARGE_HIDDEN, HOT_RATE = 512, 1e-4  # from here on a model is large, and a rate too high for it
+
 
 def build(
     study: Study,
@@ -65,6 +67,8 @@ def build(
         plan.models[model.fingerprint] = model
         for rung, its_recipe in ladders.rungs(study, model, recipe):
             plan.rungs.append(rung)
+            if hot := _hot(model, its_recipe):
+                plan.notes[model.name] = hot
             inputs = Inputs(study, its_recipe, catalogue, sources)
             builder = _Builder(plan, paths, inputs, imports, adversity)
             for one in resolved:
@@ -82,6 +86,19 @@ def build(
 
         measures.add(plan, study, catalogue, device)
     return plan
+
+
+def _hot(model: Model, recipe: Recipe) -> str:
+    """What to know of a large model under a recipe for small ones; "" of any other."""
+    shape = model.architecture
+    if shape is None or shape.hidden < LARGE_HIDDEN or recipe.text2text or recipe.lora:
+        return ""
+    if recipe.learning_rate < HOT_RATE:
+        return ""
+    return (
+        f"recipe {recipe.name} with its learning rate of {recipe.learning_rate:g} is for small "
+        "encoders, and this one may learn nothing by it: --recipe authors (1e-05) is for large ones"
+    )
 
 
 class _Builder:

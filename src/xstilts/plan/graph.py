@@ -98,7 +98,7 @@ class Plan:
         refused: perturbed evaluations and attacks that are not made -> why.
         kept: score -> what sequences keep of earlier stages, where the study asks for it.
         absent: path -> why it is not run.
-        notes: path -> what to know of its meaning in the source.
+        notes: path -> what to know of its meaning in the source; model -> likewise of its recipe.
         models: fingerprint -> pretrained model.
         rungs: the models as cells name them, in the order of the study.
         keep: which weights stay when the study is done.

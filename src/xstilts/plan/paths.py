@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from xstilts import resolve, suites
 from xstilts.errors import AbsentError, UserError
 from xstilts.path import Evaluation, Mixture, parse
+from xstilts.tasks import counts, held
 
 if TYPE_CHECKING:
     from xstilts.path import Item, Path
     from xstilts.plan.graph import Plan
-    from xstilts.resolve import Resolved
+    from xstilts.resolve import Resolved, StageItem
     from xstilts.sources import Sources
     from xstilts.study import Study
     from xstilts.tasks import Catalogue
@@ -50,7 +51,11 @@ class Paths:
             except AbsentError as error:
                 self.absent(str(path), error)
         for one in found:
-            notes = (self.plan.notes.get(str(one.path)), one.note, self._unsaid(one))
+            told = self.plan.notes.get(str(one.path))
+            notes = (
+                *(told, one.note, self._unsaid(one), _trained_elsewhere(one)),
+                *(self._scarce(one), _same_data(one)),
+            )
             if note := "; ".join(filter(None, notes)):
                 self.plan.notes[str(one.path)] = note
         return found
@@ -155,3 +160,48 @@ class Paths:
             f"not zero-shot in {named}: it trains on rows in {named} without saying so; a language "
             "after the task says it, as in mnli:de"
         )
+
+    def _scarce(self, resolved: Resolved) -> str:
+        """What to know of a path that asks for more rows than there are."""
+        for item in (one.item for stage in resolved.stages for one in stage.items):
+            counted = counts.rows(item.task, self.source, "train")
+            have = sum(counted.get(code, 0) for code in item.languages)
+            if item.rows and set(item.languages) <= set(counted) and have < item.rows:
+                return f"{item.task} has {have:,} training rows here, all of them are taken"
+        return ""
+
+
+def _trained_elsewhere(resolved: Resolved) -> str:
+    """What to know of languages after the target's name, which are those to train in."""
+    path = resolved.path
+    if path.evaluations or not path.stages:
+        return ""
+    codes = path.stages[-1].items[0].languages
+    if not codes:
+        return ""
+    only = [str(Evaluation(one.task, codes)) for one in resolved.evaluations]
+    trained = " + ".join(str(replace(one.item, languages=())) for one in resolved.stages[-1].items)
+    whole = " > ".join([*map(str, path.stages[:-1]), trained])
+    return (
+        f"trains on rows in {', '.join(codes)} and is evaluated in all languages; to evaluate in "
+        f'{", ".join(codes)} only, write "{whole} | {", ".join(only)}"'
+    )
+
+
+def _same_data(resolved: Resolved) -> str:
+    """What to know of a path that trains on some rows twice."""
+    if resolved.note:  # which has said so
+        return ""
+    *before, last = [_trained(stage.items) for stage in resolved.stages] or [set[str]()]
+    for task in sorted(set().union(*before)):
+        for other in sorted(last):
+            if held(task) & held(other):
+                rows = "the rows" if task == other else f"rows of {other}"
+                return f"{task} has {rows} of the last stage: more of the same data, no transfer"
+    return ""
+
+
+def _trained(items: tuple[StageItem, ...]) -> set[str]:
+    """The tasks of a stage; not those of controls."""
+    named = (one.item.task for one in items if one.item.control is None)
+    return {task for name in named for task in suites.MIXTURES.get(name, (name,))}

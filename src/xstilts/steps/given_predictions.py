@@ -38,6 +38,8 @@ def align(path: Path, task: Task, examples: Sequence[Example]) -> list[dict[str,
     """
     given = _given(path, task, [one.id for one in examples])
     asked = {one.id for one in examples}
+    if not given:
+        raise UserError(f"{path} holds no prediction: {task.name} has {len(asked):,} examples")
     if missing := [one.id for one in examples if one.id not in given]:
         raise UserError(
             f"{path}: {len(missing):,} of {len(asked):,} examples of {task.name} have no "
@@ -139,7 +141,7 @@ def _by_id(path: Path, text: str) -> dict[str, Any]:
         if not isinstance(row, dict) or "id" not in row or "prediction" not in row:
             raise UserError(f'{path} line {number}: a row needs "id" and "prediction"')
         if str(row["id"]) in found:
-            raise UserError(f'{path} line {number}: "{row["id"]}" again')
+            raise UserError(f'{path} line {number}: the id "{row["id"]}" stands twice')
         found[str(row["id"])] = row["prediction"]
     return found
 

@@ -38,12 +38,20 @@ __all__ = [
     "Joined",
     "Source",
     "Task",
+    "held",
 ]
 
 _FAMILIES = (nli, paraphrase, choice, tagging, qa, retrieval, text)
 TASKS: Mapping[str, Task] = MappingProxyType(
     {task.name: with_microworld(task) for family in _FAMILIES for task in family.TASKS}
 )
+
+
+def held(name: str) -> set[str]:
+    """A task and those whose rows it has, all or many of them; of a user's own, itself."""
+    return {name, *(TASKS[name].contains if name in TASKS else ())}
+
+
 RESERVED: Mapping[str, str] = MappingProxyType(  # what else a name in a path or study may mean
     {"none": "the baseline in study files", "order": "what spells sequences out"}
     | dict.fromkeys(CONTROLS, "a control")
