@@ -310,3 +310,25 @@ def test_the_best_per_target_is_about_the_runs_that_were_chosen():
     gains = {"csqa": {"xnli": 3.0}, "qqp": {"panx": 2.0}}
     study = simulator.study(gains, collapsed=[("csqa", "panx", 2)])
     assert best(Gains(study), MODEL, "official_dev").estimate.collapsed == ()
+
+
+def test_what_was_imported_is_compared_as_any_intermediate_is():
+    assert not routes.is_control("imported(mine)")
+    assert routes.is_control("shuffled(mnli)")
+    assert routes.is_control("same_steps(mnli)")
+
+
+@pytest.mark.parametrize(
+    ("before", "trained_on", "expected"),
+    [
+        ("mnli", "mnli", True),
+        ("csqa > mnli:de", "mnli", True),
+        ("anli_plus", "mnli", True),
+        ("all9", "squad_v1", True),
+        ("csqa", "mnli", False),
+        ("same_steps(mnli)", "mnli", False),
+        ("", "mnli", False),
+    ],
+)
+def test_rows_of_the_target(before, trained_on, expected):
+    assert routes.has_rows_of(before, trained_on) is expected

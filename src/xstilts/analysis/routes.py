@@ -76,13 +76,22 @@ def flag(one: Outcome) -> Flag:
     labels or language (``mnli > xnli``). ``repeat``: one is in the baseline already (``squad_v1``
     before ``squad_v1 | tatoeba``).
     """
-    intermediate = {name for stage in route(one, one.baseline).stages for name in _trained(stage)}
-    own = {one.trained_on} if one.trained_on else set()
-    if any(held(task) & held(other) for task in intermediate for other in own):
+    before = route(one, one.baseline).before
+    if one.trained_on and has_rows_of(before, one.trained_on):
         return "same data"
     end = parse(one.baseline).stages if one.baseline else ()
-    before = {name for stage in end for name in _trained(stage)} - own
-    return "repeat" if intermediate & before else ""
+    there = {name for stage in end for name in _trained(stage)} - {one.trained_on}
+    return "repeat" if _tasks(before) & there else ""
+
+
+def has_rows_of(before: str, trained_on: str) -> bool:
+    """Whether an intermediate has rows that a target is trained on."""
+    return any(held(task) & held(trained_on) for task in _tasks(before))
+
+
+def _tasks(before: str) -> set[str]:
+    stages = parse(before).stages if before else ()
+    return {name for stage in stages for name in _trained(stage)}
 
 
 def _trained(stage: Mixture) -> set[str]:

@@ -102,7 +102,10 @@ def rank(
     from xstilts.report.screen import show
 
     if ranked:
-        show(f"for {target}, the best first", _ranked(ranked), "")
+        same = _same_data(choice, name, ranked)
+        show(f"for {target}, the best first", _ranked(ranked, same), "")
+        if same:
+            show("(s) has rows that the target is trained on: more of the same data, no transfer")
     if judged:
         show("how good each way to rank is on this study, in points", _judged(judged), "")
     elif ranked:
@@ -247,7 +250,15 @@ def _look(choice: Choice, plan: Any, device: str, threads: int) -> None:
         raise UserError(f"{len(outcome.failures)} probes failed, the first because: {reason}")
 
 
-def _ranked(found: Sequence[Ranked]) -> Table:
+def _same_data(choice: Choice, target: str, found: Sequence[Ranked]) -> set[str]:
+    """The candidates that have rows that the target is trained on."""
+    from xstilts.analysis.routes import has_rows_of
+
+    trained = {cell.trained_on for cell in choice.grid.cells if cell.target == target}
+    return {one.candidate for one in found for t in trained if t and has_rows_of(one.candidate, t)}
+
+
+def _ranked(found: Sequence[Ranked], same: set[str]) -> Table:
     from xstilts.report.screen import grid
 
     learnt = found[0].error is not None
@@ -258,7 +269,8 @@ def _ranked(found: Sequence[Ranked]) -> Table:
         error = "" if one.error is None else f" ± {100 * one.error:.1f}"
         ahead = "" if one.ahead is None else f"{100 * one.ahead:.0f} %"
         why = ", ".join(f"{name} {scale * value:+.1f}" for name, value in one.reasons)
-        table.add_row(str(number), one.candidate, f"{scale * one.merit:+.2f}{error}", ahead, why)
+        name = one.candidate + " (s)" * (one.candidate in same)
+        table.add_row(str(number), name, f"{scale * one.merit:+.2f}{error}", ahead, why)
     return table
 
 
