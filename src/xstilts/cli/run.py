@@ -76,8 +76,8 @@ def run(
         outcome = Outcome(kept=list(found.steps))
     else:
         from xstilts import counting, forecast
-        from xstilts.cli.watch import watcher
         from xstilts.preflight import check
+        from xstilts.report.watch import watcher
 
         chosen = asked.engine(engine, address, slurm or [])
         bench = asked.bench(store, catalogue, device, threads, track, devices or 1)
