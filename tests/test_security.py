@@ -14,11 +14,11 @@ import torch
 import small_tasks
 import xstilts
 from xstilts import models
-from xstilts.cli.watch import Lines
 from xstilts.engines.local import LocalEngine
 from xstilts.errors import UserError
 from xstilts.model import encoder, tokenizer
 from xstilts.report import screen
+from xstilts.report.watch import Lines
 from xstilts.study import Options
 
 SOURCES = sorted(Path(xstilts.__file__).parent.rglob("*.py"))

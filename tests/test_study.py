@@ -332,6 +332,11 @@ NAME = 'expected at most 80 letters, digits, "_", "-" and ".", the first a lette
             f', line 1, name: found "\\uD800", {NAME}',
         ),
         ('name: a\ntargets: "\\uD800"\n', ', line 2, targets: found "\\uD800", expected text'),
+        # An order is several paths by then
+        (
+            HEAD + 'paths: ["order(mnli, qqp) > xnli", "mnli >"]\n',
+            ', line 3, paths: path "mnli >", character 7: found the end, expected a task name',
+        ),
         # A long value is cut
         (
             HEAD + f"keep: {'x' * 70}\n",

@@ -1,10 +1,33 @@
-"""What computes, in one line: part of a measurement's identity."""
+"""What computes: the device that is asked for, and its name, part of a measurement's identity."""
 
 from __future__ import annotations
 
 import os
 import platform
+import re
 from pathlib import Path
+
+from xstilts.errors import UserError
+
+DEVICES = re.compile(r"auto|cpu|cuda(:\d+)?")  # the names of devices
+
+
+def device(name: str) -> str:
+    """The device that a name stands for: ``auto`` is the GPU where there is one, else the CPU.
+
+    Args:
+        name: ``auto``, ``cpu``, ``cuda``, ``cuda:1``.
+
+    Raises:
+        UserError: if it is none of these.
+    """
+    if not DEVICES.fullmatch(name):
+        raise UserError(f'device "{name}" is none of auto, cpu, cuda, cuda:1 and so on')
+    if name != "auto":
+        return name
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def name(device: str) -> str:

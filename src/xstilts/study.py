@@ -2,7 +2,8 @@
 
 A study is models x paths x seeds, with evaluations and analyses. Here its form is checked, and
 its paths are spelled out; what its names stand for, the catalogue says. ``load`` answers every
-mistake in a file with one line that names the file, the line and the key.
+mistake in a file with one line that names the file, the line and the key, and ``of`` every mistake
+in values of Python.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import pathlib
 import re
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import yaml
@@ -32,9 +34,12 @@ from xstilts.recipes import Lora
 from xstilts.scenario import Measure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pydantic_core import ErrorDetails
+
+    # From a place to its line (0 where there is none), its dotted key and what stands there.
+    _Find = Callable[[tuple[str | int, ...]], tuple[int, str, str]]
 
 BASELINE = "none"  # the intermediate that stands for no intermediate task
 ORDER = "order"  # the analysis of sequences; it tracks what earlier stages' tasks lose
@@ -312,6 +317,18 @@ def file_of(text: str) -> pathlib.Path | None:
     return ready_made().get(text)
 
 
+def of(fields: dict[str, Any]) -> Study:
+    """The study of these fields, as Python has them.
+
+    Raises:
+        UserError: one line for the first that is wrong, with its key and its value.
+    """
+    try:
+        return Study.model_validate(fields)
+    except ValidationError as error:
+        raise _first(error, "", partial(_in_values, fields)) from None
+
+
 def load(path: pathlib.Path) -> Study:
     """Reads a study from a YAML file.
 
@@ -324,8 +341,7 @@ def load(path: pathlib.Path) -> Study:
     try:
         return Study.model_validate(data)
     except ValidationError as error:
-        _, message = min(_explained(text, root, detail) for detail in error.errors())
-        raise UserError(f"{path}{message}") from None
+        raise _first(error, str(path), partial(_in_file, text, root)) from None
 
 
 def _read(path: pathlib.Path) -> str:
@@ -385,12 +401,16 @@ def _check_keys(path: pathlib.Path, text: str, root: yaml.MappingNode) -> None:
             name = key.value if isinstance(key, yaml.ScalarNode) else shown
             where = f"{path}, line {line}, {prefix}{shown}"
             if name not in model.model_fields:
-                raise UserError(f"{where}: unknown key;{suggest(name, model.model_fields)}")
+                raise UserError(f"{where}: {_unknown(name, model)}")
             if name in lines:
                 raise UserError(f"{where}: stands twice, first in line {lines[name]}; keep one")
             lines[name] = line
             if name in _WITHIN:
                 mappings.append((f"{name}.", _WITHIN[name], value))
+
+
+def _unknown(key: str, model: type[BaseModel]) -> str:
+    return f"unknown key;{suggest(key, model.model_fields)}"
 
 
 _EXPECTED = {
@@ -411,13 +431,28 @@ _EXPECTED = {
 }
 
 
-def _explained(text: str, root: yaml.Node, detail: ErrorDetails) -> tuple[int, str]:
+def _first(error: ValidationError, name: str, find: _Find) -> UserError:
+    """The first mistake, in one line.
+
+    Args:
+        error: all of them.
+        name: of the file; "" where there is none.
+        find: what stands at a place.
+    """
+    told = [_explained(detail, name, find) for detail in error.errors()]
+    return UserError(min(told, key=lambda one: one[0])[1])
+
+
+def _explained(detail: ErrorDetails, name: str, find: _Find) -> tuple[int, str]:
     """One validation error as its line (0 where there is none) and all there is to say of it."""
     kind, context = detail["type"], detail.get("ctx", {})
-    line, key, node = _find(root, (*detail["loc"], *context.get("key", ())))
-    where = (f", line {line}" if line else "") + (f", {key}" if key else "")
-    found = f"found {_source(text, node) or 'nothing'}"
-    if kind == "missing":
+    line, key, source = find((*detail["loc"], *context.get("key", ())))
+    where = ", ".join(part for part in (name, f"line {line}" if line else "", key) if part)
+    found = f"found {source or 'nothing'}"
+    if kind == "extra_forbidden":
+        *above, last = map(str, detail["loc"])
+        message = _unknown(last, _WITHIN[above[0]] if above else Study)
+    elif kind == "missing":
         message = f"found no {detail['loc'][-1]}; every study has one"
     elif kind == "literal_error":
         allowed = re.findall(r"'(\w+)'", context["expected"])
@@ -426,28 +461,44 @@ def _explained(text: str, root: yaml.Node, detail: ErrorDetails) -> tuple[int, s
         message = f"{found}, expected {_EXPECTED[kind].format(**context)}"
     else:
         message = detail["msg"]
-    return line, f"{where}: {message}"
+    return line, f"{where}: {message}" if where else message
 
 
-def _find(root: yaml.Node, loc: tuple[str | int, ...]) -> tuple[int, str, yaml.Node]:
-    """The line (0 where there is none), the dotted key and the node that an error is about."""
+def _in_values(fields: Any, loc: tuple[str | int, ...]) -> tuple[int, str, str]:
+    """No line, the dotted key and the value that an error is about."""
+    dotted, value = "", fields
+    for part in loc:
+        if isinstance(value, list | tuple) and part in range(len(value)):
+            value, dotted = value[int(part)], f"{dotted}[{part}]"
+        elif isinstance(value, dict) and part in value:
+            value, dotted = value[part], f"{dotted}.{part}".lstrip(".")
+    return 0, dotted, _cut(repr(value))
+
+
+def _in_file(text: str, root: yaml.Node, loc: tuple[str | int, ...]) -> tuple[int, str, str]:
+    """The line (0 where there is none), the dotted key and the source that an error is about."""
     line, dotted, node = 0, "", root
     for part in loc:
-        if isinstance(node, yaml.SequenceNode) and isinstance(part, int):
-            node = node.value[part]
+        if isinstance(node, yaml.SequenceNode) and part in range(len(node.value)):
+            node = node.value[int(part)]
             line, dotted = node.start_mark.line + 1, f"{dotted}[{part}]"
         elif isinstance(node, yaml.MappingNode):
             for key, value in node.value:
                 if key.value == str(part):
                     node, line = value, key.start_mark.line + 1
                     dotted = f"{dotted}.{part}".lstrip(".")
-    return line, dotted, node
+    return line, dotted, _source(text, node)
 
 
 def _source(text: str, node: yaml.Node) -> str:
-    """What the file says there, on one line, cut after 60 characters."""
-    source = _one_line(text[node.start_mark.index : node.end_mark.index])
-    return source if len(source) <= 60 else f"{source[:57]}..."
+    """What the file says there."""
+    return _cut(text[node.start_mark.index : node.end_mark.index])
+
+
+def _cut(text: str) -> str:
+    """A text on one line, cut after 60 characters."""
+    line = _one_line(text)
+    return line if len(line) <= 60 else f"{line[:57]}..."
 
 
 def _one_line(text: str) -> str:

@@ -20,8 +20,8 @@ import pytest
 from small_tasks import sentence
 from xstilts import preflight
 from xstilts.cli import asked, main
-from xstilts.cli.watch import Lines
 from xstilts.engines.local import LocalEngine
+from xstilts.report.watch import Lines
 from xstilts.sources import own
 from xstilts.store import Store
 
@@ -109,6 +109,10 @@ ONCE = "each seed once, from 0 to 2147483647"
         (("xnli", "--seeds", "99999999999"), ['--seeds "99999999999"', ONCE]),
         (("xnli", "--device", "gpu"), ["'--device'", '"gpu"', "auto, cpu, cuda, cuda:1"]),
         (("xnli", "--max-steps", "-1"), ["--max-steps", '"-1"', "whole number, 0 or more"]),
+        (
+            ("xnli", "--max-steps", "2147483648"),
+            ["options.max_steps: found 2147483648, expected less"],
+        ),
         (("xnli", "--max-eval-rows", "1.5"), ["--max-eval-rows", '"1.5"', "whole number"]),
         (("xnli", "--threads", "all"), ["--threads", '"all"', "whole number"]),
         (("xnli", "--threads", "²"), ["--threads", '"²"', "whole number"]),

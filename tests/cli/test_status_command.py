@@ -10,11 +10,11 @@ from types import SimpleNamespace
 import pytest
 
 import small_tasks
-from xstilts.cli.watch import Lines
 from xstilts.disk import owners
 from xstilts.engines.local import LocalEngine
 from xstilts.engines.reported import reported
 from xstilts.plan import Step
+from xstilts.report.watch import Lines
 from xstilts.store import Store
 from xstilts.store.statuses import EVERY_SECONDS, read
 from xstilts.study import Options

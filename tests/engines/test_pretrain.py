@@ -7,10 +7,10 @@ import json
 import pytest
 
 from store.test_store import flip
-from xstilts.cli.watch import Lines
 from xstilts.engines import Bench, pretrain
 from xstilts.errors import UserError
 from xstilts.pretraining import Pretraining
+from xstilts.report.watch import Lines
 from xstilts.sources import Sources
 from xstilts.store import Store
 from xstilts.tasks import Catalogue

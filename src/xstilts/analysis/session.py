@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,16 +12,22 @@ from xstilts.analysis.gains import Gains
 from xstilts.disk.whole import whole
 from xstilts.errors import UserError
 from xstilts.report.rows import score_rows
+from xstilts.report.watch import watcher
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
     import pandas as pd
 
     from xstilts.analysis.robustness import Robustness
+    from xstilts.engines import Watcher
     from xstilts.plan import Plan
     from xstilts.store import Store
     from xstilts.tasks import Catalogue
+
+
+_NAMELESS = "run"  # the name of a study that is a few paths
 
 
 class Results:
@@ -32,6 +40,17 @@ class Results:
     def __init__(self, plan: Plan, store: Store, catalogue: Catalogue, name: str = "run") -> None:
         self.plan, self.store, self.catalogue, self.name = plan, store, catalogue, name
         self._outcomes: outcomes.Outcomes | None = None
+
+    def __repr__(self) -> str:
+        """What was asked, how much of it is finished, and where it lies."""
+        about = f'study "{self.name}"'
+        if self.name == _NAMELESS:
+            first, *others = dict.fromkeys(cell.path for cell in self.plan.cells) or ("nothing",)
+            about = f'"{first}"' + (f" and {len(others)} more" if others else "")
+        steps = self.plan.steps.values()
+        done = [step.kind for step in steps if self.store.has(step.id)]
+        finished = f"{len(done)} of {len(steps)} steps finished, {done.count('score')} scores"
+        return f"<Results of {about}: {finished}; store {self.store.root}>"
 
     def outcomes(self) -> outcomes.Outcomes:
         """The scores as arrays, by run, language and resample; read once."""
@@ -149,7 +168,7 @@ def run(
     seeds: Sequence[int] = (1,),
     recipe: str = "mini",
     store: str | Path = ".xstilts",
-    device: str = "cpu",
+    device: str = "auto",
     **study: Any,
 ) -> Results:
     """Run paths, or a study file, as ``xstilts run`` does; what is finished is not redone.
@@ -161,25 +180,30 @@ def run(
         seeds: each covers every path from its first stage on.
         recipe: ``authors`` or ``mini``.
         store: where finished work lives.
-        device: ``cpu``, ``cuda``, ``cuda:1``.
+        device: ``cpu``, ``cuda``, ``cuda:1``; ``auto``: the GPU where there is one.
         **study: further fields of `xstilts.study.Study`, such as ``intermediate``, ``targets`` and
             ``options``.
+
+    A terminal and a notebook see how far it is, on stderr.
 
     Raises:
         UserError: if something of it is wrong, or a step failed.
     """
-    from xstilts import models, plan, recipes
+    from xstilts import hardware, models, plan, recipes
     from xstilts import study as studies
     from xstilts.sources import Sources
     from xstilts.store import Store
     from xstilts.tasks import Catalogue
 
-    file = studies.file_of(paths[0]) if len(paths) == 1 else None
+    file = studies.file_of(paths[0]) if len(paths) == 1 and isinstance(paths[0], str) else None
     if file is not None:
+        if study:
+            raise UserError(f'{paths[0]} says the rest: leave "{next(iter(study))}" out')
         declared = studies.load(file)
     else:
-        fields = {"source": source, "seeds": tuple(seeds), "recipe": recipe, **study}
-        declared = studies.Study(name="run", paths=paths, models=(model,), **fields)
+        each = tuple(seeds) if isinstance(seeds, range) else seeds
+        fields = {"models": (model,), "source": source, "seeds": each, "recipe": recipe}
+        declared = studies.of({"name": _NAMELESS, "paths": paths, **fields, **study})
     catalogue, sources, kept = Catalogue(), Sources.from_environment(), Store(Path(store))
     found = plan.build(
         declared,
@@ -188,6 +212,7 @@ def run(
         catalogue,
         sources,
         allow_absent=bool(declared.targets),
+        device=hardware.device(device) if declared.measure else "cpu",
     )
     _finish(found, kept, catalogue, sources, device)
     return Results(found, kept, catalogue, declared.name)
@@ -198,14 +223,23 @@ def _finish(plan: Plan, store: Store, catalogue: Catalogue, sources: Any, device
 
     if not remaining(plan, store):
         return  # and nothing heavy is imported
+    from xstilts import hardware
     from xstilts.engines import Bench
     from xstilts.engines.local import LocalEngine
 
-    budget = 4096 if device == "cpu" else 16384
-    bench = Bench(store, catalogue, sources, device=device, token_budget=budget)
-    outcome = LocalEngine().run(plan, bench, _Silence())
+    found = hardware.device(device)
+    budget = 4096 if found == "cpu" else 16384
+    bench = Bench(store, catalogue, sources, device=found, token_budget=budget)
+    with _watching() as watch:
+        outcome = LocalEngine().run(plan, bench, watch)
     for reason in outcome.failures.values():
         raise UserError(f"{len(outcome.failures)} steps failed, the first because: {reason}")
+
+
+def _watching() -> AbstractContextManager[Watcher]:
+    """What a terminal or a notebook sees; where stderr goes elsewhere, nothing is said."""
+    seen = sys.stderr.isatty() or hasattr(sys, "ps1")  # which notebooks have, too
+    return watcher() if seen else nullcontext(_Silence())
 
 
 class _Silence:

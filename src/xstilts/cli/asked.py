@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from xstilts import hardware
 from xstilts.errors import UserError, suggest
 from xstilts.tasks.base import SOURCES
 
@@ -98,7 +99,7 @@ def plan(
         sources,
         allow_absent=file is not None,  # a study lists what is absent; a path must be there
         imports=Imports(Store(context.params["store"])),
-        device=device(str(context.params.get("device", "cpu"))) if study.measure else "cpu",
+        device=hardware.device(context.params.get("device", "cpu")) if study.measure else "cpu",
     )
     if not found.cells:
         path, reason = next(iter(found.absent.items()))
@@ -179,7 +180,7 @@ def _study(context: typer.Context, paths: list[str], file: Path | None) -> Study
         fields = _fields(context.params)
         if "model" not in _given(context):
             del fields["models"]  # the study's default is the option's
-        return study.Study(name="run", paths=once, **fields)
+        return study.of({"name": "run", "paths": once, **fields})
     declared = study.load(file)
     fields = _fields({name: context.params[name] for name in _given(context)})
     options = declared.options.model_copy(update=fields.pop("options"))
@@ -267,7 +268,7 @@ def bench(
     from xstilts.store import Store
     from xstilts.tasks import Catalogue
 
-    found = device(device_name)
+    found = hardware.device(device_name)
     return Bench(
         store=Store(store),
         catalogue=tasks or Catalogue(),
@@ -289,15 +290,6 @@ def _targets(paths: list[str]) -> tuple[str, ...]:
         ends = [one.task for one in path.evaluations or path.stages[-1].items]
         found |= dict.fromkeys(ends)
     return tuple(found)
-
-
-def device(name: str) -> str:
-    """The device that a name stands for."""
-    if name != "auto":
-        return name
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _shell_traps(paths: list[str], tasks: Catalogue) -> None:

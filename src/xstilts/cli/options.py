@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from xstilts.hardware import DEVICES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +42,7 @@ def _whole(given: str | int) -> int:
 
 
 def _device(name: str) -> str:
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
+    if not DEVICES.fullmatch(name):
         raise typer.BadParameter(f'"{name}" is none of auto, cpu, cuda, cuda:1 and so on')
     return name
 

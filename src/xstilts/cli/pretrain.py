@@ -28,9 +28,9 @@ def pretrain(
     """Train a tokenizer and an encoder; print the folder it lies in. Resumable."""
     from xstilts import pretraining
     from xstilts.cli import asked
-    from xstilts.cli.watch import watcher
     from xstilts.engines import pretrain as engine
     from xstilts.errors import UserError
+    from xstilts.report.watch import watcher
 
     given = corpus if corpus is not None else shards
     if given is None:

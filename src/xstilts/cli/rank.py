@@ -240,8 +240,8 @@ def _look(choice: Choice, plan: Any, device: str, threads: int) -> None:
 
     if not remaining(plan, choice.store):
         return
-    from xstilts.cli.watch import watcher
     from xstilts.engines.local import LocalEngine
+    from xstilts.report.watch import watcher
 
     bench = asked.bench(choice.store.root, choice.catalogue, device, threads)
     with watcher() as watch:

@@ -78,8 +78,8 @@ def run(
             sys.stderr.write(f"{line}\n")
     else:
         from xstilts import counting, forecast
-        from xstilts.cli.watch import watcher
         from xstilts.preflight import check
+        from xstilts.report.watch import watcher
 
         chosen = asked.engine(engine, address, slurm or [])
         bench = asked.bench(store, catalogue, device, threads, track, devices or 1)

@@ -197,7 +197,7 @@ def _of_checkpoints(
     device: str,
     rows: int | None,
 ) -> Plan:
-    from xstilts import measures, models, recipes
+    from xstilts import hardware, measures, models, recipes
     from xstilts.cli.store import chosen
     from xstilts.sources import Sources
 
@@ -215,7 +215,7 @@ def _of_checkpoints(
         Sources.from_environment(),
         source,
         recipes.get(recipe),
-        device=asked.device(device),
+        device=hardware.device(device),
         rows=rows,
     )
 
@@ -231,9 +231,9 @@ def _measured(
             store.discard(step.id)
     failures: dict[str, str] = {}
     if steps := remaining(plan, store):
-        from xstilts.cli.watch import watcher
         from xstilts.engines.local import LocalEngine
         from xstilts.preflight import check
+        from xstilts.report.watch import watcher
 
         place = asked.bench(store.root, catalogue, device, 0)
         with watcher() as watch:

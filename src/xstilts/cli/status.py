@@ -50,7 +50,7 @@ def lines(seen: Iterator[Seen]) -> list[str]:
 
 
 def _about(seen: Seen) -> Iterator[str]:
-    from xstilts.cli.watch import clock
+    from xstilts.report.watch import clock
 
     about = seen.about
     head = f"process {seen.pid} on {seen.host}: {seen.state}"
@@ -69,7 +69,7 @@ def _about(seen: Seen) -> Iterator[str]:
 
 
 def _pace(seen: Seen) -> str:
-    from xstilts.cli.watch import clock
+    from xstilts.report.watch import clock
 
     def number(name: str) -> float | None:
         value = seen.about.get(name)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Watcher(Protocol):
-    """Told what an engine does; the doors draw it."""
+    """Told what an engine does; `xstilts.report.watch` draws it."""
 
     def begin(self, label: str, number: int, total: int) -> None:
         """A group of steps begins, the ``number``-th of ``total``."""

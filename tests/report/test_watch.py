@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from xstilts.cli import watch
-from xstilts.cli.watch import Lines, Live, _Told, clock, rate, watcher
+from xstilts.report import watch
+from xstilts.report.watch import Lines, Live, _Told, clock, rate, watcher
 
 
 @pytest.mark.parametrize(
