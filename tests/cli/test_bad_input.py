@@ -144,6 +144,18 @@ def test_a_command_line(refused_run, at_mirror, monkeypatch, tmp_path, arguments
             "Option '--model' requires an argument (xstilts --help says more)",
         ),
         (
+            ("report", "demo", "--format", "pdf"),
+            '--format "pdf" is not known: allowed: csv, html, latex, markdown, parquet',
+        ),
+        (
+            ("gains", "demo", "--over", "languages"),
+            '--over "languages" is not known: did you mean "language"?',
+        ),
+        (
+            ("gains", "demo", "--over", "it's"),
+            '--over "it\'s" is not known: allowed: family, language, script, target',
+        ),
+        (
             ("store", "ls", "--store", "nothing"),
             'store: no folder "nothing": give --store FOLDER, or run something first',
         ),

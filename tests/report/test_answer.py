@@ -70,6 +70,38 @@ def test_scores_without_anything_to_compare():
     assert "no gain to tell of" in second
 
 
+def test_more_of_the_same_data_is_told_as_such():
+    """By hand: no gain counts in a mean, as mnli is what xnli is trained on."""
+    xnli = {"xnli": simulator.TARGETS["xnli"]}
+    first, second = said({"mnli": 3.3}, targets=xnli)
+    assert first == (
+        "mnli before xnli: +3.3 points [+3.3, +3.3]; xnli is trained on rows of mnli itself, so "
+        "this is more of the same data."
+    )
+    assert second == "Another intermediate task, or another target, tells more."
+    first, _ = said({"mnli": 3.3, "csqa": 1.0}, targets=xnli)
+    assert first == "Training on csqa first lifts xnli by +1.0 points [+1.0, +1.0]."
+
+
+def test_a_gain_that_is_in_no_mean_is_told_all_the_same():
+    two = {name: simulator.TARGETS[name] for name in ("xnli", "pawsx")}
+    study = simulator.study({"mnli": 3.3, "csqa": 1.0}, targets=two, seed_sd=0, item_sd=0)
+    left = ("csqa > pawsx", "mnli > pawsx")
+    study.all = [one for one in study.all if one.path not in left]
+    first, second = answer.sentences(synthetic.of(study))
+    assert first == (
+        "csqa before xnli: +1.0 points [+1.0, +1.0]; it is in no mean, as another intermediate "
+        "task holds rows of xnli."
+    )
+    assert second == ""
+    study = simulator.study({"csqa": 1.0}, targets=two, seed_sd=0, item_sd=0)
+    study.all = [
+        replace(one, seeds=(4, 5, 6)) if one.target == "pawsx" else one for one in study.all
+    ]
+    first, _ = answer.sentences(synthetic.of(study))
+    assert first.endswith("; there is no mean, as no seed has every target.")
+
+
 def test_several_models_are_named():
     one, two = simulator.study({"csqa": 1.0}), simulator.study({"csqa": 3.0}, model="mini")
     one.all += two.all

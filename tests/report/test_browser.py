@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from analysis import simulator
 from report import synthetic
 from report.test_page import hostile
 
@@ -144,6 +145,37 @@ def test_columns_sort_both_ways_and_families_come_back(written, opened):
     assert page.evaluate(names) == sorted(by_family)
     page.locator("#condition").select_option(index=1)
     assert page.evaluate(names) == by_family
+
+
+def test_the_mean_of_a_language_is_the_gain_without_marked_targets(written, opened):
+    page = opened(written("table2", synthetic.table2)).page
+    gains = {
+        g.name: 100 * g.estimate.value
+        for g in synthetic.table2().all
+        if (g.intermediate, g.over) == ("squad_v1", "language")
+    }
+    heads = page.locator("#heat thead th").all()
+    marked = [head.text_content() for head in heads if head.locator("sup").count()]
+    assert marked == ["xnlis", "xquads", "mlqas"]
+    assert "s: an intermediate task" in page.locator("#languages .lead").text_content()
+    rows = page.locator("#heat tbody tr").all()
+    shown = {row.locator("th").get_attribute("title"): row.locator("td").nth(2) for row in rows}
+    assert shown.keys() == gains.keys()
+    for code, cell in shown.items():
+        assert float(cell.text_content().replace("\u2212", "-")) == pytest.approx(
+            gains[code], abs=0.056
+        )
+
+
+def test_a_mean_of_marked_targets_alone_is_marked(written, opened):
+    def same():
+        xnli = {"xnli": simulator.TARGETS["xnli"]}
+        return synthetic.of(simulator.study({"mnli": 3.3}, targets=xnli, seed_sd=0, item_sd=0))
+
+    found = opened(written("same", same))
+    assert found.said == []
+    assert "mnli before xnli: +3.3 points" in found.page.locator(".answer").text_content()
+    assert found.page.locator("#heat tbody td").nth(2).text_content() == "+3.3s"
 
 
 def test_static_tables_sort_too(written, opened):

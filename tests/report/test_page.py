@@ -14,6 +14,8 @@ import pytest
 from analysis import simulator
 from report import synthetic
 from xstilts.report.findings import Cost
+from xstilts.report.heat import heat
+from xstilts.report.sections import languages
 
 pytest.importorskip("altair")
 pytest.importorskip("vl_convert")
@@ -139,6 +141,37 @@ def test_the_data_hold_every_language_of_every_target(text):
     run = data["runs"][first["runs"][data["targets"].index("tatoeba")]]
     assert run["path"] == "squad_v1 > tatoeba"
     assert len(run["scores"][0]) == len(run["values"][0]) == 3
+
+
+def test_means_of_languages_are_those_of_the_gains():
+    """Targets whose own data some intermediate task holds are marked, and in no mean."""
+    found = synthetic.table2()
+    mapped = heat(found, found.runs)
+    places = {row[0]: place for place, row in enumerate(mapped["languages"])}
+    gains = {(g.intermediate, g.name): g for g in found.all if g.over == "language"}
+    for one in (one for one in mapped["conditions"] if one["kind"] == "gain"):
+        marks = {t: mark for t, mark in zip(mapped["targets"], one["marks"], strict=True) if mark}
+        assert marks == {"xnli": "s", "xquad": "s", "mlqa": "s"}
+        for code, place in places.items():
+            value, mark = one["means"][place]
+            expected = 100 * gains[one["name"], code].estimate.value
+            assert (value, mark) == (pytest.approx(expected, abs=0.01), "")
+
+
+def test_a_mean_of_marked_targets_alone_has_their_mark():
+    """By hand: de is 2 points below en, and the baseline 3.3 below."""
+    xnli = {"xnli": simulator.TARGETS["xnli"]}
+    study = simulator.study({"mnli": 3.3}, targets=xnli, seed_sd=0, item_sd=0)
+    found = synthetic.of(study)
+    gain, before, after = heat(found, found.runs)["conditions"]
+    assert (gain["marks"], before["marks"], after["marks"]) == (["s"], [""], ["s"])
+    assert gain["means"] == [(3.3, "s")] * 3
+    assert sorted(before["means"]) == [(46.0, ""), (48.0, ""), (50.0, "")]
+    assert "s: an intermediate task of the study holds rows" in languages.section(found).lead
+    study.targets = ("pawsx",)
+    found = synthetic.of(study)
+    assert heat(found, found.runs)["conditions"][0]["marks"] == ["o"]
+    assert languages.section(synthetic.of(simulator.study({"csqa": 2.0}))).lead == languages.LEAD
 
 
 def test_without_gains_there_is_still_a_page():

@@ -13,7 +13,7 @@ from xstilts.report import formats, sections
 from xstilts.report.blocks import Cell, Chart, Fold, Part, Section, Sheet, Text
 from xstilts.report.findings import Cost
 from xstilts.report.page import page, templates
-from xstilts.report.sections import outputs, transfer
+from xstilts.report.sections import claims, outputs, transfer
 
 
 def added(findings):
@@ -56,6 +56,18 @@ def test_names_are_unique_and_every_part_has_its_macro():
 def test_a_section_with_nothing_in_it_is_left_out():
     names = [one.name for one in sections.sections(synthetic.of(simulator.study({})))]
     assert names == ["languages", "transfer", "claims", "protocol", "reuse"]
+
+
+def test_claims_say_whose_they_are_and_what_unverified_means():
+    shown = claims.section(synthetic.table2())
+    (sheet,) = (sheet for sheet in shown.sheets() if sheet.name == "claims")
+    for text in (shown.lead, sheet.notes[0]):
+        assert "Phang et al. 2020 (arXiv 2005.13013, second version)" in text
+        assert "could not be checked against the full text" in text
+    sources = [row[-1].text for row in sheet.rows]
+    assert "Phang et al. 2020, as handed down; unverified" in sources
+    assert not any("brief" in one for one in sources)
+    assert "brief" not in formats.markdown(synthetic.table2())
 
 
 def test_a_forecast_stands_beside_what_it_took():

@@ -204,6 +204,11 @@ def _usage(error: Any) -> str:
         hint = suggest(error.option_name, error.possibilities or ())
         hint = f";{hint}" if hint else ""
         return f"{where} has no option {error.option_name}{hint} ({where} --help lists all)"
+    given, is_choice, allowed = getattr(error, "message", "").rpartition(" is not one of ")
+    if is_choice and getattr(error, "param", None):
+        value = given.removeprefix("Value error, ")[1:-1]
+        hint = suggest(value, re.findall("'([^']*)'", allowed))
+        return f'{error.param.opts[0]} "{value}" is not known:{hint}'
     text = error.format_message().rstrip(".")
     return f"{text} ({where} --help says more)" if text else ""
 

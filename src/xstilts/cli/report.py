@@ -90,7 +90,10 @@ def report(
             with whole(path) as part:
                 part.write_text(content, encoding="utf-8")
         written = list(texts)
-    sys.stdout.write("".join(f"{path}\n" for path in written))
+    if format_ == "html":
+        sys.stdout.write(f"report written: {out} (open it in a browser)\n")
+    else:
+        sys.stdout.write("".join(f"{path}\n" for path in written))
     return 0
 
 

@@ -30,7 +30,7 @@ def sentences(findings: Findings) -> tuple[str, str]:
     means = {model: findings.means(model) for model in counting(findings.gains)}
     with_gains = [model for model, mine in means.items() if mine]
     if not with_gains:
-        return _without_gains(findings)
+        return _without_means(findings)
     model = max(with_gains, key=lambda name: means[name][0].estimate.value)
     several = len(findings.outcomes.models) > 1
     every = len(findings.gains.targets)
@@ -100,7 +100,18 @@ def _second(findings: Findings, top: Gain) -> str:
     return said[0].upper() + said[1:]
 
 
-def _without_gains(findings: Findings) -> tuple[str, str]:
+def _without_means(findings: Findings) -> tuple[str, str]:
+    """Where no gain counts in a mean: the largest there is and why, else a score."""
+    models = counting(findings.gains)
+    gains = [g for g in findings.all if g.over == "target" and g.model in models]
+    if gains:
+        top = max(gains, key=lambda gain: (not gain.flag, gain.estimate.value))
+        where = f" ({top.model})" if len(findings.outcomes.models) > 1 else ""
+        number = f"{shown(100 * top.estimate.value)} points {_interval(top.estimate)}"
+        return (
+            f"{top.intermediate} before {top.name}{where}: {number}; {_why(findings, top)}.",
+            "Another intermediate task, or another target, tells more." if top.flag else "",
+        )
     one = findings.outcomes.all[0]
     others = [code for code in one.languages if code != "en"]
     score = 100 * float(one.over(others or one.languages).values[:, 0].mean())
@@ -113,6 +124,18 @@ def _without_gains(findings: Findings) -> tuple[str, str]:
         first,
         "No intermediate task was run beside its baseline, so that there is no gain to tell of.",
     )
+
+
+def _why(findings: Findings, gain: Gain) -> str:
+    """Why a gain counts in no mean."""
+    more = "so this is more of the same data"
+    if gain.flag == "same data":
+        return f"{gain.name} is trained on rows of {gain.intermediate} itself, {more}"
+    if gain.flag == "repeat":
+        return f"the baseline of {gain.name} has {gain.intermediate} already, {more}"
+    if findings.gains.counted(gain.model, gain.intermediate):
+        return "there is no mean, as no seed has every target"
+    return f"it is in no mean, as another intermediate task holds rows of {gain.name}"
 
 
 def _name(gain: Gain) -> str:

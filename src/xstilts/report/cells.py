@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from xstilts.analysis.gains import Gain
 
 FULL_SHADE_POINTS = 6.0  # differences of so many points and more have the strongest colour
+# Of cells that say nothing of transfer: see `routes.flag`.
+MARKS = {"repeat": "r", "same data": "s"}
 
 
 def shown(points: float) -> str:

@@ -7,15 +7,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xstilts import languages
+from xstilts.analysis import routes
+from xstilts.analysis.draws import common_seeds, mean
 from xstilts.analysis.estimate import estimate
+from xstilts.report.cells import MARKS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from xstilts.analysis.draws import Draws
     from xstilts.analysis.outcomes import Outcome
     from xstilts.report.findings import Findings
     from xstilts.report.runs import Run
+
+UNDECLARED = "o"  # a target that the study does not declare among its own
 
 
 def heat(findings: Findings, runs: Mapping[tuple[str, str, str], Run]) -> dict[str, Any]:
@@ -24,8 +29,9 @@ def heat(findings: Findings, runs: Mapping[tuple[str, str, str], Run]) -> dict[s
     Returns:
         ``languages``: code, name, family and script, by family; ``targets``; ``conditions``: model,
         name, ``kind`` (gain or score), ``runs`` (a number a target, or None), ``base`` (likewise,
-        of the baseline), and ``cells``, a list a target of ``[value, low, high]`` a language, or
-        None; ``runs``: what each number stands for.
+        of the baseline), ``marks`` (of the targets that means leave out; "" for the others),
+        ``cells``, a list a target of ``[value, low, high]`` a language, or None, and ``means``,
+        ``[value, marks]`` a language, or None; ``runs``: what each number stands for.
     """
     outcomes = findings.outcomes
     codes = dict.fromkeys(code for one in outcomes for code in one.languages)
@@ -47,8 +53,9 @@ def heat(findings: Findings, runs: Mapping[tuple[str, str, str], Run]) -> dict[s
                 mine = [findings.gains.outcome(model, target, before) for target in targets]
                 base = [findings.gains.outcome(model, target, "") for target in targets]
                 pairs = zip(mine, base if kind == "gain" else [None] * len(base), strict=True)
-                cells = [_cells(one, other, order, kind) for one, other in pairs]
-                if any(cell for column in cells for cell in column):
+                draws = [_draws(one, other, order, kind) for one, other in pairs]
+                marks = [_mark(findings, one) for one in mine]
+                if any(cell for column in draws for cell in column):
                     conditions.append(
                         {
                             "model": model,
@@ -56,7 +63,9 @@ def heat(findings: Findings, runs: Mapping[tuple[str, str, str], Run]) -> dict[s
                             "kind": kind,
                             "runs": [number(one) for one in mine],
                             "base": [number(one) for one in base] if kind == "gain" else [],
-                            "cells": cells,
+                            "marks": marks,
+                            "cells": [[_cell(one) for one in column] for column in draws],
+                            "means": [_mean(row, marks) for row in zip(*draws, strict=True)],
                         }
                     )
     return {
@@ -67,22 +76,56 @@ def heat(findings: Findings, runs: Mapping[tuple[str, str, str], Run]) -> dict[s
     }
 
 
-def _cells(
+def _mark(findings: Findings, one: Outcome | None) -> str:
+    """What marks a target that means leave out: for its own intermediate task, or for another."""
+    if one is None:
+        return ""
+    if one.target not in findings.gains.targets:
+        return UNDECLARED
+    if findings.gains.counts(one):
+        return ""
+    others = (other for other in findings.outcomes if other.target == one.target)
+    flags = (flag for each in (one, *others) if (flag := routes.flag(each)))
+    return MARKS[next(flags)]
+
+
+def _draws(
     one: Outcome | None, other: Outcome | None, order: list[str], kind: str
-) -> list[list[float] | None]:
-    if one is None or (kind == "gain" and other is None):
-        return [None] * len(order)
-    return [_cell(one, other, code) for code in order]
+) -> list[Draws | None]:
+    """A language each; None where there is none, or no seed has both sides."""
+
+    def draws(code: str) -> Draws | None:
+        if one is None or code not in one.languages:
+            return None
+        if kind == "score":
+            return one.over([code])
+        if other is None or code not in other.languages:
+            return None
+        found = one.over([code]) - other.over([code])
+        return found if len(found.values) else None
+
+    return [draws(code) for code in order]
 
 
-def _cell(one: Outcome, other: Outcome | None, code: str) -> list[float] | None:
-    if code not in one.languages or (other is not None and code not in other.languages):
-        return None
-    draws: Draws = one.over([code]) if other is None else one.over([code]) - other.over([code])
-    if not len(draws.values):  # no seed has both
+def _cell(draws: Draws | None) -> list[float] | None:
+    if draws is None:
         return None
     found = estimate(draws)
     return [round(100 * number, 2) for number in (found.value, found.low, found.high)]
+
+
+def _mean(row: Sequence[Draws | None], marks: Sequence[str]) -> tuple[float, str] | None:
+    """The mean of a language over its targets: as in all gains, without those that are marked.
+
+    With its mark where there are no others; None where no seed has every target.
+    """
+    have = [(draws, each) for draws, each in zip(row, marks, strict=True) if draws is not None]
+    found = [one for one in have if not one[1]] or have
+    every = [draws for draws, _ in found]
+    if not every or common_seeds(every) == ():
+        return None
+    signs = "".join(dict.fromkeys(each for _, each in found))
+    return round(100 * float(mean(every).values[:, 0].mean()), 2), signs
 
 
 def _run(run: Run) -> dict[str, Any]:

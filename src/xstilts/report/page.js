@@ -67,12 +67,14 @@ function draw() {
   const gains = one.kind === "gain";
   const head = make("tr");
   const titles = [["language", "w"], ["family", "w family"], ["script", "w script"], ["mean", ""]];
-  for (const [text, name] of [...titles, ...data.heat.targets.map((target) => [target, ""])]) {
+  const marked = data.heat.targets.map((target, at) => [target, "", one.marks[at]]);
+  for (const [text, name, mark] of [...titles, ...marked]) {
     const cell = make("th", undefined, name);
     cell.scope = "col";
     const button = make("button", text);
     button.type = "button";
     cell.append(button);
+    if (mark) cell.append(make("sup", mark));
     head.append(cell);
   }
   heat.tHead.replaceChildren(head);
@@ -91,8 +93,10 @@ function draw() {
     label.scope = "row";
     label.title = code;
     row.append(label, make("td", kin, "w family"), make("td", script, "w script"));
-    const mean = have.reduce((sum, cell) => sum + cell[0], 0) / have.length;
-    row.append(painted(mean, gains, low, high));
+    const mean = one.means[at];
+    const whole = mean ? painted(mean[0], gains, low, high) : make("td", "");
+    if (mean?.[1]) whole.append(make("sup", mean[1]));
+    row.append(whole);
     cells.forEach((cell, target) => {
       const node = cell ? painted(cell[0], gains, low, high) : make("td", "");
       if (cell) {

@@ -15,7 +15,17 @@ if TYPE_CHECKING:
     from xstilts.report.blocks import Block
     from xstilts.report.findings import Findings
 
-LEAD = "What was claimed, and what this study says of it: of the direction, and of the size."
+ABOUT = (
+    "The claims that come with xstilts are those of Phang et al. 2020 (arXiv 2005.13013, second "
+    "version). Numbers marked unverified were handed down with the project and could not be "
+    "checked against the full text."
+)
+LEAD = (
+    f"What was claimed, and what this study says of it: of the direction, and of the size. {ABOUT}"
+)
+# What the list of claims calls where its numbers come from, and what that is to a reader.
+BRIEF = ("this project's brief", "this project's brief, of arXiv 2005.13013 (second version)")
+HANDED_DOWN = "Phang et al. 2020, as handed down"
 PUBLISHED = "Scores that others published"
 
 
@@ -41,12 +51,18 @@ def _judged(one: Verdict) -> bool:
     return one.direction not in ("not run", "not testable")
 
 
+def _about(one: Verdict) -> str:
+    """Who says so, and how far that was checked."""
+    source = HANDED_DOWN if one.claim.source in BRIEF else one.claim.source
+    return "; ".join(part for part in (source, one.claim.status) if part)
+
+
 def _claim(one: Verdict) -> dict[str, str]:
     found, expected = one.finding.estimate, one.claim.expected
     cell = None if found is None else gain_cell(found)
     return {
         "text": one.claim.text,
-        "about": "; ".join(part for part in (one.claim.source, one.claim.status) if part),
+        "about": _about(one),
         "published": "" if expected is None else shown(expected),
         "here": "" if cell is None else cell.text,
         "half": "" if cell is None or cell.half is None else f"{cell.half:.1f}",
@@ -70,12 +86,11 @@ def _claims(findings: Findings) -> Sheet:
         )
         model = [Cell(verdict.model)] * several
         words = [Cell(text) for text in (verdict.direction, verdict.size, verdict.finding.detail)]
-        about = Cell(f"{claim.source}; {claim.status}")
-        rows.append((Cell(claim.text), *model, claimed, ours, *words, about))
+        rows.append((Cell(claim.text), *model, claimed, ours, *words, Cell(_about(verdict))))
     header = ("claim", *["model"] * several, "published", "here")
     header += ("direction", "size", "in detail", "source and its status")
     different = dict.fromkeys(d for v in findings.verdicts for d in v.differences)
-    notes = [f"different conditions: {'; '.join(different)}"] * bool(different)
+    notes = [ABOUT, *[f"different conditions: {'; '.join(different)}"] * bool(different)]
     first = 1 + several
     text = (*range(first), *range(first + 2, len(header)))
     return Sheet("claims", "Published claims", header, tuple(rows), tuple(notes), text, "prose")

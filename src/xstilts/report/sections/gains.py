@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from xstilts.analysis.gains import SAME_DATA
 from xstilts.report.blocks import Cell, Chart, Part, Section, Sheet, Text
-from xstilts.report.cells import gain_cell, hover, notes, shown
+from xstilts.report.cells import MARKS, gain_cell, hover, notes, shown
 from xstilts.report.charts import COLOURS, GREY, inline
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from xstilts.report.blocks import Block
     from xstilts.report.findings import Findings
 
-MARKS = {"repeat": "r", "same data": "s"}
 NO_SELECTION = (
     "Best per target by english_dev is not there: the recipe keeps the last step and scores no "
     "English selection rows to choose by."
