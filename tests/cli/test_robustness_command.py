@@ -37,6 +37,8 @@ def test_a_study_from_run_to_answer(cli, tmp_path):
     assert "sub-words changed" in out
     assert "not judged: one seed" in out or "no headroom" in out
     assert "perturbed: keyboard@0.5 bidi@0.5" in cli("plan", file).out
+    file.write_text(STUDY.replace("none, ", ""))
+    assert 'no baseline: give "xnli[16]" beside "ccg[16] > xnli[16]"' in cli("robustness", file).out
 
 
 def test_a_study_without_noise_says_what_to_add(cli, tmp_path):

@@ -111,11 +111,11 @@ def test_every_seed_has_its_rows_and_the_table_their_spread(cli, at_mirror, tiny
     of_seed = {}
     for code in codes:
         values = [100 * row["value"] for row in scores if row["language"] == code]
-        assert row_of(shown, code)[2:] == [f"{mean(values):.1f}", f"±{stdev(values):.1f}"]
+        assert row_of(shown, code)[2:] == [f"{mean(values):.1f}", "sd", f"{stdev(values):.1f}"]
         of_seed[code] = values
     means = [mean(of_seed[code][seed] for code in codes if code != "en") for seed in (0, 1)]
     line = next(line for line in shown.splitlines() if line.startswith("mean without English"))
-    assert line.split()[3:] == [f"{mean(means):.1f}", f"±{stdev(means):.1f}"]
+    assert line.split()[3:] == [f"{mean(means):.1f}", "sd", f"{stdev(means):.1f}"]
     assert "over seeds 1, 2" in shown
     one = cli(*command[:-1], "2", "--json")  # a part of it is there already
     assert json.loads(one.out)["scores"] == [row for row in scores if row["seed"] == 2]

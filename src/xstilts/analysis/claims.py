@@ -139,6 +139,7 @@ Claim = Annotated[
     | NotTestable,
     Field(discriminator="rule"),
 ]
+PAPER = "arXiv 2005.13013 (second version)"
 _CLAIMS: TypeAdapter[tuple[Claim, ...]] = TypeAdapter(tuple[Claim, ...])
 
 

@@ -160,6 +160,15 @@ class Gains:
         draws = [each.over(codes) for each in (one, two)]
         return None if not codes or common_seeds(draws) == () else draws[0] - draws[1]
 
+    def unpaired(self) -> dict[str, str]:
+        """The paths that have no finished baseline beside them: path -> the baseline's path."""
+        found = {}
+        for (model, target, last, before), one in self._by.items():
+            if before and (model, target, last, "") not in self._by:
+                trained = one.trained_on is not None or last == one.baseline
+                found[one.path] = last if trained else f"| {last}"
+        return found
+
     def gap(self, model: str, target: str, before: str) -> Estimate | None:
         """English minus the mean of the other languages; None where there is no such pair."""
         one = self.outcome(model, target, before)

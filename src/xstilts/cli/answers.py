@@ -22,9 +22,11 @@ from xstilts.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from rich.padding import Padding
     from rich.table import Table
+    from rich.text import Text
 
     from xstilts.analysis.estimate import Estimate
     from xstilts.analysis.gains import Gain, Gains
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from xstilts.analysis.scaling import Curve
     from xstilts.analysis.verdicts import Verdict
     from xstilts.tasks import Catalogue
+
+_NOTHING = "nothing pairs up yet: a path and its baseline, with a seed and a language in common"
 
 
 class Kind(StrEnum):
@@ -86,20 +90,28 @@ def gains(
             }
         )
         return 0
-    from xstilts.report.screen import show
+    from xstilts.report.cells import detectable
+    from xstilts.report.screen import indented, show
 
+    if not every:
+        show(*(unpaired(found) or [_NOTHING]), *_left(outcomes))
+        return 0
     for model_ in outcomes.models:
         mine = [gain for gain in every if gain.model == model_]
-        show(f"{model_}: mean gains in points", _means(mine), "")
+        if means := _means(mine):
+            show(f"{model_}: mean gains in points", means, "")
         for kind in over:
-            show(f"gains by {kind}, in points", _cells(found, mine, kind), "")
+            if cells := _cells(found, mine, kind):
+                show(f"gains by {kind}, in points", cells, "")
         if gaps := _gaps(found, model_):
             show("gap to English: English minus the mean of the others, in points", gaps, "")
     for one in chosen:
         note = "" if one.zero_shot else "; not strictly zero-shot: chosen on the split it scores"
         show(f"best per target by {one.protocol}: {_interval(one.estimate)}{note}")
-        show("  " + ", ".join(f"{target}: {b or 'none'}" for target, b in one.choice.items()))
-    show(*_equivalence(every), *_notes(every), *_left(outcomes))
+        choice = (f"{target}: {before or 'none'}" for target, before in one.choice.items())
+        show(indented(", ".join(choice)))
+    show(*_equivalence(every), *_notes(every), *detectable(every))
+    show(*unpaired(found), *_left(outcomes))
     return 0
 
 
@@ -173,11 +185,26 @@ def claims(
         return 0
     from xstilts.report.screen import show
 
-    show(_verdicts(found), "")
+    several = len(outcomes.models) > 1
+    show(f"claims of {data.PAPER}{', and your own' if mine else ''}", "")
+    for verdict in found:
+        show(*_block(verdict, verdict.model if several else ""), "")
     for difference in dict.fromkeys(d for verdict in found for d in verdict.differences):
         show(f"different conditions: {difference}")
     show(*_left(outcomes))
     return 0
+
+
+def unpaired(found: Gains) -> list[str]:
+    """What to add where paths stand alone."""
+    if found.outcomes.unfinished:
+        return []
+    if not found.intermediates:
+        first = next(iter(found.outcomes)).path
+        other = f"mnli {first}" if first.startswith("|") else f"mnli > {first}"
+        return [f'no intermediate task: give a path that has one, as "{other}", beside "{first}"']
+    missing = found.unpaired().items()
+    return [f'no baseline: give "{baseline}" beside "{path}"' for path, baseline in missing]
 
 
 def _outcomes(
@@ -211,27 +238,29 @@ def _interval(found: Estimate) -> str:
     return f"{_points(found)} [{100 * found.low:+.1f}, {100 * found.high:+.1f}]"
 
 
-def _means(gains: Sequence[Gain]) -> Table:
-    """One row an intermediate and what it is compared with."""
+def _means(gains: Sequence[Gain]) -> Table | None:
+    """One row an intermediate and what it is compared with; None where there is no mean."""
     from xstilts.report.screen import grid
 
     means = [gain for gain in gains if gain.over.startswith("mean")]
     by = {(g.intermediate, g.versus, g.over): g for g in means}
     others = [over for over in ("mean without retrieval", "mean with same data") if _any(over, by)]
     names = (f">{over.removeprefix('mean ')}" for over in others)
-    table = grid("intermediate", "versus", ">mean", *names, ">targets", ">p", ">seeds")
+    table = grid("intermediate", "versus", ">mean", ">targets", ">p", ">seeds", *names)
     for before, versus in dict.fromkeys((g.intermediate, g.versus) for g in means):
         mine = [by.get((before, versus, over)) for over in ("mean", *others)]
         gain = next(one for one in mine if one is not None)
+        mean, *rest = ("" if one is None else _interval(one.estimate) for one in mine)
         table.add_row(
             before,
             versus,
-            *("" if one is None else _interval(one.estimate) for one in mine),
+            mean,
             f"{len(gain.targets)}" if gain.over == "mean" else "0",
             _p(gain.p),
             f"{gain.estimate.seeds or ''}",
+            *rest,
         )
-    return table
+    return table if means else None
 
 
 def _any(over: str, by: Mapping[tuple[str, str, str], Gain]) -> bool:
@@ -258,11 +287,7 @@ def _equivalence(gains: Sequence[Gain]) -> list[str]:
     ]
 
 
-def _is_mean(gain: Gain) -> bool:
-    return (gain.over, gain.versus) == ("mean", "baseline")
-
-
-def _cells(found: Gains, gains: Sequence[Gain], over: str) -> Table:
+def _cells(found: Gains, gains: Sequence[Gain], over: str) -> Table | None:
     """Intermediates in rows; targets, languages, families or scripts in columns."""
     from xstilts.report.screen import grid
 
@@ -272,7 +297,7 @@ def _cells(found: Gains, gains: Sequence[Gain], over: str) -> Table:
     for before in found.intermediates:
         cells = [mine.get((before, name)) for name in names]
         table.add_row(before, *("" if one is None else _cell(one) for one in cells))
-    return table
+    return table if names else None
 
 
 def _gaps(found: Gains, model: str) -> Table | None:
@@ -300,18 +325,16 @@ def _half(found: Estimate) -> str:
 
 def _notes(gains: Sequence[Gain]) -> list[str]:
     covers = dict.fromkeys(gain.estimate.covers for gain in gains)
-    lines = [f"[low, high] and ±: 95 % intervals; they cover {' or '.join(covers)}"]
+    lines = [f"[low, high]: 95 % interval; ±: half of one; they cover {' or '.join(covers)}"]
     if any(gain.flag for gain in gains):
-        lines.append("(s) holds rows that the target is trained on, (r) repeats its baseline")
+        lines.append(
+            "(s): the intermediate task holds rows that the target is trained on; "
+            "(r): it repeats what the target's baseline has"
+        )
     if any(gain.estimate.collapsed for gain in gains):
         lines.append("! holds runs that did not learn: tests are made without their seeds")
     if any(gain.p is not None for gain in gains):
-        lines.append("p: by Holm within its declared family")
-    least = [100 * gain.detectable for gain in gains if _is_mean(gain) and gain.detectable]
-    if least:
-        span = "" if min(least) == max(least) else f" to {max(least):.1f}"
-        seen = f"{min(least):.1f}{span} points"
-        lines.append(f"smallest mean gain that a test sees here in four of five studies: {seen}")
+        lines.append("p: adjusted by Holm within the family of tests that the study declares")
     return lines
 
 
@@ -327,18 +350,20 @@ def _curve(curve: Curve) -> Table:
     return table
 
 
-def _verdicts(found: Sequence[Verdict]) -> Table:
-    from xstilts.report.screen import grid
+def _block(verdict: Verdict, model: str) -> Iterator[Text | Padding]:
+    """A claim in a few lines, the first of which is what this study says of it."""
+    from rich.text import Text
 
-    table = grid("claim", "direction", "size", ">claimed", "~found", "~status of the claim")
-    for verdict in found:
-        claimed = verdict.claim.expected
-        table.add_row(
-            verdict.claim.id,
-            verdict.direction,
-            verdict.size,
-            "" if claimed is None else f"{claimed:+.1f}",
-            verdict.finding.detail,
-            verdict.claim.status,
-        )
-    return table
+    from xstilts.analysis.claims import PAPER
+    from xstilts.report.screen import indented
+
+    claim = verdict.claim
+    name = f"{claim.id} ({model})" if model else claim.id
+    size = f"; its size: {verdict.size}" if verdict.size else ""
+    yield Text(f"{name}: {verdict.direction}{size}")
+    yield indented(claim.text)
+    if claim.expected is not None:
+        yield indented(f"claimed: {claim.expected:+.1f} points")
+    yield indented(f"found: {verdict.finding.detail}")
+    source = "" if PAPER in claim.source else f"; source: {claim.source}"
+    yield indented(f"status: {claim.status}{source}")

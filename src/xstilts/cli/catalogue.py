@@ -73,7 +73,7 @@ def languages(
     if json_:
         sys.stdout.write(json.dumps([asdict(one) for one in shown], ensure_ascii=False) + "\n")
         return 0
-    table = screen.grid("code", "name", "script", "order", ">XLM-R GiB", "in", "~family")
+    table = screen.grid("code", "name", "script", "order", ">XLM-R GiB", "in", "family")
     for one in shown:
         size = "" if one.xlmr_gib is None else f"{one.xlmr_gib:g}"
         suite = "XTREME" if one.xtreme else "XTREME-R" if one.xtreme_r else ""
@@ -119,7 +119,7 @@ def _roles(task: Task, source: str, data: Data) -> dict[str, Any]:
 
 
 def _all(shown: list[Task]) -> None:
-    table = screen.grid("task", "format", ">training", "languages", "~about")
+    table = screen.grid("task", "format", ">training", "languages", "about")
     for one in shown:
         table.add_row(one.name, one.format, _training(one), _languages(one), screen.cut(one.about))
     screen.show(table)

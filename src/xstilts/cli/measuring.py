@@ -64,7 +64,7 @@ def _measured(
 
 def _print(task: Task, source: str, found: dict[str, Survey]) -> None:
     data = next(data for name, data in task.sources.items() if name == source)
-    table = screen.grid("language", ">rows", ">median", ">95 %", ">longest", ">pieces", "~labels")
+    table = screen.grid("language", ">rows", ">median", ">95 %", ">longest", ">pieces", "labels")
     for code, one in found.items():
         per = f"{one.pieces_per_word:.2f} a {'character' if one.unspaced else 'word'}"
         lengths = [f"{length:,}" for length in one.lengths]

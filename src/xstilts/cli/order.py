@@ -95,7 +95,7 @@ def _variances(one: Variances) -> Table:
 def _best(found: Sequence[Best]) -> Table:
     from xstilts.report.screen import grid
 
-    table = grid("set", "target", "versus", ">held out", ">p", ">same seeds", "~best on all seeds")
+    table = grid("set", "target", "versus", ">held out", ">p", ">same seeds", "best on all seeds")
     for one in found:
         table.add_row(
             one.group,

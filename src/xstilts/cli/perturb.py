@@ -103,7 +103,7 @@ def _list(task: Task, language: str) -> int:
     from xstilts.perturb import PERTURBATIONS
     from xstilts.perturb.validity import validity
 
-    table = screen.grid("perturbation", "labels", "~what it does", "~why")
+    table = screen.grid("perturbation", "labels", "what it does", "why")
     for name, about in PERTURBATIONS.items():
         found = validity(name, task, language)
         table.add_row(name, found.verdict, screen.cut(about), screen.cut(found.reason))

@@ -263,10 +263,10 @@ def _ranked(found: Sequence[Ranked], same: set[str]) -> Table:
 
     learnt = found[0].error is not None
     unit = ">points over the mean" if learnt else ">mean rank, -1 to 1"
-    table = grid(">", "candidate", unit, ">ahead of the next", "~because of")
+    table = grid(">", "candidate", unit, ">ahead of the next", "because of")
     for number, one in enumerate(found, start=1):
         scale = 100 if learnt else 1
-        error = "" if one.error is None else f" ± {100 * one.error:.1f}"
+        error = "" if one.error is None else f" sd {100 * one.error:.1f}"
         ahead = "" if one.ahead is None else f"{100 * one.ahead:.0f} %"
         why = ", ".join(f"{name} {scale * value:+.1f}" for name, value in one.reasons)
         name = one.candidate + " (s)" * (one.candidate in same)

@@ -174,7 +174,7 @@ def _changed(one: Path, two: Path) -> dict[str, tuple[Any, Any]]:
 def _show(found: Comparison, changed: dict[str, tuple[Any, Any]]) -> None:
     from xstilts.report.screen import grid, show
 
-    table = grid("what differs", "~A", "~B")
+    table = grid("what differs", "A", "B")
     for key, values in changed.items():
         table.add_row(key, *(_short(value) for value in values))
     show(table if changed else "what differs: nothing that the studies declare", "")

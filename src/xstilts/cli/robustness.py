@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer  # noqa: TC002 (typer reads annotations at run time)
 
 from xstilts.cli import asked
+from xstilts.cli.answers import unpaired
 from xstilts.cli.options import STORE, Json, Paths, StoreFolder, TaskFiles, about_a_study
 from xstilts.errors import UserError
 
@@ -33,6 +34,7 @@ def robustness(
     """Print what noise and attacks cost with and without an intermediate task."""
     from xstilts.analysis import outcomes
     from xstilts.analysis.attacked import attacked
+    from xstilts.analysis.gains import Gains
     from xstilts.analysis.robustness import Robustness
     from xstilts.report.screen import show
     from xstilts.store import Store
@@ -66,7 +68,8 @@ def robustness(
     if plan.attacks and not fallen:
         show("attacks: no language has ten items that a baseline and another both get right", "")
     if not lines and not fallen:
-        show("nothing pairs up yet: a baseline, an intermediate and their perturbed rows")
+        nothing = "nothing pairs up yet: a baseline, an intermediate and their perturbed rows"
+        show(*(unpaired(Gains(found)) or [nothing]))
     show(*_notes(lines, fallen))
     left = found.unfinished
     show(*(f"not run: {what}: {why}" for what, why in {**found.absent, **plan.refused}.items()))

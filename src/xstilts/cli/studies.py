@@ -41,7 +41,7 @@ def studies(
         return 0
     from xstilts.report import screen
 
-    table = screen.grid("study", "source", ">paths", ">seeds", "~asks")
+    table = screen.grid("study", "source", ">paths", ">seeds", "asks")
     for one in shown:
         size = _size(one)
         table.add_row(one.name, one.source, f"{size['paths']}", f"{size['seeds']}", one.about)

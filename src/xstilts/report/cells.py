@@ -55,6 +55,21 @@ def hover(found: Estimate) -> str:
     return "\n".join(lines)
 
 
+def detectable(gains: Sequence[Gain]) -> tuple[str, ...]:
+    """How small a mean gain over the baseline can be and still be found, in a sentence."""
+    found = [
+        f"{100 * g.detectable:.1f}"
+        for g in sorted(gains, key=lambda gain: gain.detectable or 0)
+        if (g.over, g.versus) == ("mean", "baseline") and g.detectable
+    ]
+    if not found:
+        return ()
+    span = " to ".join(dict.fromkeys((found[0], found[-1])))
+    by = ", by intermediate" if found[0] != found[-1] else ""
+    least = f"only if it is at least {span} points{by} (in four of five studies)"
+    return (f"with these seeds and items a test finds a mean gain {least}",)
+
+
 def notes(gains: Sequence[Gain]) -> tuple[str, ...]:
     """What the signs in cells of gains mean."""
     covers = " or ".join(dict.fromkeys(g.estimate.covers for g in gains))

@@ -122,8 +122,8 @@ def summary(rows: Sequence[dict[str, Any]], catalogue: Catalogue) -> tuple[Table
     if len(every) < 2:
         return None
     several_models = len({scores.first["model"] for scores in every}) > 1
-    headers = ["~path", "target", "score", ">English", ">others", ">languages", ">seeds"]
-    table = grid(*["~model"] * several_models, *headers)
+    headers = ["path", "target", "score", ">English", ">others", ">languages", ">seeds"]
+    table = grid(*["model"] * several_models, *headers)
     for scores in every:
         first, main = scores.first, scores.task.main_metrics
         english = scores.over_seeds(["en"], main) if "en" in scores.codes else []
@@ -139,7 +139,7 @@ def summary(rows: Sequence[dict[str, Any]], catalogue: Catalogue) -> tuple[Table
         )
     note = "mean of the main metrics; others: unweighted mean over the languages but English"
     if any(len(scores.seeds) > 1 for scores in every):
-        note += "; ± standard deviation over seeds"
+        note += "; sd: standard deviation over seeds"
     for what, which in (
         ("not all zero-shot", [scores.title for scores in every if scores.trained_in]),
         ("means over different protocols", [scores.title for scores in every if scores.mixed]),
@@ -205,7 +205,7 @@ def _seeds(seeds: list[int]) -> str:
         return "no training, a constant"
     if len(seeds) == 1:
         return f"seed {seeds[0]}: one run, no interval"
-    return f"mean ± standard deviation over seeds {', '.join(map(str, seeds))}"
+    return f"mean and standard deviation (sd) over seeds {', '.join(map(str, seeds))}"
 
 
 def _percent(values: Sequence[float]) -> str:
@@ -213,4 +213,4 @@ def _percent(values: Sequence[float]) -> str:
     if not values:
         return ""
     shown = f"{100 * mean(values):.1f}"
-    return shown if len(values) == 1 else f"{shown} ±{100 * stdev(values):.1f}"
+    return shown if len(values) == 1 else f"{shown} sd {100 * stdev(values):.1f}"

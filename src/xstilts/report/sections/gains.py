@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from xstilts.analysis.gains import SAME_DATA
 from xstilts.report.blocks import Cell, Chart, Part, Section, Sheet, Text
-from xstilts.report.cells import MARKS, gain_cell, hover, notes, shown
+from xstilts.report.cells import MARKS, detectable, gain_cell, hover, notes, shown
 from xstilts.report.charts import COLOURS, GREY, inline
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from xstilts.analysis.best import Best
     from xstilts.analysis.gains import Gain
@@ -117,21 +117,13 @@ def _matrix(findings: Findings, model: str) -> Sheet:
             rows.append((Cell(before), *cells))
     header = ("intermediate", *(name or what for what, name in columns))
     title = findings.titled("Gains over the baseline, in points", model)
-    below = (*notes(mine), *_detectable(mine))
+    below = (*notes(mine), *detectable(mine))
     return Sheet("gains", title, header, tuple(rows), below, style="matrix")
 
 
 def _same_mean(by: Mapping[tuple[str, str, str], Gain], before: str, what: str) -> bool:
     one, two = by.get((before, "mean", "")), by.get((before, what, ""))
     return two is None or (one is not None and one.targets == two.targets)
-
-
-def _detectable(gains: Sequence[Gain]) -> tuple[str, ...]:
-    found = [100 * g.detectable for g in gains if g.over == "mean" and g.detectable]
-    if not found:
-        return ()
-    span = f"{min(found):.1f}" + f" to {max(found):.1f}" * (len(found) > 1)
-    return (f"a test here finds a mean gain of {span} points in four of five studies",)
 
 
 def _controls(findings: Findings, model: str) -> Sheet:
