@@ -19,7 +19,7 @@ demo: install
 	@echo '  $(BIN)/xstilts run demo       every score, language by language; nothing is done twice'
 	@echo '  $(BIN)/xstilts studies        the other ready-made studies'
 	@echo 'and on real data, with $(BIN)/pip install ".[hub]":'
-	@echo '  $(BIN)/xstilts run "mnli > xnli" --model xlm-roberta-base --source hub --recipe authors'
+	@echo '  $(BIN)/xstilts run "xnli" "csqa > xnli" --model xlm-roberta-base --source hub --recipe authors'
 
 # torch comes first and by itself: an unpinned one pulls gigabytes of CUDA packages.
 $(STAMP): requirements.lock pyproject.toml

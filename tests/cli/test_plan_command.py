@@ -68,7 +68,8 @@ def test_the_tree_shows_what_is_finished(plan, cli, tiny, tmp_path):
     assert cli("run", PATHS[2], *train, *quick, "--threads", 1).code == 0
     before = sorted(tmp_path.rglob("*"))
     lines = plan(*PATHS, *quick).splitlines()
-    tree = [line.lstrip("│├└─ ").split("  ") for line in lines[1:-2]]
+    assert lines[0] == "rows of source mirror"
+    tree = [line.lstrip("│├└─ ").split("  ") for line in lines[2:-2]]
     assert [tuple(parts[:2]) for parts in tree[:2]] == [
         ("train taxinli (seed 1)", "intermediate and for xnli"),
         ("train taxinli (seed 1)", "for xnli"),

@@ -22,6 +22,7 @@ from xstilts.cli.options import (
     about_a_study,
 )
 from xstilts.disk.whole import whole
+from xstilts.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,6 +92,9 @@ def report(
                 part.write_text(content, encoding="utf-8")
         written = list(texts)
     if format_ == "html":
+        from xstilts.report.answer import sentences
+
+        sys.stdout.write(f"{plain(' '.join(sentences(found)))}\n")
         sys.stdout.write(f"report written: {out} (open it in a browser)\n")
     else:
         sys.stdout.write("".join(f"{path}\n" for path in written))

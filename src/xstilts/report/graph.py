@@ -45,7 +45,8 @@ def show(plan: Plan, store: Store) -> None:
     from rich.tree import Tree
 
     left = {step.id for step in remaining(plan, store)}
-    trees = []
+    sources = dict.fromkeys(cell.source for cell in plan.cells)
+    trees: list[Any] = [f"rows of source {name}" for name in sources]
     for fingerprint, model in plan.models.items():
         tree = Tree(f"{model.name}  pretrained  {fingerprint}")
         roots = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -82,6 +83,8 @@ class Catalogue:
         """
         if name not in self._tasks:
             hint = suggest(name, self._tasks, "xstilts tasks")
+            if Path(f"{name}.yaml").is_file():
+                hint = f" give --task {name}.yaml with it"
             raise UserError(f'no task is called "{name}":{hint}')
         return self._tasks[name]
 
