@@ -10,11 +10,12 @@ from types import SimpleNamespace
 import pytest
 
 import xstilts
-from xstilts import hardware
+from xstilts import hardware, imported
 from xstilts.analysis.session import Results
 from xstilts.engines import Outcome
 from xstilts.engines.local import LocalEngine
 from xstilts.errors import UserError
+from xstilts.store import Store
 
 
 @pytest.mark.parametrize(
@@ -100,7 +101,7 @@ def test_an_interactive_session_elsewhere_sees_lines(tiny, tmp_path, monkeypatch
     """As in a notebook, which has prompts and no terminal."""
     monkeypatch.setattr(sys, "ps1", "In : ", raising=False)
     quick(tiny, tmp_path, 1)
-    assert re.match(r"\[1/\d+\] train mnli.*: done in \d+ s\n", capsys.readouterr().err)
+    assert re.search(r"^\[1/\d+\] train mnli.*: done in \d+ s\n", capsys.readouterr().err, re.MULTILINE)
 
 
 def test_results_say_in_one_line_what_they_are(results):
@@ -129,6 +130,7 @@ def test_it_runs_on_the_gpu_where_there_is_one(tiny, tmp_path, monkeypatch, ther
         return Outcome()
 
     monkeypatch.setattr(LocalEngine, "run", run)
+    monkeypatch.setattr("xstilts.preflight.check", lambda *_: [])
     monkeypatch.setattr("torch.cuda.is_available", lambda: there)
     quick(tiny, tmp_path, 1, **asked)
     assert [one.device for one in benches] == [device]
@@ -139,3 +141,28 @@ def test_a_device_that_is_none_is_refused(tiny, tmp_path):
     assert hardware.device("cuda:1") == "cuda:1"
     with pytest.raises(UserError, match='device "gpu" is none of auto, cpu, cuda, cuda:1'):
         quick(tiny, tmp_path, 1, device="gpu")
+
+
+def test_everything_is_checked_before_the_first_step(tiny, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise UserError("the disk is full")
+
+    monkeypatch.setattr("xstilts.preflight.check", refuse)
+    with pytest.raises(UserError, match="the disk is full"):
+        quick(tiny, tmp_path, 1)
+    assert not list(tmp_path.rglob("step.json"))
+
+
+def test_what_was_imported_is_found(tiny, tmp_path):
+    store = Store(tmp_path)
+    imported.checkpoint(store, tiny, "mine", 1, None, ())
+    found = xstilts.run(
+        "imported(mine) > xnli[20]",
+        model=str(tiny),
+        source="microworld",
+        store=tmp_path,
+        options={"max_steps": 2, "max_eval_rows": 3},
+    )
+    assert {row.path for row in found.scores().itertuples()} == {"imported(mine) > xnli[20]"}
+    with pytest.raises(UserError, match='nothing was imported as "other"'):
+        xstilts.run("imported(other) > xnli", source="microworld", store=tmp_path)

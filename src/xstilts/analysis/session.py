@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from xstilts.analysis.robustness import Robustness
-    from xstilts.engines import Watcher
     from xstilts.plan import Plan
     from xstilts.store import Store
     from xstilts.tasks import Catalogue
@@ -191,6 +190,7 @@ def run(
     """
     from xstilts import hardware, models, plan, recipes
     from xstilts import study as studies
+    from xstilts.imported import Imports
     from xstilts.sources import Sources
     from xstilts.store import Store
     from xstilts.tasks import Catalogue
@@ -212,6 +212,7 @@ def run(
         catalogue,
         sources,
         allow_absent=bool(declared.targets),
+        imports=Imports(kept),
         device=hardware.device(device) if declared.measure else "cpu",
     )
     _finish(found, kept, catalogue, sources, device)
@@ -221,9 +222,9 @@ def run(
 def _finish(plan: Plan, store: Store, catalogue: Catalogue, sources: Any, device: str) -> None:
     from xstilts.engines.groups import remaining
 
-    if not remaining(plan, store):
+    if not (steps := remaining(plan, store)):
         return  # and nothing heavy is imported
-    from xstilts import hardware
+    from xstilts import hardware, preflight
     from xstilts.engines import Bench
     from xstilts.engines.local import LocalEngine
 
@@ -231,12 +232,14 @@ def _finish(plan: Plan, store: Store, catalogue: Catalogue, sources: Any, device
     budget = 4096 if found == "cpu" else 16384
     bench = Bench(store, catalogue, sources, device=found, token_budget=budget)
     with _watching() as watch:
+        for line in preflight.check(plan, steps, bench):
+            watch.say(line)
         outcome = LocalEngine().run(plan, bench, watch)
     for reason in outcome.failures.values():
         raise UserError(f"{len(outcome.failures)} steps failed, the first because: {reason}")
 
 
-def _watching() -> AbstractContextManager[Watcher]:
+def _watching() -> AbstractContextManager[Any]:
     """What a terminal or a notebook sees; where stderr goes elsewhere, nothing is said."""
     seen = sys.stderr.isatty() or hasattr(sys, "ps1")  # which notebooks have, too
     return watcher() if seen else nullcontext(_Silence())
@@ -244,6 +247,9 @@ def _watching() -> AbstractContextManager[Watcher]:
 
 class _Silence:
     """Nobody watches."""
+
+    def say(self, text: str) -> None:
+        """Say nothing."""
 
     def begin(self, label: str, number: int, total: int) -> None:
         """Say nothing."""
