@@ -25,6 +25,7 @@ demo: install
 $(STAMP): requirements.lock pyproject.toml
 	command -v $(PYTHON) >/dev/null || { echo "needs Python 3.11: set PYTHON=..." >&2; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo 'installing into $(VENV): about two minutes and 2.6 GB'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^torch==' requirements.lock)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .

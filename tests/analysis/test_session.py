@@ -101,7 +101,7 @@ def test_an_interactive_session_elsewhere_sees_lines(tiny, tmp_path, monkeypatch
     """As in a notebook, which has prompts and no terminal."""
     monkeypatch.setattr(sys, "ps1", "In : ", raising=False)
     quick(tiny, tmp_path, 1)
-    assert re.search(r"^\[1/\d+\] train mnli.*: done in \d+ s\n", capsys.readouterr().err, re.MULTILINE)
+    assert re.search(r"(?m)^\[1/\d+\] train mnli.*: done in \d+ s\n", capsys.readouterr().err)
 
 
 def test_results_say_in_one_line_what_they_are(results):
