@@ -89,6 +89,17 @@ def test_the_tree_shows_what_is_finished(plan, cli, tiny, tmp_path):
     assert Store(tmp_path / "store").verify() == []
 
 
+def test_what_differs_in_its_seed_alone_is_one_line(plan, cli, tiny, tmp_path):
+    where = ("--source", "mirror", "--model", tiny, "--store", tmp_path / "store")
+    assert cli("run", PATHS[2], *where, "--max-steps", 2, "--threads", 1).code == 0
+    lines = plan(PATHS[2], "--seeds", "1,2,3", "--max-steps", 2).splitlines()
+    stage, rows = (line.lstrip("│├└─ ").split("  ") for line in lines[2:4])
+    assert (stage[0], stage[-1]) == ("train taxinli (seeds 1, 2, 3)", "1 of 3 finished")
+    assert stage[2].endswith(" and 2 more")
+    assert rows == ["xnli: de sw", "2 of 6 finished"]
+    assert len(lines) == 4 + 2
+
+
 def test_the_json_form(plan):
     document = json.loads(plan(*PATHS, "--seeds", "1,2", "--json"))
     steps = {step["id"]: step for step in document["steps"]}

@@ -62,22 +62,40 @@ def show(plan: Plan, store: Store) -> None:
 
 
 def _grow(tree: Tree, ids: list[str], plan: Plan, left: set[str]) -> None:
+    """Add these steps and all below them; what differs in its seed alone is one line."""
     steps = [plan.steps[step_id] for step_id in ids]
+    alike: dict[str, list[Step]] = {}
     for group in grouped([step for step in steps if step.kind != "score"]):
+        alike.setdefault(_what(group, plan), []).extend(group)
+    for what, group in alike.items():
         first = group[0]
         if first.kind == "train":
-            last = first.label.removeprefix("train ").rpartition(" > ")[2]  # the tree has the rest
-            what = f"train {last}  {purpose(plan, first)}"
-            branch = tree.add(f"{what}  {first.id}  {_state(group, left)}")
-            below = [step.id for step in plan.children(first.id) if step.parent == first.id]
-            _grow(branch, below, plan, left)
+            seeds = ", ".join(str(step.inputs["seed"]) for step in group)
+            named = what.replace("(seed", f"(seed{'s' * (len(group) > 1)} {seeds}", 1)
+            more = f" and {len(group) - 1} more" if len(group) > 1 else ""
+            branch = tree.add(f"{named}  {first.id}{more}  {_state(group, left)}")
+            children = [child for step in group for child in plan.children(step.id)]
+            parents = {step.id for step in group}
+            _grow(branch, [one.id for one in children if one.parent in parents], plan, left)
         elif first.kind == "measure":
             tree.add(f"{first.label}  {first.id}  {_state(group, left)}")
         else:
             scored = [score for step in group for score in plan.children(step.id)]
-            kept = f"kept of {first.inputs['task']}" if looks_back(first) else first.inputs["task"]
-            how = f" ({first.inputs['serve']})" if "serve" in first.inputs else ""
-            tree.add(f"{kept}{how}: {_languages(group)}  {_state(scored, left)}")
+            tree.add(f"{what}  {_state(scored, left)}")
+
+
+def _what(group: list[Step], plan: Plan) -> str:
+    """What a group does, whatever its seed."""
+    first = group[0]
+    if first.kind == "train":
+        last = first.label.removeprefix("train ").rpartition(" > ")[2]  # the tree has the rest
+        unseeded = last.replace(f"(seed {first.inputs['seed']}", "(seed", 1)
+        return f"train {unseeded}  {purpose(plan, first)}"
+    if first.kind == "measure":
+        return first.id
+    kept = f"kept of {first.inputs['task']}" if looks_back(first) else first.inputs["task"]
+    how = f" ({first.inputs['serve']})" if "serve" in first.inputs else ""
+    return f"{kept}{how}: {_languages(group)}"
 
 
 def _state(group: list[Step], left: set[str]) -> str:
