@@ -68,8 +68,8 @@ def test_equal_resamples_leave_the_t_interval_of_the_seeds():
 def test_degrees_of_freedom_lie_between_those_of_seeds_and_items():
     assert Variance(1, 0, 0, 2, 10**9).df == pytest.approx(2)
     assert Variance(0, 1, 0, 2, 499).df == 499
-    # Equal parts: 2 * (1 + 2/11) = 2.3636 for the seeds; with the items' share 1/4 a 499th.
-    assert Variance(1, 1, 0, 2, 499).df == pytest.approx(1 / (11 / 26 + 1 / 4 / 499))
+    # Equal parts: 2 * (1 + 3 * 2/14) = 20/7 for the seeds; with the items' share 1/4 a 499th.
+    assert Variance(1, 1, 0, 2, 499).df == pytest.approx(1 / (7 / 20 + 1 / 4 / 499))
 
 
 def test_a_test_never_needs_less_than_either_part_alone():

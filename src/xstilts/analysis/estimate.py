@@ -25,7 +25,7 @@ Covers = Literal["training and items", "items only: one seed", "items: nothing i
 LEVEL = 0.95
 # What keeps Satterthwaite's degrees of freedom from running away on one or two degrees of freedom;
 # found by simulation (docs/statistics.md), as a share of seeds' degrees of freedom.
-_DAMPING = 9.0
+_DAMPING = 12.0
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,8 @@ class Variance:
             return float(self.item_df)
         share = self.seed / self.total
         ratio = (1 - share) / share
-        damped = self.seed_df * (1 + ratio**2 * self.seed_df / (self.seed_df + _DAMPING))
+        damping = self.seed_df / (self.seed_df + _DAMPING)
+        damped = self.seed_df * (1 + ratio * (2 + ratio) * damping)
         item = ((self.item + self.rest) / self.total) ** 2 / self.item_df
         return 1 / (1 / damped + item)
 
