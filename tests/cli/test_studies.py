@@ -127,6 +127,11 @@ def test_completion_knows_commands_and_studies(cli, monkeypatch, capsys):
 
     assert completed("xstilts stu", 1) == ["studies"]
     assert completed("xstilts run de", 2) == ["demo"]
+    assert completed("xstilts run taxi", 2) == ["taxinli"]
+    assert completed("xstilts tasks xn", 2) == ["xnli"]
+    assert completed("xstilts run --recipe au", 3) == ["authors"]
+    assert completed("xstilts run --source mir", 3) == ["mirror"]
+    assert completed("xstilts run --model mini-", 3) == ["mini-mlm"]
     assert completed("xstilts import ch", 2) == ["checkpoint"]
     assert "--recipe" in completed("xstilts run demo --re", 3)
     assert completed("xstilts nonsense de", 2) == []

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from xstilts.cli import asked, checking, measuring
-from xstilts.cli.options import Debug, Json, TaskFiles
+from xstilts.cli.options import Debug, Json, TaskFiles, completing, task_names
 from xstilts.plain import plain
 from xstilts.report import screen
 from xstilts.tasks import TASKS, counts
@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
 def tasks(
     name: Annotated[
-        str, typer.Argument(help="A task in full: its name, task file or hf:org/dataset.")
+        str,
+        typer.Argument(
+            help="A task in full: its name, task file or hf:org/dataset.",
+            autocompletion=completing(task_names),
+        ),
     ] = "",
     task: TaskFiles = None,
     source: Annotated[

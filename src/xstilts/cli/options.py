@@ -12,14 +12,47 @@ import typer
 from xstilts.hardware import DEVICES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 
-def _ready_made(begun: str) -> list[str]:
-    """Ready-made studies whose names begin so, for the shell."""
+def completing(names: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
+    """What the shell is told of names that begin so; they are looked up when it asks."""
+
+    def complete(begun: str) -> list[str]:
+        return [name for name in names() if name.startswith(begun)]
+
+    return complete
+
+
+def task_names() -> Iterable[str]:
+    """Of the catalogue."""
+    from xstilts.tasks import TASKS
+
+    return TASKS
+
+
+def _paths() -> Iterable[str]:
     from xstilts.study import ready_made
 
-    return [name for name in ready_made() if name.startswith(begun)]
+    return [*ready_made(), *task_names()]
+
+
+def _sources() -> Iterable[str]:
+    from xstilts.tasks.base import SOURCES
+
+    return SOURCES
+
+
+def _recipes() -> Iterable[str]:
+    from xstilts.recipes import RECIPES
+
+    return RECIPES
+
+
+def _shipped() -> Iterable[str]:
+    from xstilts.models import SHIPPED
+
+    return sorted(folder.name for folder in SHIPPED.iterdir() if folder.is_dir())
 
 
 Paths = Annotated[
@@ -27,7 +60,7 @@ Paths = Annotated[
     typer.Argument(
         metavar="PATH",
         help='Paths in quotes, as in "taxinli > xnli", or one study: a file or a ready-made one.',
-        autocompletion=_ready_made,
+        autocompletion=completing(_paths),
     ),
 ]
 _WHAT, _WHERE, _LIMITS, _OUTPUT = "What to run", "Where", "A quick look", "Output"
@@ -56,7 +89,11 @@ def _engine(name: str) -> str:
 ModelName = Annotated[
     str,
     typer.Option(
-        "--model", metavar="NAME", help="A Hugging Face folder or hub name.", rich_help_panel=_WHAT
+        "--model",
+        metavar="NAME",
+        help="A Hugging Face folder or hub name.",
+        rich_help_panel=_WHAT,
+        autocompletion=completing(_shipped),
     ),
 ]
 SourceName = Annotated[
@@ -66,6 +103,7 @@ SourceName = Annotated[
         metavar="NAME",
         help="hub, mirror, microworld or files.",
         rich_help_panel=_WHAT,
+        autocompletion=completing(_sources),
     ),
 ]
 Seeds = Annotated[
@@ -82,6 +120,7 @@ RecipeName = Annotated[
             "mini:lora with low-rank adapters, mini:even with batches of equally many tokens."
         ),
         rich_help_panel=_WHAT,
+        autocompletion=completing(_recipes),
     ),
 ]
 TaskFiles = Annotated[

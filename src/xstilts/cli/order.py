@@ -42,7 +42,7 @@ def order(
     saved = counting.saving(plan, kept)
     if saved is None:
         raise UserError(
-            'there is no sequence in it: "order(mnli, squad_v1) > xnli" is all of two tasks'
+            'there is no sequence in it: write one, as in "order(csqa, squad_v1) > xnli"'
         )
     loaded = outcomes.load(plan, kept, catalogue)
     found = sequences.analyse(Gains(loaded, same_data=True))
