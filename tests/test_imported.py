@@ -148,11 +148,11 @@ def test_other_formats(small, tiny, store, tasks, tmp_path, task, made, value):
     ("name", "text", "why"),
     [
         ("p.txt", "yes\n", "has 1 predictions, s_xnli has 12 examples"),
-        ("p.json", "{}", "12 of 12 examples of s_xnli have no prediction"),
+        ("p.json", "{}", "holds no prediction: s_xnli has 12 examples"),
         ("p.json", "[]", "not the JSON that predictions stand in"),
         ("p.json", "[" * 100_000, "not the JSON that predictions stand in"),
         ("p.jsonl", '{"id": "r480"}', 'line 1: a row needs "id" and "prediction"'),
-        ("p.jsonl", '{"id": 1, "prediction": 1}\n' * 2, 'line 2: "1" again'),
+        ("p.jsonl", '{"id": 1, "prediction": 1}\n' * 2, 'line 2: the id "1" stands twice'),
         ("p.jsonl", "{", "not the JSON"),
         ("p.txt", b"\xff\xfe", "is not UTF-8"),
     ],

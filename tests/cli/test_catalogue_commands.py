@@ -219,7 +219,7 @@ def test_xstilts_alone_shows_the_commands_and_examples(cli):
     for command in ("run", "plan", "tasks", "languages", "store"):
         assert f"│ {command} " in ran.out
     assert "xstilts run demo" in ran.out
-    assert 'xstilts run "mnli > xnli" --model xlm-roberta-base' in ran.out
+    assert 'xstilts run "csqa > xnli" --model xlm-roberta-base --recipe authors' in ran.out
 
 
 def test_store_alone_shows_its_commands(cli):
