@@ -14,7 +14,7 @@ from cli.conftest import cli  # noqa: F401 (a fixture)
 
 TEXT = (Path(__file__).parents[1] / "docs" / "tutorial.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
-CAPPED = ("run", "plan", "gains", "report")
+CAPPED = ("run", "plan", "gains", "order", "report")
 LITTLE = ("--max-steps", "1", "--max-eval-rows", "2")
 
 
