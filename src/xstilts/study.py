@@ -27,19 +27,14 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from xstilts import orders
+from xstilts import mistakes, orders
 from xstilts.errors import UserError, suggest
 from xstilts.path import Mixture, Path, parse, parse_noise
 from xstilts.recipes import Lora
 from xstilts.scenario import Measure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from pydantic_core import ErrorDetails
-
-    # From a place to its line (0 where there is none), its dotted key and what stands there.
-    _Find = Callable[[tuple[str | int, ...]], tuple[int, str, str]]
+    from collections.abc import Iterator
 
 BASELINE = "none"  # the intermediate that stands for no intermediate task
 ORDER = "order"  # the analysis of sequences; it tracks what earlier stages' tasks lose
@@ -317,6 +312,9 @@ def file_of(text: str) -> pathlib.Path | None:
     return ready_made().get(text)
 
 
+_MODELS = {"": Study} | _WITHIN
+
+
 def of(fields: dict[str, Any]) -> Study:
     """The study of these fields, as Python has them.
 
@@ -326,7 +324,7 @@ def of(fields: dict[str, Any]) -> Study:
     try:
         return Study.model_validate(fields)
     except ValidationError as error:
-        raise _first(error, "", partial(_in_values, fields)) from None
+        raise mistakes.first(error, "", partial(mistakes.in_values, fields), _MODELS) from None
 
 
 def load(path: pathlib.Path) -> Study:
@@ -341,7 +339,9 @@ def load(path: pathlib.Path) -> Study:
     try:
         return Study.model_validate(data)
     except ValidationError as error:
-        raise _first(error, str(path), partial(_in_file, text, root)) from None
+        raise mistakes.first(
+            error, str(path), partial(mistakes.in_file, text, root), _MODELS
+        ) from None
 
 
 def _read(path: pathlib.Path) -> str:
@@ -377,7 +377,7 @@ def _yaml(path: pathlib.Path, text: str) -> tuple[yaml.MappingNode, Any]:
         loader = yaml.SafeLoader(text)
         root = loader.get_single_node()
         if not isinstance(root, yaml.MappingNode):
-            found = _source(text, root) if root else "nothing"
+            found = mistakes.source_of(text, root) if root else "nothing"
             raise UserError(f'{path}: found {found}, expected keys and values such as "name: a"')
         _check_keys(path, text, root)
         return root, loader.construct_document(root)
@@ -388,7 +388,7 @@ def _yaml(path: pathlib.Path, text: str) -> tuple[yaml.MappingNode, Any]:
         hint = close + 'put text with "[", "{", ",", or with "|", ">" or "@" in front, in quotes'
         raise UserError(f"{path}{where}: not YAML: {error.problem}; {hint}") from None
     except _VALUE_FAULTS as error:
-        raise UserError(f"{path}: not YAML: {_one_line(str(error))}") from None
+        raise UserError(f"{path}: not YAML: {mistakes.one_line(str(error))}") from None
 
 
 def _check_keys(path: pathlib.Path, text: str, root: yaml.MappingNode) -> None:
@@ -397,109 +397,13 @@ def _check_keys(path: pathlib.Path, text: str, root: yaml.MappingNode) -> None:
     for prefix, model, mapping in mappings:
         lines: dict[str, int] = {}
         for key, value in mapping.value if isinstance(mapping, yaml.MappingNode) else ():
-            shown, line = _source(text, key), key.start_mark.line + 1
+            shown, line = mistakes.source_of(text, key), key.start_mark.line + 1
             name = key.value if isinstance(key, yaml.ScalarNode) else shown
             where = f"{path}, line {line}, {prefix}{shown}"
             if name not in model.model_fields:
-                raise UserError(f"{where}: {_unknown(name, model)}")
+                raise UserError(f"{where}: {mistakes.unknown(name, model)}")
             if name in lines:
                 raise UserError(f"{where}: stands twice, first in line {lines[name]}; keep one")
             lines[name] = line
             if name in _WITHIN:
                 mappings.append((f"{name}.", _WITHIN[name], value))
-
-
-def _unknown(key: str, model: type[BaseModel]) -> str:
-    return f"unknown key;{suggest(key, model.model_fields)}"
-
-
-_EXPECTED = {
-    "unexpected": "{what}",
-    "string_type": "text (in quotes)",
-    "string_unicode": "text",
-    "string_too_short": "text",
-    "tuple_type": "a list such as [a, b]",
-    "union_tag_not_found": "the name of a suite, or a list of tasks",
-    "too_short": "at least one entry",
-    "int_type": "a whole number",
-    "float_type": "a number",
-    "float_parsing": "a number",
-    "greater_than": "more than {gt}",
-    "greater_than_equal": "{ge} or more",
-    "less_than": "less than {lt}",
-    "model_type": "keys and values",
-}
-
-
-def _first(error: ValidationError, name: str, find: _Find) -> UserError:
-    """The first mistake, in one line.
-
-    Args:
-        error: all of them.
-        name: of the file; "" where there is none.
-        find: what stands at a place.
-    """
-    told = [_explained(detail, name, find) for detail in error.errors()]
-    return UserError(min(told, key=lambda one: one[0])[1])
-
-
-def _explained(detail: ErrorDetails, name: str, find: _Find) -> tuple[int, str]:
-    """One validation error as its line (0 where there is none) and all there is to say of it."""
-    kind, context = detail["type"], detail.get("ctx", {})
-    line, key, source = find((*detail["loc"], *context.get("key", ())))
-    where = ", ".join(part for part in (name, f"line {line}" if line else "", key) if part)
-    found = f"found {source or 'nothing'}"
-    if kind == "extra_forbidden":
-        *above, last = map(str, detail["loc"])
-        message = _unknown(last, _WITHIN[above[0]] if above else Study)
-    elif kind == "missing":
-        message = f"found no {detail['loc'][-1]}; every study has one"
-    elif kind == "literal_error":
-        allowed = re.findall(r"'(\w+)'", context["expected"])
-        message = f"{found};{suggest(str(detail['input']), allowed)}"
-    elif kind in _EXPECTED:
-        message = f"{found}, expected {_EXPECTED[kind].format(**context)}"
-    else:
-        message = detail["msg"]
-    return line, f"{where}: {message}" if where else message
-
-
-def _in_values(fields: Any, loc: tuple[str | int, ...]) -> tuple[int, str, str]:
-    """No line, the dotted key and the value that an error is about."""
-    dotted, value = "", fields
-    for part in loc:
-        if isinstance(value, list | tuple) and part in range(len(value)):
-            value, dotted = value[int(part)], f"{dotted}[{part}]"
-        elif isinstance(value, dict) and part in value:
-            value, dotted = value[part], f"{dotted}.{part}".lstrip(".")
-    return 0, dotted, _cut(repr(value))
-
-
-def _in_file(text: str, root: yaml.Node, loc: tuple[str | int, ...]) -> tuple[int, str, str]:
-    """The line (0 where there is none), the dotted key and the source that an error is about."""
-    line, dotted, node = 0, "", root
-    for part in loc:
-        if isinstance(node, yaml.SequenceNode) and part in range(len(node.value)):
-            node = node.value[int(part)]
-            line, dotted = node.start_mark.line + 1, f"{dotted}[{part}]"
-        elif isinstance(node, yaml.MappingNode):
-            for key, value in node.value:
-                if key.value == str(part):
-                    node, line = value, key.start_mark.line + 1
-                    dotted = f"{dotted}.{part}".lstrip(".")
-    return line, dotted, _source(text, node)
-
-
-def _source(text: str, node: yaml.Node) -> str:
-    """What the file says there."""
-    return _cut(text[node.start_mark.index : node.end_mark.index])
-
-
-def _cut(text: str) -> str:
-    """A text on one line, cut after 60 characters."""
-    line = _one_line(text)
-    return line if len(line) <= 60 else f"{line[:57]}..."
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

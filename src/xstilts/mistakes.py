@@ -1,0 +1,122 @@
+"""What is wrong with values that were declared, and where, in one line."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import yaml
+
+from xstilts.errors import UserError, suggest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pydantic import BaseModel, ValidationError
+    from pydantic_core import ErrorDetails
+
+    # From a place to its line (0 where there is none), its dotted key and what stands there.
+    Find: TypeAlias = Callable[[tuple[str | int, ...]], tuple[int, str, str]]
+
+
+def unknown(key: str, model: type[BaseModel]) -> str:
+    """Of a key that the model has not."""
+    return f"unknown key;{suggest(key, model.model_fields)}"
+
+
+_EXPECTED = {
+    "unexpected": "{what}",
+    "string_type": "text (in quotes)",
+    "string_unicode": "text",
+    "string_too_short": "text",
+    "tuple_type": "a list such as [a, b]",
+    "union_tag_not_found": "the name of a suite, or a list of tasks",
+    "too_short": "at least one entry",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "{ge} or more",
+    "less_than": "less than {lt}",
+    "model_type": "keys and values",
+}
+
+
+def first(
+    error: ValidationError, name: str, find: Find, models: Mapping[str, type[BaseModel]]
+) -> UserError:
+    """The first mistake, in one line.
+
+    Args:
+        error: all of them.
+        name: of the file; "" where there is none.
+        find: what stands at a place.
+        models: of the whole, by "", and of what lies below a key.
+    """
+    told = [_explained(detail, name, find, models) for detail in error.errors()]
+    return UserError(min(told, key=lambda one: one[0])[1])
+
+
+def _explained(
+    detail: ErrorDetails, name: str, find: Find, models: Mapping[str, type[BaseModel]]
+) -> tuple[int, str]:
+    """One validation error as its line (0 where there is none) and all there is to say of it."""
+    kind, context = detail["type"], detail.get("ctx", {})
+    line, key, source = find((*detail["loc"], *context.get("key", ())))
+    where = ", ".join(part for part in (name, f"line {line}" if line else "", key) if part)
+    found = f"found {source or 'nothing'}"
+    if kind == "extra_forbidden":
+        *above, last = map(str, detail["loc"])
+        message = unknown(last, models[above[0] if above else ""])
+    elif kind == "missing":
+        message = f"found no {detail['loc'][-1]}; every study has one"
+    elif kind == "literal_error":
+        allowed = re.findall(r"'(\w+)'", context["expected"])
+        message = f"{found};{suggest(str(detail['input']), allowed)}"
+    elif kind in _EXPECTED:
+        message = f"{found}, expected {_EXPECTED[kind].format(**context)}"
+    else:
+        message = detail["msg"]
+    return line, f"{where}: {message}" if where else message
+
+
+def in_values(fields: Any, loc: tuple[str | int, ...]) -> tuple[int, str, str]:
+    """No line, the dotted key and the value that an error is about."""
+    dotted, value = "", fields
+    for part in loc:
+        if isinstance(value, list | tuple) and part in range(len(value)):
+            value, dotted = value[int(part)], f"{dotted}[{part}]"
+        elif isinstance(value, dict) and part in value:
+            value, dotted = value[part], f"{dotted}.{part}".lstrip(".")
+    return 0, dotted, _cut(repr(value))
+
+
+def in_file(text: str, root: yaml.Node, loc: tuple[str | int, ...]) -> tuple[int, str, str]:
+    """The line (0 where there is none), the dotted key and the source that an error is about."""
+    line, dotted, node = 0, "", root
+    for part in loc:
+        if isinstance(node, yaml.SequenceNode) and part in range(len(node.value)):
+            node = node.value[int(part)]
+            line, dotted = node.start_mark.line + 1, f"{dotted}[{part}]"
+        elif isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                if key.value == str(part):
+                    node, line = value, key.start_mark.line + 1
+                    dotted = f"{dotted}.{part}".lstrip(".")
+    return line, dotted, source_of(text, node)
+
+
+def source_of(text: str, node: yaml.Node) -> str:
+    """What the file says there."""
+    return _cut(text[node.start_mark.index : node.end_mark.index])
+
+
+def _cut(text: str) -> str:
+    """A text on one line, cut after 60 characters."""
+    line = one_line(text)
+    return line if len(line) <= 60 else f"{line[:57]}..."
+
+
+def one_line(text: str) -> str:
+    """A text with single spaces in place of breaks and runs of them."""
+    return " ".join(text.split())
