@@ -29,7 +29,7 @@ ROOMS = {
     "steps": "steps",
     "plan": (
         "forecast models ladders plan cost measures hardware serving_folder adversity forgetting "
-        "counting probing store "
+        "counting probing rehearsal store "
         "imported engines preflight datafiles leakage submitting"
     ),
     "report": "analysis report",

@@ -48,7 +48,6 @@ NO_PLACE = {
     "corpus/shards.py build": "passes shards.half in its _Writer",
     "corpus/shards.py _save_rows": "passes shards.half in its _Writer",
     "engines/remote.py _say": "a line at the end of a log",
-    "forecast.py _write_s": "measures the disk and leaves nothing",
     "steps/isolated.py write": "in a step's scratch folder, in a process of its own",
     "steps/measure.py _isolated": "a job and its complaints, in a step's scratch folder",
     "steps/onnx_folder.py export": "inside the whole of serving_folder.export",

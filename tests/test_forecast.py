@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import pytest
-import torch
 
 import small_tasks
 from xstilts import forecast
 from xstilts.engines.groups import remaining
 from xstilts.engines.local import LocalEngine
-from xstilts.errors import UserError
 from xstilts.forecast import Cost
-from xstilts.steps import calibrate
-from xstilts.steps.calibrate import Pace
+from xstilts.rehearsal import ReadPace, Rehearsal, StagePace
 from xstilts.study import Options
 
 COST = Cost(10, 65.0, 3 * 2**20, 2**30)
-PACE = Pace((1.0, 0.1, 0.0), (0.0, 0.01, 0.0), 2.0, 1000, 2**30)
+
+
+def rehearsed(*_, **__):
+    """A machine of round numbers."""
+    return Rehearsal(
+        start_s=3.0,
+        stages=defaultdict(lambda: StagePace(0.1, 0.0, 2.0, 1000)),
+        predictions=defaultdict(lambda: ReadPace(0.01, 0.0, 1.0)),
+        token_s=0.01,
+        open_s=1.0,
+        write_s=0.5,
+        peak_bytes=2**30,
+    )
 
 
 class Silent:
@@ -34,17 +45,10 @@ def study(small, tiny):
 
 
 def test_steps_and_tokens_are_those_of_the_run(small, tiny, study, tmp_path, monkeypatch):
-    asked = {}
-
-    def measure(_weights, options, _device, **more):
-        asked.update(more, precision=options["precision"])
-        return PACE
-
-    monkeypatch.setattr(calibrate, "measure", measure)
-    monkeypatch.setattr(forecast, "_write_s", lambda _: 0.5)
+    monkeypatch.setattr(forecast, "rehearse", rehearsed)
     bench = small_tasks.bench(small, tmp_path / "store")
     steps = remaining(study, bench.store)
-    cost = forecast.predict(study, steps, bench)
+    cost = forecast.predict(study, steps, bench, Silent())
     LocalEngine().run(study, bench, Silent())
     results = [bench.store.record(step.id)["result"] for step in steps if step.kind == "train"]
     assert cost.optimiser_steps == sum(one["steps"] for one in results) == 14
@@ -56,15 +60,12 @@ def test_steps_and_tokens_are_those_of_the_run(small, tiny, study, tmp_path, mon
             from xstilts.model import tokenizer
 
             loaded = tokenizer.load(tiny)
-            read += forecast._evaluation(step.inputs, loaded, desk).tokens
-    # Loads: one before all, two stages, a group of three languages and one of two (Tatoeba).
-    loads, others = 1 + 2 + 2, len(steps) - 2
-    expected = 2.0 * loads + 14 * 1.0 + 0.1 * tokens + 0.01 * read + 0.5 * others
+            read += forecast._evaluation(step.inputs, loaded.backend, desk).tokens
+    # Two stages; a group of predictions in three languages and one in two (Tatoeba).
+    expected = 3.0 + 2 * 2.0 + 0.1 * tokens + 2 * 1.0 + 0.01 * read + 0.5 * (len(steps) - 2)
     assert cost.seconds == pytest.approx(expected, rel=0.1)  # batches are drawn, means are not
     assert cost.memory_bytes == 2**30
     assert cost.disk_bytes == 1000 * 1 + 150 * (3 + 2) * small_tasks.TEST_ROWS
-    assert asked["precision"] == "fp32"
-    assert 10 < asked["kinds"] < 800
 
 
 def test_a_sample_stands_for_all_rows(small, tiny, monkeypatch):
@@ -73,40 +74,11 @@ def test_a_sample_stands_for_all_rows(small, tiny, monkeypatch):
     plan = small_tasks.plan(small, tiny, "s_nli > s_xnli")
     inputs = next(step.inputs for step in plan.steps.values() if step.kind == "predict")
     desk, loaded = small_tasks.desk(small), tokenizer.load(tiny)
-    whole = forecast._evaluation(inputs, loaded, desk)
+    whole = forecast._evaluation(inputs, loaded.backend, desk)
     monkeypatch.setattr(forecast, "SAMPLE", 4)
-    sample = forecast._evaluation(inputs, loaded, desk)
+    sample = forecast._evaluation(inputs, loaded.backend, desk)
     assert whole.units == sample.units == small_tasks.TEST_ROWS
     assert sample.tokens == pytest.approx(whole.tokens, rel=0.3)
-
-
-def test_constants_behind_measured_times_are_found(tiny, monkeypatch):
-    """Steps of a known cost: a hundredth of a second, and so much a token and a pair."""
-
-    def timed(work, _seconds):
-        (data,) = work.args
-        lengths = data.lengths
-        return float(0.01 + 2e-5 * lengths.sum() + 3e-8 * (lengths**2).sum())
-
-    monkeypatch.setattr(calibrate, "_median", timed)
-    options = {"precision": "fp32", "learning_rate": 1e-3, "weight_decay": 0.0, "epsilon": 1e-8}
-    pace = calibrate.measure(
-        (tiny, None), options, torch.device("cpu"), kinds=50, budget=1024, seconds=0.1
-    )
-    assert pace.train == pytest.approx((0.01, 2e-5, 3e-8), rel=1e-6)
-    assert pace.train_s(10, 1000, 0) == pytest.approx(0.1 + 0.02)
-    assert pace.weight_bytes > 1000
-    assert pace.load_s > 0
-
-
-def test_a_real_measurement_is_made_of_positive_numbers(tiny):
-    options = {"precision": "fp32", "learning_rate": 1e-3, "weight_decay": 0.0, "epsilon": 1e-8}
-    pace = calibrate.measure(
-        (tiny, None), options, torch.device("cpu"), kinds=50, budget=1024, seconds=0.1
-    )
-    assert min(*pace.train, *pace.read) >= 0
-    assert pace.train_s(1, 1000, 10_000) > 0
-    assert pace.peak_bytes > 50 * 2**20
 
 
 def test_a_run_is_compared_with_its_own_forecast_only(study, tmp_path):
@@ -120,17 +92,26 @@ def test_a_run_is_compared_with_its_own_forecast_only(study, tmp_path):
     assert forecast.Outcome(steps[:-1], tmp_path).line(12) == ""
 
 
-def test_what_is_written_as_text_is_not_forecast(small, tiny, tmp_path):
-    plan = small_tasks.plan(
-        small, tiny, "s_nli > s_xnli", recipe=small_tasks.recipe(text2text=True)
-    )
-    bench = small_tasks.bench(small, tmp_path)
-    with pytest.raises(UserError, match="--forecast measures an encoder with a head"):
-        forecast.predict(plan, list(plan.steps.values()), bench)
+def test_looks_at_selection_rows_are_counted(small, tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(forecast, "rehearse", rehearsed)
+    told = []
+    for every in (0, 3):
+        recipe = small_tasks.recipe(select_every=every)
+        plan = small_tasks.plan(
+            small, tiny, "s_nli > s_xnli", recipe=recipe, options=Options(max_steps=7)
+        )
+        bench = small_tasks.bench(small, tmp_path / f"store{every}")
+        pace = rehearsed()
+        pace.stages = defaultdict(lambda: StagePace(0.0, 10.0, 0.0, 1000))
+        monkeypatch.setattr(forecast, "rehearse", lambda *_, pace=pace: pace)
+        steps = remaining(plan, bench.store)
+        told.append(forecast.predict(plan, steps, bench, Silent()).seconds)
+    # After the 3rd, the 6th and the last step of each of both stages.
+    assert told[1] - told[0] == pytest.approx(2 * 3 * 10, abs=2)
 
 
 def test_rows_that_many_paths_are_evaluated_on_are_read_once(small, tiny, tmp_path, monkeypatch):
-    monkeypatch.setattr(calibrate, "measure", lambda *_, **__: PACE)
+    monkeypatch.setattr(forecast, "rehearse", rehearsed)
     plan = small_tasks.plan(small, tiny, "s_nli > s_xnli", "s_squad > s_xnli", "s_xnli")
     bench = small_tasks.bench(small, tmp_path / "store")
     read, evaluation = [], forecast._evaluation
@@ -140,5 +121,5 @@ def test_rows_that_many_paths_are_evaluated_on_are_read_once(small, tiny, tmp_pa
         return evaluation(inputs, *others)
 
     monkeypatch.setattr(forecast, "_evaluation", counted)
-    forecast.predict(plan, remaining(plan, bench.store), bench)
+    forecast.predict(plan, remaining(plan, bench.store), bench, Silent())
     assert len(read) == len(set(read)) > 1

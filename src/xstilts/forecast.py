@@ -1,42 +1,42 @@
 """What a plan will cost before it is run: steps, seconds, disk and memory; and how right that was.
 
 Rows are counted and tokenised as the run will need them (and are kept for it); how long they take
-is measured for some ten seconds on the encoder itself (``steps.calibrate``). A forecast is kept in
-the store, named by the steps it is for; a run of exactly those steps says how it came out.
+is seen from a rehearsal of a few seconds (``rehearsal``). A forecast is kept in the store, named by
+the steps it is for; a run of exactly those steps says how it came out.
 """
 
 from __future__ import annotations
 
 import json
-import os
+import math
 import resource
-import tempfile
 import time
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from xstilts.disk.scratch import tree_bytes
 from xstilts.disk.whole import whole
 from xstilts.engines.groups import grouped, is_intermediate
-from xstilts.errors import UserError
 from xstilts.identity import canonical_json, fingerprint
 from xstilts.preflight import beside
+from xstilts.rehearsal import ReadPace, prediction_kind, rehearse, root, stage_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from xstilts.engines import Bench
+    from tokenizers import Tokenizer
+
+    from xstilts.engines import Bench, Watcher
+    from xstilts.model.tokenizer import LoadedTokenizer
     from xstilts.plan import Plan, Step
-    from xstilts.steps.calibrate import Pace
+    from xstilts.rehearsal import Rehearsal
     from xstilts.steps.desk import Desk
 
 FOLDER = "forecasts"
 SAMPLE = 300  # rows of an evaluation language that are tokenised
 PREDICTION_BYTES = 150  # of a row, about
-WRITES = 6  # times that a finished step waits for the disk
+PROCESS_S = 5.0  # until a new process has imported torch and opened a model, about
 
 
 @dataclass(frozen=True)
@@ -65,76 +65,81 @@ class Cost:
 
 @dataclass(frozen=True)
 class _Data:
-    """Of a set of sequences: units, tokens and pairs of tokens of a sequence."""
+    """Of a set of sequences: units and tokens."""
 
     units: float
     tokens: float
-    pairs: float
 
 
-def predict(plan: Plan, steps: Sequence[Step], bench: Bench) -> Cost:
+def predict(plan: Plan, steps: Sequence[Step], bench: Bench, watcher: Watcher) -> Cost:
     """The cost of the remaining steps, on this machine as it is now.
+
+    Args:
+        plan: the whole plan.
+        steps: those that are to be done.
+        bench: where they will be done.
+        watcher: told what is under way.
 
     Raises:
         UserError: if rows or models are not as they should be.
     """
-    import torch
-
+    from xstilts import preflight
     from xstilts.engines.desk import prepared
     from xstilts.model import tokenizer as tokenizers
-    from xstilts.steps import calibrate
 
-    desk = prepared(bench)
-    (model, *_) = plan.models.values()  # those of a study are mostly of one size
-    tokenizer = tokenizers.load(model.location, model.revision)
+    preflight.check(plan, steps, bench)  # what is compared here is not compared again
+    desk, loaded = prepared(bench), {}
+    for name, model in plan.models.items():
+        loaded[name] = tokenizers.load(model.location, model.revision)
     stages = [step for step in steps if step.kind == "train"]
-    if any(step.inputs["options"].get("text2text") for step in stages):
-        raise UserError(
-            "--forecast measures an encoder with a head, and the recipe is text to text: "
-            "leave it out"
-        )
-    known: dict[str, tuple[int, _Data, int]] = {}
+    kinds = {step.id: stage_kind(plan, step) for step in stages}
+    known: dict[str, tuple[int, float]] = {}  # kind of stage -> its optimiser steps, its tokens
     for step in stages:
-        key = canonical_json(_of_data(step))
-        if key not in known:
-            known[key] = _stage(step.inputs, tokenizer, desk)
-    kinds = max((one[2] for one in known.values()), default=5000)
-    options = stages[0].inputs["options"] if stages else {"precision": "fp32"}
-    defaults = {"learning_rate": 1e-4, "weight_decay": 0.0, "epsilon": 1e-8}
-    pace = calibrate.measure(
-        (model.location, model.revision),
-        {**defaults, **options},
-        torch.device(bench.device),
-        kinds=kinds,
-        budget=bench.token_budget,
-    )
-    seconds, taken = pace.load_s, 0
+        if kinds[step.id] not in known:
+            known[kinds[step.id]] = _stage(step.inputs, loaded[root(plan, step)], desk)
+    pace = rehearse(plan, steps, bench, {kind: one[0] for kind, one in known.items()}, watcher)
+    seconds = pace.start_s + desk.sources.read_seconds  # whatever the run reads was read here
+    taken = 0
     for step in stages:
-        count, data, _ = known[canonical_json(_of_data(step))]
+        its = pace.stages[kinds[step.id]]
+        count, tokens = known[kinds[step.id]]
+        every = step.inputs["options"]["select_every"]
         taken += count
-        seconds += pace.load_s + pace.train_s(count, data.tokens, data.pairs)
-    rows = 0.0
+        seconds += its.beside_s + its.token_s * tokens
+        seconds += its.select_s * (math.ceil(count / every) if every else 0)
+    rows, took = _predictions(plan, steps, desk, loaded, pace)
+    seconds += took + (len(steps) - len(stages)) * pace.write_s + sum(map(_measured_s, steps))
+    sizes = {step.id: pace.stages[kinds[step.id]].weight_bytes for step in stages}
+    return Cost(taken, seconds, _disk(plan, stages, sizes, rows), pace.peak_bytes)
+
+
+def _predictions(
+    plan: Plan,
+    steps: Sequence[Step],
+    desk: Desk,
+    loaded: Mapping[str, LoadedTokenizer],
+    pace: Rehearsal,
+) -> tuple[float, float]:
+    """Rows that are read for predictions, and seconds that these take."""
+    rows = seconds = 0.0
     seen: dict[str, _Data] = {}  # many paths are evaluated on the same rows
     for group in grouped([step for step in steps if step.kind == "predict"]):
         read: dict[str, _Data] = {}  # candidates that several languages share are read once
+        model = root(plan, group[0])
         for inputs in _reads(group, desk):
-            if (key := canonical_json(_of_rows(inputs))) not in seen:
-                seen[key] = _evaluation(inputs, tokenizer, desk)
+            key = canonical_json([model, _of_rows(inputs)])
+            if key not in seen:
+                seen[key] = _evaluation(inputs, loaded[model].backend, desk)
             read[key] = seen[key]
-        rows += sum(one.units for one in read.values())
+        units = sum(one.units for one in read.values())
+        if attack := group[0].inputs.get("attack"):
+            units = min(units, len(group) * attack["rows"])
+        usual = ReadPace(pace.token_s, 0.0, pace.open_s)
+        its = pace.predictions.get(prediction_kind(plan, group[0]), usual)
+        rows += units
         tokens = sum(one.tokens for one in read.values())
-        pairs = sum(one.pairs for one in read.values())
-        batches = tokens / bench.token_budget + 1
-        seconds += pace.load_s + pace.read_s(batches, tokens, pairs)
-    seconds += (len(steps) - len(stages)) * _write_s(bench.store.root)
-    seconds += desk.sources.read_seconds  # it has read here whatever the run will read
-    return Cost(taken, seconds, _disk(plan, stages, pace, rows), pace.peak_bytes)
-
-
-def _of_data(step: Step) -> list[Any]:
-    """What says how much data a stage has."""
-    inputs = step.inputs
-    return [inputs["items"], inputs["max_steps"], inputs["source"], inputs.get("pause")]
+        seconds += its.beside_s + its.token_s * tokens + its.row_s * units
+    return rows, seconds
 
 
 def _reads(group: Sequence[Step], desk: Desk) -> Iterator[Mapping[str, Any]]:
@@ -151,24 +156,21 @@ def _of_rows(inputs: Mapping[str, Any]) -> list[Any]:
     return [inputs.get(name) for name in names]
 
 
-def _stage(inputs: Mapping[str, Any], tokenizer: Any, desk: Desk) -> tuple[int, _Data, int]:
-    """Optimiser steps of a stage, the tokens they see, and how many different ones."""
+def _stage(inputs: Mapping[str, Any], tokenizer: Any, desk: Desk) -> tuple[int, float]:
+    """Optimiser steps of a stage, and the tokens that they see."""
     from xstilts.steps import stage
 
     tasks = stage.prepare(inputs, tokenizer, desk, 0)
     schedule = stage.schedule(tasks, inputs["options"], inputs["max_steps"], 0)
     steps = round(len(schedule) * inputs.get("pause", 1.0))
-    tokens = pairs = 0.0
+    tokens = 0.0
     for index, task in enumerate(tasks):
         units = float((schedule.task[:steps] == index).sum() * task.item["batch"])
-        lengths = np.asarray(task.encoded.lengths, float)
-        tokens += units * lengths.sum() / max(len(task.encoded), 1)
-        pairs += units * (lengths**2).sum() / max(len(task.encoded), 1)
-    kinds = sum(len(t.encoded.kinds) for t in tasks if t.encoded.kinds is not None)
-    return steps, _Data(0, tokens, pairs), kinds
+        tokens += units * float(task.encoded.lengths.sum()) / max(len(task.encoded), 1)
+    return steps, tokens
 
 
-def _evaluation(inputs: Mapping[str, Any], tokenizer: Any, desk: Desk) -> _Data:
+def _evaluation(inputs: Mapping[str, Any], tokenizer: Tokenizer, desk: Desk) -> _Data:
     """What a predict step reads; a sample of its rows stands for all."""
     from xstilts import formats
 
@@ -177,36 +179,26 @@ def _evaluation(inputs: Mapping[str, Any], tokenizer: Any, desk: Desk) -> _Data:
     split = inputs.get("split", "evaluate")
     rows = desk.sources.examples(task, data, split, inputs["language"])[: inputs["max_rows"]]
     sample = rows[:: max(len(rows) // SAMPLE, 1)]
-    found = formats.encode(task, sample, tokenizer.backend, formats.Limits(**inputs["limits"]))
-    times = len(rows) / len(sample)
-    lengths = found.lengths.astype(float)
-    return _Data(len(rows), times * lengths.sum(), times * float((lengths**2).sum()))
+    found = formats.encode(task, sample, tokenizer, formats.Limits(**inputs["limits"]))
+    return _Data(len(rows), len(rows) / len(sample) * float(found.lengths.sum()))
 
 
-def _write_s(root: Path) -> float:
-    """Seconds that a finished step takes to be safe on the disk, median of three."""
-    there = next(folder for folder in (root, *root.parents) if folder.exists())
-    found = []
-    with tempfile.TemporaryDirectory(dir=there) as place:
-        for number in range(3):
-            began = time.perf_counter()
-            for write in range(WRITES):
-                with open(f"{place}/{number}-{write}", "wb") as file:  # noqa: PTH123
-                    file.write(bytes(4096))
-                    file.flush()
-                    os.fsync(file.fileno())
-            found.append(time.perf_counter() - began)
-    return sorted(found)[1]
+def _measured_s(step: Step) -> float:
+    """Seconds of a measurement, at least: those asked for, and a process for each side."""
+    if step.kind != "measure":
+        return 0.0
+    return float(step.inputs["scenario"]["seconds"]) + PROCESS_S * (len(step.inputs["sides"]) + 1)
 
 
-def _disk(plan: Plan, stages: Sequence[Step], pace: Pace, rows: float) -> int:
+def _disk(plan: Plan, stages: Sequence[Step], sizes: Mapping[str, int], rows: float) -> int:
     """Weights that are kept, and predictions."""
     kept = {
-        "all": len(stages),
-        "intermediates": sum(is_intermediate(plan, step) for step in stages),
-        "none": 0,
+        "all": lambda _: True,
+        "intermediates": lambda step: is_intermediate(plan, step),
+        "none": lambda _: False,
     }[plan.keep]
-    return int(pace.weight_bytes * kept + PREDICTION_BYTES * rows)
+    weights = sum(sizes[step.id] for step in stages if kept(step))
+    return int(weights + PREDICTION_BYTES * rows)
 
 
 def keep(cost: Cost, steps: Sequence[Step], root: Path) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from xstilts import hardware
 from xstilts import plan as planning
 from xstilts.errors import UserError
+from xstilts.formats import text2text
 from xstilts.path import Path, parse
 from xstilts.scenario import serving
 from xstilts.study import BASELINE
@@ -144,6 +145,8 @@ def of_checkpoints(
             },
             "max_rows": rows,
         }
+        if recipe.text2text and text2text.written(task):
+            shared |= {"text2text": True, "head": data.train_on or task.name}
         rows_of = {
             code: sources.fingerprint(task, data, "evaluate", code)
             for code in data.languages or task.languages
@@ -166,6 +169,20 @@ def of_checkpoints(
             step = adding.step("", first, other, target, scenario, [measure.serve] * 2)
             made.measured.append(Measured("", first, target, other, scenario, measure.serve, step))
     return made
+
+
+def check_writes(serve: str) -> None:
+    """Refuse what a model that writes its answers cannot do.
+
+    Raises:
+        UserError: naming it.
+    """
+    how = serving(serve)
+    if how.backend != "torch" or how.drop or how.vocabulary:
+        raise UserError(
+            f'"{serve}": a model that writes its answers is measured with torch: allowed are '
+            "bf16 and max_length=64"
+        )
 
 
 def _fitting(folder: pathlib.Path, task: Task) -> str:
@@ -269,6 +286,10 @@ class _Adding:
             "scenario": settings,
             "hardware": self.machine,
         }
+        if first.get("text2text"):
+            inputs["text2text"] = True
+            for serve in serves:
+                check_writes(serve)
         label = f"measure {scenario} of {target}: {path}"
         if against and against != path:
             label += f" and {against}"

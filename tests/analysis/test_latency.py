@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from xstilts.analysis.latency import percentile, ratio, verdict
+from xstilts.analysis.latency import Ratio, percentile, ratio, verdict
 
 
 def test_the_median_of_ten_has_the_interval_of_the_textbooks():
@@ -74,6 +74,17 @@ def test_a_noisy_machine_says_nothing_of_two_checkpoints():
     assert verdict(calm, slow) == "slower: +50.0 % [+50.0 %, +50.0 %]"
     assert verdict(calm, calm).startswith("as fast, within 2.0 %")
     assert verdict(calm, None).startswith("machine quiet enough")
+
+
+def test_what_two_copies_may_differ_by_is_no_difference():
+    """Copies within 1.5 %: a checkpoint that is surely 1 to 3 % slower is not told from a copy."""
+    copies = Ratio(1.01, 1.005, 1.015, 0.001, 900)
+    assert verdict(copies, Ratio(1.02, 1.01, 1.03, 0.5, 900)) == (
+        "not known, at most 3.0 % apart: +2.0 % [+1.0 %, +3.0 %]"
+    )
+    assert verdict(copies, Ratio(1.03, 1.02, 1.04, 0.9, 900)) == "slower: +3.0 % [+2.0 %, +4.0 %]"
+    faster = Ratio(1 / 1.03, 1 / 1.04, 1 / 1.02, 0.9, 900)
+    assert verdict(copies, faster).startswith("faster: -2.9 %")
 
 
 def test_equal_checkpoints_are_called_unequal_as_often_as_declared():

@@ -161,3 +161,26 @@ def test_too_few_rounds_compare_nothing():
     }
     assert speed.compare(columns, "A", "A again") is None
     assert speed.compare({}, "A", "B") is None
+
+
+def test_how_much_is_written_and_how_fast_are_told_apart():
+    """B writes twice as many tokens in twice the time: a token costs the same."""
+    rounds = np.arange(40)
+    lengths = 3 + rounds % 5
+    sides = {"A": (1, 1.0), "A again": (1, 1.0), "B": (2, 2.0)}
+    columns = {
+        "round": np.tile(rounds, 3),
+        "side": np.repeat(list(sides), 40),
+        "examples": np.ones(120, int),
+        "output_tokens": np.concatenate([more * lengths for more, _ in sides.values()]),
+        "forward_s": np.concatenate([0.01 * longer * lengths for _, longer in sides.values()]),
+    }
+    found = speed._writing(columns)
+    assert found.tokens == pytest.approx({"A": 5.0, "B": 10.0})
+    assert found.ms_per_token == pytest.approx({"A": 10.0, "B": 10.0})
+    assert found.length.value == pytest.approx(2.0)
+    assert found.pace.value == pytest.approx(1.0)
+    assert str(found).endswith(
+        "outputs of B are +100.0 % [+100.0 %, +100.0 %] longer, "
+        "a token of them takes +0.0 % [+0.0 %, +0.0 %] more"
+    )

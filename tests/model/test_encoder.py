@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
+import weakref
 
 import pytest
 import torch
@@ -18,6 +20,7 @@ from xstilts.model import packing
 from xstilts.model.dropout import KeyedDropout, row_keys
 from xstilts.model.encoder import Encoder
 from xstilts.model.packing import Batch
+from xstilts.steps import checkpoint
 
 SIZES = {
     "vocab_size": 99,
@@ -293,7 +296,7 @@ def test_states_of_some_tokens_are_those_of_all_gathered(name, training):
 
 
 def test_a_last_layer_that_went_wrong_is_not_cut(monkeypatch):
-    monkeypatch.setattr(Encoder, "_only_asked", lambda _self, _m, inputs: (inputs[0], inputs[0]))
+    monkeypatch.setattr(encoders, "_only_asked", lambda _holder, _m, inputs: (inputs[0], inputs[0]))
     encoder = Encoder(made(xlm_roberta)).eval()
     assert (encoder.packed, encoder.cuts_last) == (True, False)
     with torch.no_grad():
@@ -473,3 +476,16 @@ def test_a_folder_of_another_place_is_the_same_encoder(sound, tmp_path):
     shutil.copytree(sound, tmp_path / "copy")
     one, other = encoders.load(sound), encoders.load(tmp_path / "copy")
     assert same(one.state_dict(), other.state_dict())
+
+
+def test_an_encoder_goes_as_soon_as_nothing_needs_it(tiny):
+    """Its memory is the next stage's: no circle may hold it until the collector comes by."""
+    gc.disable()
+    try:
+        encoder, _ = checkpoint.load(tiny)
+        assert encoder.cuts_last
+        gone = weakref.ref(encoder.network)
+        del encoder
+        assert gone() is None
+    finally:
+        gc.enable()

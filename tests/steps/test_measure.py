@@ -7,16 +7,23 @@ import json
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 import small_tasks
+import tiny_encoder
 from steps.runs import trained
 from steps.test_loadgen import Clock, Side
+from xstilts import formats
+from xstilts.analysis import speed
 from xstilts.engines.local import LocalEngine
 from xstilts.errors import UserError
+from xstilts.formats import Limits, text2text
+from xstilts.model.packing import Batch
 from xstilts.scenario import Measure, serving
-from xstilts.steps import isolated, measure
+from xstilts.steps import checkpoint, isolated, measure
 from xstilts.steps.loadgen import Answered
 from xstilts.study import Options
+from xstilts.tasks import Catalogue
 
 QUICK = Measure(queries=6, seconds=0.001, batch=4)
 
@@ -29,16 +36,30 @@ def stage(small, calm, tmp_path_factory):
     return trained(small, calm, tmp_path_factory.mktemp("stage") / "out", inputs)[1]
 
 
+@pytest.fixture(scope="module")
+def mt5(tmp_path_factory):
+    """A tiny encoder-decoder."""
+    folder = tmp_path_factory.mktemp("mt5")
+    return tiny_encoder.make(folder, small_tasks.texts(), vocabulary=250, architecture="mt5")
+
+
+class Told:
+    """Nobody watches."""
+
+    def __getattr__(self, name):
+        return lambda *_: None
+
+
 def job(small, task, folder, head, serve="torch", **scenario):
     """A job as the measure step writes it."""
     desk = small_tasks.desk(small)
     found = desk.catalogue.get(task)
     data = desk.catalogue.data(task, "files")
-    names = ("name", "format", "labels", "metrics", "unanswerable", "lengths")
     code = found.languages[-1]
     rows = desk.sources.examples(found, data, "evaluate", code)
     about = {
-        "task": {name: getattr(found, name) for name in names},
+        "task": isolated.task_to_json(found),
+        "trained": None,
         "rows": {code: isolated.rows_to_json(rows)},
         "codes": list(found.languages),
         "limits": {"max_length": 64, "max_query_length": 8, "doc_stride": 16},
@@ -71,6 +92,59 @@ def test_every_format_answers_and_is_timed_in_its_parts(small, stage, task):
     assert one.seconds == 3
     assert all_.tokens > one.tokens > 0
     assert all_.characters == sum(map(isolated.characters, rows))
+
+
+def test_what_writes_text_is_timed_with_what_it_writes(small, mt5):
+    given, rows = job(small, "s_xnli", mt5, "s_nli")
+    nli = small_tasks.desk(small).catalogue.get("s_nli")
+    given["trained"] = json.loads(json.dumps(isolated.task_to_json(nli)))
+    ticks = iter(range(1000))
+    loaded = isolated.Checkpoint(given["sides"]["A"], given, lambda: next(ticks))
+    found = loaded.answer(rows)
+    assert (found.tokenise_s, found.forward_s, found.post_s) == (1, 1, 1)
+    model, tokenizer = checkpoint.load_whole(mt5)
+    shown = text2text.of(small_tasks.desk(small).catalogue.get("s_xnli"), nli)
+    encoded = formats.encode(shown, rows, tokenizer.backend, Limits(64, 8, 16))
+    asked = [encoded.sequence(2 * unit) for unit in range(len(rows))]
+    assert found.tokens == sum(map(len, asked))
+    most = text2text.most_tokens(nli, tokenizer.backend)
+    wrote = 0
+    for one in asked:  # row by row, until the end or as far as it may
+        ids = torch.from_numpy(one.astype(np.int64))
+        (answer,) = model.eval().generate(
+            Batch(ids, ids * 0, (len(ids),)), most, tokenizer.hugging_face.eos_token_id
+        )
+        wrote += min(len(answer) + 1, most)
+    assert found.output_tokens == wrote > len(rows)
+
+
+def test_a_study_of_what_writes_text_is_measured(small, mt5, tmp_path):
+    recipe = small_tasks.recipe(text2text=True)
+    asked = QUICK.model_copy(update={"scenarios": ("singlestream",)})
+    plan = small_tasks.plan(
+        *(small, mt5),
+        recipe=recipe,
+        intermediate=("none", "s_squad"),
+        targets=("s_xnli",),
+        options=Options(max_steps=1),
+        measure=asked.model_copy(update={"frontier": ("s_xnli",), "variants": ("bf16",)}),
+    )
+    bench = small_tasks.bench(small, tmp_path / "store")
+    assert not LocalEngine().run(plan, bench, Told()).failures
+    (one,) = speed.measurements(plan, bench.store)
+    assert set(one.writing.tokens) == {"A", "B"}
+    assert all(tokens >= 1 for tokens in one.writing.tokens.values())
+    assert one.writing.length.pairs == one.writing.pace.pairs == 6
+    assert "a token of them takes" in one.verdict
+    usual, bf16 = speed.frontier(plan, bench.store, Catalogue(small_tasks.tasks(small)))
+    assert (usual.variant.serve, bf16.variant.serve) == ("torch", "bf16")
+    assert bf16.relative_time > 0
+    with pytest.raises(UserError, match='"drop=1": a model that writes its answers is measured'):
+        small_tasks.plan(
+            *(small, mt5, "s_nli > s_xnli"),
+            recipe=recipe,
+            measure=QUICK.model_copy(update={"serve": "drop=1"}),
+        )
 
 
 def test_characters_are_those_of_all_texts(small):
@@ -171,11 +245,6 @@ def test_a_study_measures_two_checkpoints_in_processes_of_their_own(small, tiny,
     )
     (one,) = plan.measured
     bench = small_tasks.bench(small, tmp_path / "store")
-
-    class Told:
-        def __getattr__(self, name):
-            return lambda *_: None
-
     assert not LocalEngine().run(plan, bench, Told()).failures
     step = bench.store.open(one.step)
     assert set(step.record["files"]) == {"queries.parquet"}

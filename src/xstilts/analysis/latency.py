@@ -108,6 +108,8 @@ def ratio(first: NDArray[np.float64], second: NDArray[np.float64], margin: float
 def verdict(same: Ratio, other: Ratio | None) -> str:
     """The answer in words: nothing is said of two checkpoints by a machine that is too noisy.
 
+    Nor is a difference called one that two copies of the same checkpoint may have as well.
+
     Args:
         same: of a checkpoint and itself.
         other: of two checkpoints.
@@ -119,12 +121,18 @@ def verdict(same: Ratio, other: Ratio | None) -> str:
         )
     if other is None:
         return f"machine quiet enough: the same checkpoint twice is equal within {_percent(MARGIN)}"
-    interval = f"{_change(other.value)} [{_change(other.low)}, {_change(other.high)}]"
+    interval = change(other)
     if other.answer == "equal":
         return f"as fast, within {_percent(MARGIN)}: {interval}"
-    if other.answer == "not known":
+    nearest = max(other.low, 1 / other.high) - 1
+    if other.answer == "not known" or nearest <= same.width:
         return f"not known, at most {_percent(other.width)} apart: {interval}"
     return f"{other.answer}: {interval}"
+
+
+def change(found: Ratio) -> str:
+    """How much longer, with the interval."""
+    return f"{_change(found.value)} [{_change(found.low)}, {_change(found.high)}]"
 
 
 def _percent(share: float) -> str:

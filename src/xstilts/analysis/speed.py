@@ -64,6 +64,37 @@ class Timing:
 
 
 @dataclass(frozen=True)
+class Writing:
+    """What checkpoints write that answer from text to text: training may change how much.
+
+    Attributes:
+        tokens: side -> output tokens of an example, their end included.
+        ms_per_token: side -> of the model's time.
+        length: the second's outputs against the first's, in tokens; None where there is one.
+        pace: the same of the time for an output token.
+    """
+
+    tokens: Mapping[str, float]
+    ms_per_token: Mapping[str, float]
+    length: Ratio | None
+    pace: Ratio | None
+
+    def __str__(self) -> str:
+        """In words."""
+        said = "; ".join(
+            f"{side} writes {self.tokens[side]:.1f} tokens an example, "
+            f"{self.ms_per_token[side]:.2f} ms each"
+            for side in self.tokens
+        )
+        if self.length is None or self.pace is None:
+            return said
+        return (
+            f"{said}; outputs of B are {latency.change(self.length)} longer, "
+            f"a token of them takes {latency.change(self.pace)} more"
+        )
+
+
+@dataclass(frozen=True)
 class Measurement:
     """One finished measure step.
 
@@ -73,11 +104,12 @@ class Measurement:
         serves: how each side answered.
         created: when, UTC.
         same: the first checkpoint against itself; None in the server scenario.
-        other: the second against the first; None where there is one.
+        other: the second against both copies of the first; None where there is one checkpoint.
         timings: by side, all languages first.
         memory_bytes: side -> what it took beyond the process before it was loaded; of torch alone.
         peak_bytes: side -> all of the process.
         queries_per_s: side -> the largest rate within the bound, of the server scenario.
+        writing: where text is written; None where heads answer.
     """
 
     measured: Measured
@@ -91,13 +123,15 @@ class Measurement:
     memory_bytes: Mapping[str, int]
     peak_bytes: Mapping[str, int]
     queries_per_s: Mapping[str, float]
+    writing: Writing | None = None
 
     @property
     def verdict(self) -> str:
         """The answer in words."""
         if self.same is None:
             return ""
-        return latency.verdict(self.same, self.other)
+        answer = latency.verdict(self.same, self.other)
+        return f"{answer}; {self.writing}" if self.writing else answer
 
     def row(self) -> dict[str, Any]:
         """As JSON values."""
@@ -152,30 +186,58 @@ def _read(store: Store, measured: Measured) -> Measurement:
         threads=inputs["scenario"]["threads"],
         serves=tuple(side["serve"] for side in inputs["sides"]),
         created=step.record["created"],
-        same=compare(columns, FIRST, AGAIN),
-        other=compare(columns, FIRST, SECOND),
+        same=compare(columns, (FIRST,), AGAIN),
+        other=compare(columns, (FIRST, AGAIN), SECOND),
         timings=tuple(timings(columns)),
         memory_bytes={
             name: one["peak_bytes"] - one["before_bytes"] for name, one in memory.items()
         },
         peak_bytes={name: one["peak_bytes"] for name, one in memory.items()},
         queries_per_s=result.get("queries_per_s", {}),
+        writing=_writing(columns) if inputs.get("text2text") and columns else None,
     )
 
 
 Columns = "Mapping[str, NDArray]"
 
 
-def compare(columns: Mapping[str, NDArray], first: str, second: str) -> Ratio | None:
-    """How much longer one side takes for the same queries; None without two rounds of both."""
-    seconds = {}
-    for side in (first, second):
+def compare(
+    columns: Mapping[str, NDArray],
+    firsts: Sequence[str],
+    second: str,
+    values: NDArray[np.float64] | None = None,
+) -> Ratio | None:
+    """How much longer one side takes than others, in their geometric mean, for the same queries.
+
+    None without two rounds of all of them. ``values`` stand in place of seconds where given.
+    """
+    if values is None and columns:
+        values = _seconds(columns)
+    found = {}
+    for side in (*firsts, second):
         here = columns["side"] == side if columns else np.zeros(0, bool)
         if here.sum() < 2:
             return None
-        order = np.argsort(columns["round"][here])
-        seconds[side] = _seconds(columns)[here][order]
-    return latency.ratio(seconds[first], seconds[second])
+        assert values is not None
+        found[side] = values[here][np.argsort(columns["round"][here])]
+    usual = np.exp(np.mean([np.log(found[side]) for side in firsts], axis=0))
+    return latency.ratio(usual, found[second])
+
+
+def _writing(columns: Mapping[str, NDArray]) -> Writing:
+    tokens = columns["output_tokens"].astype(float)
+    sides = {FIRST: np.isin(columns["side"], (FIRST, AGAIN)), SECOND: columns["side"] == SECOND}
+    there = {side: here for side, here in sides.items() if here.any()}
+    forward, examples = columns["forward_s"], columns["examples"]
+    copies = (FIRST, AGAIN)
+    return Writing(
+        tokens={s: float(tokens[h].sum() / examples[h].sum()) for s, h in there.items()},
+        ms_per_token={
+            s: 1000 * float(forward[h].sum() / tokens[h].sum()) for s, h in there.items()
+        },
+        length=compare(columns, copies, SECOND, tokens),
+        pace=compare(columns, copies, SECOND, forward / tokens),
+    )
 
 
 def _seconds(columns: Mapping[str, NDArray]) -> NDArray[np.float64]:

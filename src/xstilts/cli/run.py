@@ -129,8 +129,11 @@ def plan(
         told.append(str(needed))
     if forecast and (steps := remaining(found, Store(store))):
         from xstilts import forecast as forecasts
+        from xstilts.report.watch import watcher
 
-        cost = forecasts.predict(found, steps, asked.bench(store, catalogue, device, threads))
+        bench = asked.bench(store, catalogue, device, threads)
+        with watcher() as watch:
+            cost = forecasts.predict(found, steps, bench, watch)
         forecasts.keep(cost, steps, store)
         document["forecast"] = asdict(cost)
         told.append(f"predicted: {cost}")

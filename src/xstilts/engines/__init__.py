@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from xstilts.plan import Plan, Step
     from xstilts.sources import Sources
     from xstilts.store import Store
@@ -55,6 +57,7 @@ class Bench:
         devices: that one training stage is spread over.
         layout: ``ddp``: each holds the whole model; ``fsdp2``: each a part of it; ``auto``: what
             memory asks for.
+        encoded: where encoded rows are kept; None: in the store.
     """
 
     store: Store
@@ -67,6 +70,7 @@ class Bench:
     track: str = ""
     devices: int = 1
     layout: Literal["auto", "ddp", "fsdp2"] = "auto"
+    encoded: Path | None = None
 
 
 @dataclass

@@ -9,6 +9,7 @@ after its attention is run at the tokens whose states are asked for only.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -210,7 +211,8 @@ class Encoder(nn.Module):
         output = _attention_output(self.backbone, int(self.config.num_hidden_layers))
         if output is None:
             return False
-        hook = output.register_forward_pre_hook(self._only_asked)
+        # Not a method of its own, which would be a circle that outlives the encoder.
+        hook = output.register_forward_pre_hook(partial(_only_asked, self.holder))
         ids = torch.arange(8) + min(9, int(self.config.vocab_size) - 8)
         batch = packing.Batch(ids, torch.zeros_like(ids), (3, 5))
         mode = self.training
@@ -227,14 +229,15 @@ class Encoder(nn.Module):
         self.train(mode)
         return proven
 
-    def _only_asked(self, _module: nn.Module, inputs: Any) -> Any:
-        """Before the last layer's output of attention: drop all tokens but those asked for."""
-        places = self.holder.places
-        if places is None:
-            return None
-        if self.holder.keys is not None:
-            self.holder.keys = self.holder.keys[places]
-        return tuple(states[:, places] for states in inputs)
+
+def _only_asked(holder: KeyHolder, _module: nn.Module, inputs: Any) -> Any:
+    """Before the last layer's output of attention: drop all tokens but those asked for."""
+    places = holder.places
+    if places is None:
+        return None
+    if holder.keys is not None:
+        holder.keys = holder.keys[places]
+    return tuple(states[:, places] for states in inputs)
 
 
 def _attention_output(backbone: nn.Module, depth: int) -> nn.Module | None:

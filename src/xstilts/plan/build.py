@@ -314,7 +314,6 @@ def _check_text_to_text(study: Study, recipe: Recipe) -> None:
         UserError: naming it.
     """
     asked = {
-        "measure": study.measure is not None,
         "attacks": bool(study.attacks),
         f"analyses: [{ORDER}]": ORDER in study.analyses,
     }

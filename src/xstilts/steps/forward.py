@@ -96,6 +96,7 @@ def generated(
     most: int,
     desk: Desk,
     seconds: NDArray[np.float64] | None = None,
+    written: NDArray[np.int64] | None = None,
 ) -> list[str]:
     """What an encoder-decoder answers, one text a unit; the longest inputs are asked first.
 
@@ -103,6 +104,7 @@ def generated(
         model, encoded, tokenizer, desk: of what, and where.
         most: tokens of an answer, its end included.
         seconds: ``[S]``; to what is asked is added what it took: a batch's time, by tokens.
+        written: ``[U]``; takes the tokens of each answer, its end included.
 
     Raises:
         UserError: if a parameter is no number.
@@ -123,6 +125,8 @@ def generated(
         batch = Batch(flat, torch.zeros_like(flat), tuple(lengths[group].tolist()))
         for unit, answer in zip(group, model.generate(batch.to(device), most, end), strict=True):
             texts[unit] = tokenizer.text(answer)
+            if written is not None:
+                written[unit] = min(len(answer) + 1, most)
         if seconds is not None:
             share = lengths[group] / len(ids)
             seconds[asked[group]] += (time.perf_counter() - started) * share

@@ -19,7 +19,7 @@ import torch
 
 from xstilts import formats
 from xstilts.errors import UserError
-from xstilts.formats import Limits, examples
+from xstilts.formats import Limits, examples, text2text
 from xstilts.identity import stream_seed
 from xstilts.model import heads
 from xstilts.scenario import QUERIES, SERVER_PERCENTILE, serving
@@ -27,7 +27,7 @@ from xstilts.sources import Sources
 from xstilts.steps import checkpoint, loadgen
 from xstilts.steps.desk import Desk
 from xstilts.steps.loadgen import Answered, Query
-from xstilts.steps.serving import server
+from xstilts.steps.serving import Writer, server
 from xstilts.tasks import Catalogue
 from xstilts.tasks.base import Task
 
@@ -45,14 +45,14 @@ class Checkpoint:
 
     Args:
         side: ``folder``, ``revision``, ``serve``, ``head`` (None: none; "": one drawn at random).
-        job: the rest.
+        job: the rest; with ``trained``, a task, it writes text in the words of that one.
         clock: in seconds.
     """
 
     def __init__(
         self, side: Mapping[str, Any], job: Mapping[str, Any], clock: Callable[[], float]
     ) -> None:
-        self.task, self.clock = _task(job["task"]), clock
+        self.task, self.clock = task_from_json(job["task"]), clock
         how = serving(side["serve"])
         limits = dict(job["limits"])
         if how.max_length:
@@ -64,6 +64,14 @@ class Checkpoint:
             device=job["device"],
             token_budget=job["token_budget"],
         )
+        self.server: Server | Writer
+        if job["trained"] is not None:
+            trained = task_from_json(job["trained"])
+            self.task, self.decodes = text2text.of(self.task, trained), True
+            model, tokenizer = checkpoint.load_whole(side["folder"], side["revision"])
+            self.tokenizer = tokenizer.backend
+            self.server = Writer((model, tokenizer), trained, how, desk)
+            return
         loaded = checkpoint.load(side["folder"], side["revision"])
         head = None
         if side["head"] == "":
@@ -74,7 +82,7 @@ class Checkpoint:
             head.eval()
         self.decodes = head is not None and self.task.format != "retrieval"
         self.tokenizer = loaded[1].backend
-        self.server: Server = server(loaded, head, self.task.format, how, desk, job["codes"])
+        self.server = server(loaded, head, self.task.format, how, desk, job["codes"])
 
     def answer(self, rows: Sequence[Example]) -> Answered:
         """Answer some examples at once."""
@@ -85,12 +93,14 @@ class Checkpoint:
         forwarded = self.clock()
         if self.decodes:
             list(formats.decode(self.task, rows, encoded, outputs))
+        writes = isinstance(self.server, Writer)
         return Answered(
             tokenised - start,
             forwarded - tokenised,
             self.clock() - forwarded,
-            len(encoded.ids),
+            int(encoded.lengths[:: 2 if writes else 1].sum()),  # not those of right answers
             sum(map(characters, rows)),
+            self.server.written if isinstance(self.server, Writer) else 0,
         )
 
 
@@ -112,8 +122,14 @@ def rows_from_json(rows: Iterable[Sequence[Any]]) -> list[Example]:
     ]
 
 
-def _task(about: Mapping[str, Any]) -> Task:
+def task_to_json(task: Task) -> dict[str, Any]:
     """What formats ask of a task."""
+    about = ("name", "format", "labels", "words", "metrics", "unanswerable", "lengths")
+    return {name: getattr(task, name) for name in about}
+
+
+def task_from_json(about: Mapping[str, Any]) -> Task:
+    """What `task_to_json` wrote."""
     given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in about.items()}
     return Task(about="", sources={}, **given)
 

@@ -35,6 +35,7 @@ class Answered(NamedTuple):
         tokenise_s, forward_s, post_s: texts to token ids; ids to outputs; outputs to predictions.
         tokens: of all its sequences, special ones included.
         characters: of its texts.
+        output_tokens: that were written, ends included; 0 where a head answers.
     """
 
     tokenise_s: float
@@ -42,6 +43,7 @@ class Answered(NamedTuple):
     post_s: float
     tokens: int
     characters: int
+    output_tokens: int = 0
 
     @property
     def seconds(self) -> float:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from xstilts.errors import UserError
 from xstilts.scenario import AGAIN, FIRST, SECOND
-from xstilts.steps.isolated import rows_to_json
+from xstilts.steps.isolated import rows_to_json, task_to_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -37,7 +37,8 @@ def measure(
 
     Args:
         inputs: the step's identity: ``sides`` (``head`` and ``serve`` of each), ``task``,
-            ``languages``, ``source``, ``limits``, ``max_rows``, ``scenario``.
+            ``languages``, ``source``, ``limits``, ``max_rows``, ``scenario``, and ``text2text``
+            where text is written instead of a head's answers.
         weights: folder (or hub name) and revision of each side.
         out: an empty folder.
         desk: rows, device, progress.
@@ -58,9 +59,10 @@ def measure(
     named = {FIRST: sides[0]}
     if len(sides) > 1:
         named |= {SECOND: sides[1]}
-    about = ("name", "format", "labels", "metrics", "unanswerable", "lengths")
+    trained = desk.catalogue.get(inputs["sides"][0]["head"]) if inputs.get("text2text") else None
     job: dict[str, Any] = {
-        "task": {name: getattr(task, name) for name in about},
+        "task": task_to_json(task),
+        "trained": task_to_json(trained) if trained else None,
         "rows": {
             code: rows_to_json(
                 desk.sources.examples(task, data, "evaluate", code)[: inputs["max_rows"]]

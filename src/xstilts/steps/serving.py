@@ -12,6 +12,7 @@ import torch
 
 from xstilts.corpus import scripts
 from xstilts.errors import UserError
+from xstilts.formats import text2text
 from xstilts.model import shrink
 from xstilts.model.padded import Padded
 from xstilts.steps import forward, onnx
@@ -26,10 +27,11 @@ if TYPE_CHECKING:
 
     from xstilts.formats.encoded import Encoded
     from xstilts.model.encoder import Encoder
+    from xstilts.model.text_to_text import TextToText
     from xstilts.model.tokenizer import LoadedTokenizer
     from xstilts.scenario import Serving
     from xstilts.steps.desk import Desk
-    from xstilts.tasks.base import Format
+    from xstilts.tasks.base import Format, Task
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
@@ -157,6 +159,43 @@ class _Packed:
             if self.format == "retrieval":
                 return forward.vectors(self.encoder, self.head, encoded, self.desk)[0].numpy()
             return forward.head_outputs(self.encoder, self.head, self.format, encoded, self.desk)
+
+
+class Writer:
+    """A model that answers from text to text, as predict steps have it write.
+
+    Attributes:
+        written: tokens of the newest answers, their ends included.
+    """
+
+    def __init__(
+        self,
+        loaded: tuple[TextToText, LoadedTokenizer],
+        trained: Task,
+        serve: Serving,
+        desk: Desk,
+    ) -> None:
+        """Write what a task asks for.
+
+        Args:
+            loaded: model and tokenizer.
+            trained: the task in whose words it answers.
+            serve: how; with torch, and all of its layers and embeddings.
+            desk: where to compute.
+        """
+        self.model, self.tokenizer = loaded
+        self.most = text2text.most_tokens(trained, self.tokenizer.backend)
+        self.dtype, self.desk, self.written = DTYPES[serve.precision], desk, 0
+
+    def outputs(self, encoded: Encoded) -> list[str]:
+        """A text a unit, ``[U]``."""
+        written = np.zeros(len(encoded), np.int64)
+        with _autocast(self.dtype, self.desk):
+            found = forward.generated(
+                self.model, encoded, self.tokenizer, self.most, self.desk, written=written
+            )
+        self.written = int(written.sum())
+        return found
 
 
 def _autocast(dtype: torch.dtype, desk: Desk) -> torch.autocast:
