@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import small_tasks
+import tiny_encoder
 from xstilts import models, resolve
 from xstilts import plan as planning
 from xstilts.engines.local import LocalEngine
@@ -230,6 +231,18 @@ def test_it_is_trained_further_and_its_content_is_part_of_what_follows(
     checkpoint(store, tiny, "other", 1, None, [])
     other = plan(small, tiny, store, "imported(other) > s_tags", options=options)
     assert not set(other.steps) & set(found.steps)
+
+
+def test_another_shape_than_the_models_is_told(small, tiny, store, classifier, tmp_path):
+    checkpoint(store, classifier, "mine", 1, None, [])
+    assert plan(small, tiny, store, "imported(mine) > s_tags").notes == {}
+    folder = tmp_path / "wide"
+    folder.mkdir()
+    wide = tiny_encoder.make(folder, small_tasks.texts(), vocabulary=250, hidden=48)
+    told = plan(small, wide, store, "imported(mine) > s_tags").notes["imported(mine)"]
+    assert told.startswith("has 2 layers of 32 and ")
+    assert "has 2 layers of 48 and " in told
+    assert "--model takes" in told
 
 
 def test_damage_is_told_and_not_made_up_for(small, tiny, store, classifier):

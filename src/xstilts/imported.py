@@ -9,10 +9,11 @@ stands in every path and row.
 
 from __future__ import annotations
 
+import json
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from xstilts import models
+from xstilts import models, sizes
 from xstilts._version import __version__
 from xstilts.errors import AbsentError, UserError, suggest
 from xstilts.identity import fingerprint
@@ -62,6 +63,14 @@ class Imports:
             UserError: if there are several.
         """
         return self._one(name, seed, task=None)
+
+    def architecture(self, found: Found) -> sizes.Architecture | None:
+        """The shape of an imported checkpoint; None where its folder does not tell."""
+        try:
+            text = (self._store.folder(found.id) / "config.json").read_text(encoding="utf-8")
+            return sizes.of_config(json.loads(text))
+        except (OSError, ValueError):  # whoever loads it says what is wrong
+            return None
 
     def predictions(
         self, name: str, seed: int, task: str, data: str, language: str

@@ -11,6 +11,8 @@ import pytest
 
 import xstilts
 from xstilts import hardware, imported
+from xstilts import study as studies
+from xstilts.analysis import session
 from xstilts.analysis.session import Results
 from xstilts.engines import Outcome
 from xstilts.engines.local import LocalEngine
@@ -48,7 +50,8 @@ from xstilts.store import Store
         ([], {}, 'nothing to run; write "targets" (and "intermediate"), or "paths"'),
         ([["xnli"]], {}, "paths[0]: found ['xnli'], expected text (in quotes)"),
         (["xnli >"], {}, "paths[0]: "),
-        (["demo"], {"seed": 1}, 'demo says the rest: leave "seed" out'),
+        (["demo"], {"seed": 1}, 'seed: unknown key; did you mean "seeds"?'),
+        (["demo"], {"seeds": [1, 1]}, "seeds[1]: found 1, expected each entry once"),
         (["xnli"], {"source": "microworld", "recipe": "minii"}, "recipe"),
     ],
 )
@@ -166,3 +169,23 @@ def test_what_was_imported_is_found(tiny, tmp_path):
     assert {row.path for row in found.scores().itertuples()} == {"imported(mine) > xnli[20]"}
     with pytest.raises(UserError, match='nothing was imported as "other"'):
         xstilts.run("imported(other) > xnli", source="microworld", store=tmp_path)
+
+
+def test_what_is_given_beside_a_study_stands_in_its_place(tiny, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(session, "_finish", lambda plan, *_: asked.append(plan))
+    xstilts.run("demo", store=tmp_path)
+    xstilts.run("demo", store=tmp_path, model=str(tiny), seeds=[7], options={"max_steps": 1})
+    whole, changed = asked
+    assert {cell.seed for cell in whole.cells} == {1, 2, None}
+    assert {cell.seed for cell in changed.cells} == {7, None}
+    assert [one.name for one in changed.models.values()] == [str(tiny)]
+    stages = [one for one in changed.steps.values() if one.kind == "train"]
+    assert all(one.inputs["max_steps"] == 1 for one in stages)
+    assert {cell.path for cell in changed.cells} == {cell.path for cell in whole.cells}
+
+
+@pytest.mark.parametrize("name", studies.ready_made())
+def test_a_study_read_back_from_its_fields_is_the_same(name):
+    declared = studies.load(studies.file_of(name))
+    assert studies.of(declared.model_dump(exclude_unset=True)) == declared

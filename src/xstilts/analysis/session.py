@@ -162,10 +162,10 @@ def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 def run(
     *paths: str,
-    model: str = "mini",
-    source: str = "hub",
-    seeds: Sequence[int] = (1,),
-    recipe: str = "mini",
+    model: str | None = None,
+    source: str | None = None,
+    seeds: Sequence[int] | None = None,
+    recipe: str | None = None,
     store: str | Path = ".xstilts",
     device: str = "auto",
     **study: Any,
@@ -173,11 +173,12 @@ def run(
     """Run paths, or a study file, as ``xstilts run`` does; what is finished is not redone.
 
     Args:
-        paths: as in ``"mnli > xnli"``; or one YAML file or ready-made study, which says the rest.
-        model: a Hugging Face folder or hub name.
-        source: ``hub``, ``mirror``, ``microworld`` or ``files``.
-        seeds: each covers every path from its first stage on.
-        recipe: ``authors`` or ``mini``.
+        paths: as in ``"mnli > xnli"``; or one YAML file or ready-made study. What is given beside a
+            study stands in place of what it says.
+        model: a Hugging Face folder or hub name; of paths, ``mini`` where none is given.
+        source: ``hub`` (of paths, where none is given), ``mirror``, ``microworld`` or ``files``.
+        seeds: each covers every path from its first stage on; of paths, 1 where none are given.
+        recipe: ``mini`` (of paths, where none is given), ``authors``, ``mt5`` and others.
         store: where finished work lives.
         device: ``cpu``, ``cuda``, ``cuda:1``; ``auto``: the GPU where there is one.
         **study: further fields of `xstilts.study.Study`, such as ``intermediate``, ``targets`` and
@@ -196,14 +197,17 @@ def run(
     from xstilts.tasks import Catalogue
 
     file = studies.file_of(paths[0]) if len(paths) == 1 and isinstance(paths[0], str) else None
-    if file is not None:
-        if study:
-            raise UserError(f'{paths[0]} says the rest: leave "{next(iter(study))}" out')
-        declared = studies.load(file)
+    each = tuple(seeds) if isinstance(seeds, range) else seeds
+    models_ = None if model is None else (model,)
+    named = {"models": models_, "source": source, "seeds": each, "recipe": recipe}
+    given = {name: value for name, value in named.items() if value is not None} | study
+    if file is None:
+        usual = {"models": ("mini",), "source": "hub", "seeds": (1,), "recipe": "mini"}
+        declared = studies.of({"name": _NAMELESS, "paths": paths, **usual, **given})
     else:
-        each = tuple(seeds) if isinstance(seeds, range) else seeds
-        fields = {"models": (model,), "source": source, "seeds": each, "recipe": recipe}
-        declared = studies.of({"name": _NAMELESS, "paths": paths, **fields, **study})
+        declared = studies.load(file)
+        if given:
+            declared = studies.of({**declared.model_dump(exclude_unset=True), **given})
     catalogue, sources, kept = Catalogue(), Sources.from_environment(), Store(Path(store))
     found = plan.build(
         declared,

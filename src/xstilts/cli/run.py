@@ -62,7 +62,7 @@ def run(
     Beside a study file, options stand in place of what the file says.
     """
     from xstilts.engines import Outcome
-    from xstilts.engines.groups import evict, remaining
+    from xstilts.engines.groups import evict, grouped, remaining
     from xstilts.store import Store
 
     catalogue = asked.catalogue(task)
@@ -70,6 +70,8 @@ def run(
     steps = remaining(found, Store(store))
     about = f"{len(found.steps)} steps, {len(found.steps) - len(steps)} finished before"
     about += f" (store {store})"
+    if steps:
+        about += f"; {len(grouped(steps))} jobs to do"  # which progress is counted in
     if not steps:  # and nothing heavy is imported
         sys.stderr.write(about + "\n")
         evict(found, Store(store), found.steps.values())  # a run may have died before it did

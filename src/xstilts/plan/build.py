@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from xstilts.models import Model
     from xstilts.recipes import Recipe
     from xstilts.resolve import Resolved, Stage, StageItem
+    from xstilts.sizes import Architecture
     from xstilts.sources import Sources
     from xstilts.study import Study
     from xstilts.tasks import Catalogue
@@ -99,6 +100,10 @@ def _hot(model: Model, recipe: Recipe) -> str:
         f"recipe {recipe.name} with its learning rate of {recipe.learning_rate:g} is for small "
         "encoders, and this one may learn nothing by it: --recipe authors (1e-05) is for large ones"
     )
+
+
+def _shape(one: Architecture) -> str:
+    return f"has {one.layers} layers of {one.hidden} and {one.vocabulary:,} pieces"
 
 
 class _Builder:
@@ -226,6 +231,12 @@ class _Builder:
             if needed:
                 raise self.imports.absent(name, f"no checkpoint of seed {seed}")
             return ""
+        own, its = self.imports.architecture(found), model.architecture
+        if own is not None and its is not None and own != its:
+            self.plan.notes[f"imported({name})"] = (
+                f"{_shape(own)}; the model {model.name}, whose baseline it is compared with, "
+                f"{_shape(its)}: --model takes the encoder that it was trained from"
+            )
         # Its identity is the import's; what other stages have is there for readers of the plan.
         inputs = {**found.inputs, "parent": model.fingerprint, "items": [], "max_steps": None}
         label = f"train imported({name}) (seed {seed})"
