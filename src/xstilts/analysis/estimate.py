@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 Covers = Literal["training and items", "items only: one seed", "items: nothing is trained"]
 
-LEVEL = 0.95
+LEVEL = 0.95  # of intervals
+ALPHA = 0.05  # of tests, and of families of tests
+POWER = 0.8
+POINT = 0.01  # scores are shares
 # What keeps Satterthwaite's degrees of freedom from running away on one or two degrees of freedom;
 # found by simulation (docs/statistics.md), as a share of seeds' degrees of freedom.
 _DAMPING = 12.0
@@ -211,8 +214,8 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     return {name: adjusted[name] for name in p_values}
 
 
-def detectable(parts: Variance, level: float = 1 - LEVEL, power: float = 0.8) -> float:
-    """The smallest true difference that the test finds with that probability.
+def detectable(parts: Variance, level: float = ALPHA) -> float:
+    """The smallest true difference that the test finds in four of five studies (`POWER`).
 
     Seeds are few, so that their variance as estimated goes up and down with them: the power is the
     mean over its chi-squared distribution. Of the items the variance is as good as known.
@@ -220,7 +223,6 @@ def detectable(parts: Variance, level: float = 1 - LEVEL, power: float = 0.8) ->
     Args:
         parts: what the variance truly is.
         level: of the test; a family's is divided by its size where Holm must hold for any of it.
-        power: how often it is to be found.
     """
     from scipy import optimize, stats
 
@@ -235,6 +237,6 @@ def detectable(parts: Variance, level: float = 1 - LEVEL, power: float = 0.8) ->
     distances = np.sqrt(needed)
 
     def short(distance: float) -> float:
-        return power - float(stats.norm.sf((distances - distance) / error).mean())
+        return POWER - float(stats.norm.sf((distances - distance) / error).mean())
 
     return float(optimize.brentq(short, 0.0, distances.max() + 10 * error))

@@ -17,6 +17,7 @@ from xstilts import languages, suites
 from xstilts.analysis import routes
 from xstilts.analysis.draws import Draws, common_seeds, mean, slope
 from xstilts.analysis.estimate import (
+    POINT,
     Estimate,
     detectable,
     equivalence_p,
@@ -36,7 +37,6 @@ RETRIEVAL = frozenset(
 )
 BASELINE = "baseline"
 SAME_DATA = "mean with same data"
-POINT = 0.01  # scores are shares
 # How targets are taken together.
 MEANS: dict[str, dict[str, bool]] = {
     "mean": {},
@@ -46,7 +46,7 @@ MEANS: dict[str, dict[str, bool]] = {
 # Families of tests that a study may declare in "analyses", and which gains each one tests.
 FAMILIES: dict[str, Callable[[Gain], bool]] = {
     "gains": lambda one: (one.over, one.versus) == ("mean", BASELINE),
-    "controls": lambda one: one.over == "mean" and one.versus in ("same_steps", "shuffled", "text"),
+    "controls": lambda one: one.over == "mean" and one.versus in routes.CONTROLS,
     "targets": lambda one: (one.over, one.versus) == ("target", BASELINE) and not one.flag,
 }
 

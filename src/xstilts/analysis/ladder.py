@@ -29,7 +29,8 @@ from xstilts.analysis.draws import (
     weighted,
 )
 from xstilts.analysis.estimate import (
-    LEVEL,
+    ALPHA,
+    POINT,
     Estimate,
     equivalence_p,
     estimate,
@@ -37,7 +38,6 @@ from xstilts.analysis.estimate import (
     may_test,
     p_value,
 )
-from xstilts.analysis.gains import POINT
 from xstilts.analysis.rates import chosen
 
 if TYPE_CHECKING:
@@ -53,7 +53,6 @@ Over = Literal["mean", "target", "languages"]
 Verdict = Literal["constant", "diminishes", "grows", "undetermined", "too few sizes"]
 MARGIN = "doubling"  # among a study's margins: points that a doubling may change
 FEWEST_SIZES, FEWEST_SEEDS = 3, 3
-ALPHA = 1 - LEVEL
 ENGLISH = "English"
 # After an intermediate task and before it.
 SCALES: Mapping[Scale, Callable[[Draws, Draws], Draws]] = {

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from xstilts.analysis.estimate import ALPHA, LEVEL
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MARGIN = 0.02  # equal is: within 2 %, declared before anything is measured
-ALPHA = 0.05
-LEVEL = 0.95
 
 Answer = Literal["equal", "slower", "faster", "not known"]
 
@@ -80,19 +80,18 @@ class Ratio:
         return "faster" if self.high < 1 else "not known"
 
 
-def ratio(first: NDArray[np.float64], second: NDArray[np.float64], margin: float = MARGIN) -> Ratio:
+def ratio(first: NDArray[np.float64], second: NDArray[np.float64]) -> Ratio:
     """How much longer the second takes: TOST on the logarithms of paired times.
 
-    Logarithms make the margin symmetric: as slow as 1 + margin, as fast as 1 / (1 + margin).
+    Logarithms make the margin symmetric: as slow as 1 + `MARGIN`, as fast as 1 / (1 + `MARGIN`).
 
     Args:
         first, second: seconds for the same query, ``[pairs]``; two pairs at least.
-        margin: declared beforehand.
     """
     from scipy import stats
 
     logs = np.log(second) - np.log(first)
-    bound = float(np.log1p(margin))
+    bound = float(np.log1p(MARGIN))
     mean, pairs = float(logs.mean()), len(logs)
     error = float(logs.std(ddof=1)) / pairs**0.5
     if not error:  # an injected clock; a real one never ties everywhere

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from xstilts.analysis import outcomes
-from xstilts.analysis.estimate import LEVEL, Variance, detectable, variance_of
+from xstilts.analysis.estimate import ALPHA, Variance, detectable, variance_of
 from xstilts.analysis.gains import Gains
 from xstilts.analysis.routes import is_control, route
 from xstilts.errors import UserError
@@ -105,7 +105,7 @@ def needed(
     """
 
     def seen(seeds: int) -> float:
-        return 100 * detectable(_of(spread, seeds), (1 - LEVEL) / tests)
+        return 100 * detectable(_of(spread, seeds), ALPHA / tests)
 
     for seeds in range(2, MOST_SEEDS + 1):
         if (least := seen(seeds)) <= points:

@@ -258,7 +258,7 @@ def leave_out(
     scores: Mapping[str, NDArray[np.float64]],
     families: Mapping[str, str],
 ) -> dict[str, Learnt]:
-    """For every target what is learnt from the targets of other families; () where there is none.
+    """For every target what is learnt from the targets of other families; none where no other is.
 
     Args:
         described, scores: target -> its candidates, and their scores.

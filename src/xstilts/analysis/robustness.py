@@ -20,7 +20,7 @@ import numpy as np
 
 from xstilts import languages
 from xstilts.analysis.draws import Draws, common_seeds, logit, mean
-from xstilts.analysis.estimate import LEVEL, Estimate, estimate, holm, may_test, p_value
+from xstilts.analysis.estimate import ALPHA, Estimate, estimate, holm, may_test, p_value
 from xstilts.analysis.gains import Gains
 from xstilts.analysis.resample import Items
 from xstilts.analysis.right import FEWEST, Rights, by_group, ratio, shares
@@ -140,7 +140,7 @@ class Interaction:
             return ""
         if self.p is None:
             return "not judged: one seed"
-        if self.p >= 1 - LEVEL:
+        if self.p >= ALPHA:
             return "not told apart"
         return "more fragile" if self.points.value > 0 else "more robust"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from xstilts.path import Mixture, parse
+from xstilts.path import Control, Mixture, parse
 from xstilts.suites import MIXTURES
 from xstilts.tasks import held
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from xstilts.plan import Cell
 
 Flag = Literal["", "repeat", "same data"]
+CONTROLS: tuple[Control, ...] = ("same_steps", "shuffled", "text")  # of an intermediate task
 
 
 @dataclass(frozen=True)
@@ -122,10 +123,7 @@ def control_of(before: str) -> dict[str, str]:
     if len(stages) != 1 or len(stages[0].items) != 1 or stages[0].items[0].control:
         return {}
     item = stages[0].items[0]
-    controls: tuple[Literal["same_steps", "shuffled", "text"], ...] = (
-        *("same_steps", "shuffled", "text"),
-    )
-    return {one: str(Mixture((replace(item, control=one),))) for one in controls}
+    return {one: str(Mixture((replace(item, control=one),))) for one in CONTROLS}
 
 
 def task_of(before: str) -> str:

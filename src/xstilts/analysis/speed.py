@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from xstilts.store import Store
     from xstilts.tasks import Catalogue
 
+    Columns = Mapping[str, NDArray]  # of `scenario.QUERIES`
+
 SHARES = (0.5, 0.9, 0.99)
 
 
@@ -198,11 +200,8 @@ def _read(store: Store, measured: Measured) -> Measurement:
     )
 
 
-Columns = "Mapping[str, NDArray]"
-
-
 def compare(
-    columns: Mapping[str, NDArray],
+    columns: Columns,
     firsts: Sequence[str],
     second: str,
     values: NDArray[np.float64] | None = None,
@@ -224,7 +223,7 @@ def compare(
     return latency.ratio(usual, found[second])
 
 
-def _writing(columns: Mapping[str, NDArray]) -> Writing:
+def _writing(columns: Columns) -> Writing:
     tokens = columns["output_tokens"].astype(float)
     sides = {FIRST: np.isin(columns["side"], (FIRST, AGAIN)), SECOND: columns["side"] == SECOND}
     there = {side: here for side, here in sides.items() if here.any()}
@@ -240,11 +239,11 @@ def _writing(columns: Mapping[str, NDArray]) -> Writing:
     )
 
 
-def _seconds(columns: Mapping[str, NDArray]) -> NDArray[np.float64]:
+def _seconds(columns: Columns) -> NDArray[np.float64]:
     return columns["tokenise_s"] + columns["forward_s"] + columns["post_s"]
 
 
-def timings(columns: Mapping[str, NDArray]) -> Iterator[Timing]:
+def timings(columns: Columns) -> Iterator[Timing]:
     """Every side over all languages, then language by language."""
     if not columns or not len(columns["side"]):
         return
@@ -256,7 +255,7 @@ def timings(columns: Mapping[str, NDArray]) -> Iterator[Timing]:
                 yield _timing(side, language, {n: c[mine] for n, c in columns.items()})
 
 
-def _timing(side: str, language: str, columns: Mapping[str, NDArray]) -> Timing:
+def _timing(side: str, language: str, columns: Columns) -> Timing:
     seconds = _seconds(columns)
     examples, tokens, characters = (
         int(columns[name].sum()) for name in ("examples", "tokens", "characters")

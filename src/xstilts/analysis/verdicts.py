@@ -17,6 +17,8 @@ from xstilts.analysis import claims as data
 from xstilts.analysis.best import best
 from xstilts.analysis.draws import Draws, common_seeds, mean
 from xstilts.analysis.estimate import (
+    ALPHA,
+    POINT,
     Estimate,
     equivalence_p,
     estimate,
@@ -37,9 +39,6 @@ if TYPE_CHECKING:
     from xstilts.tasks import Catalogue
 
 Answer = Literal["supported", "contradicted", "inconclusive", "not run", "not testable", ""]
-
-ALPHA = 0.05
-POINT = 0.01  # scores are shares
 
 
 @dataclass(frozen=True)
@@ -181,11 +180,11 @@ def _differences(claim: Claim, gains: Gains, model: str, finding: Finding) -> tu
 # --- numbers -----------------------------------------------------------------------------------
 
 
-def _above(found: Estimate, null: float = 0.0) -> Answer:
-    """Supported: above; contradicted: below; by a two-sided test at 5 %."""
-    if not may_test(found) or p_value(found, null) >= ALPHA:
+def _above(found: Estimate) -> Answer:
+    """Supported: above 0; contradicted: below; by a two-sided test at 5 %."""
+    if not may_test(found) or p_value(found) >= ALPHA:
         return "inconclusive"
-    return "supported" if found.tested.value > null else "contradicted"
+    return "supported" if found.tested.value > 0 else "contradicted"
 
 
 def _size(found: Estimate, expected: float | None) -> Answer:

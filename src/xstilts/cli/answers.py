@@ -278,9 +278,11 @@ def _p(p: float | None) -> str:
 
 def _equivalence(gains: Sequence[Gain]) -> list[str]:
     """What is as good as nothing, where the study declared how much that is."""
+    from xstilts.analysis.estimate import ALPHA
+
     return [
         f"{one.intermediate} on {one.name or 'the mean'}: within {one.margin:g} points of the "
-        f"baseline: {'yes' if one.equivalence_p < 0.05 else 'not shown'} "
+        f"baseline: {'yes' if one.equivalence_p < ALPHA else 'not shown'} "
         f"(two one-sided tests, by Holm, p = {_p(one.equivalence_p)})"
         for one in gains
         if one.equivalence_p is not None

@@ -41,7 +41,6 @@ def demand(plan: Plan, bench: Bench, job: Job) -> Demand:
     shapes = [shape for model in plan.models.values() if (shape := model.architecture)]
     parameters = max((shape.encoder_parameters for shape in shapes), default=0)
     # On the host: weights once to load them, once to write them; on a CPU all that training keeps.
-    each = 2 * sizes.WEIGHT_BYTES
-    if not on_device:
-        each = footprint.STATE_BYTES if first.kind == "train" else 2 * sizes.WEIGHT_BYTES
+    trains_here = first.kind == "train" and not on_device
+    each = footprint.STATE_BYTES if trains_here else 2 * sizes.WEIGHT_BYTES
     return Demand(cpus, gpus, int(LIBRARIES_BYTES + each * parameters))

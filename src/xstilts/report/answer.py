@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xstilts import languages
-from xstilts.analysis.estimate import holm, may_test, p_value
+from xstilts.analysis.estimate import ALPHA, holm, may_test, p_value
 from xstilts.analysis.rates import counting
 from xstilts.report.cells import shown
 from xstilts.report.protocol import mixtures
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from xstilts.analysis.estimate import Estimate
     from xstilts.analysis.gains import Gain
     from xstilts.report.findings import Findings
-
-ALPHA = 0.05
 
 
 def sentences(findings: Findings) -> tuple[str, str]:

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from xstilts.steps.desk import Desk
     from xstilts.tasks.base import Format
 
-Output = "NDArray"
 RANKED = 20  # neighbours kept of each query
 SORTED_WHOLE = 50_000  # candidates
 MASKED_LM_SEED = 0

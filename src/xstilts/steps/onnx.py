@@ -110,8 +110,8 @@ def padded_arrays(
     """Sequences of different length as ids, mask and segments, int64 ``[n, L]``."""
     lengths = [len(one) for one in ids]
     shape = len(ids), max(lengths)
-    table, mask, segments = np.full(shape, pad_id, np.int64), np.zeros(shape, np.int64), None
-    segments = np.zeros(shape, np.int64)
+    table = np.full(shape, pad_id, np.int64)
+    mask, segments = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
     for row, length in enumerate(lengths):
         table[row, :length], segments[row, :length] = ids[row], types[row]
         mask[row, :length] = 1

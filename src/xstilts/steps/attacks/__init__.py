@@ -10,12 +10,11 @@ After Morris et al. 2020 (TextAttack), which has the four; Ebrahimi et al. 2018 
 source of the first-order estimate.
 """
 
-from typing import Literal, get_args
+from typing import Literal
 
 # Raised by hand whenever an attack finds something else for the same inputs.
 VERSION = 1
 SEED = 1
 Name = Literal["greedy", "beam", "gradient"]
-NAMES: tuple[str, ...] = get_args(Name)
 FORMATS = ("classification", "multiple_choice")  # those with one right answer among a few
 EDITS, QUERIES = 4, 60  # of an example
