@@ -128,11 +128,7 @@ class Looks:
             "language": language,
             "source": self._study.source,
             "data": self._sources.fingerprint(task, data, split, language),
-            "limits": {
-                "max_length": recipe.max_length[task.format],
-                "max_query_length": recipe.max_query_length,
-                "doc_stride": recipe.doc_stride,
-            },
+            "limits": recipe.limits(task.format),
             "precision": recipe.precision,
             "max_rows": min(cap, most or cap),
             "split": split,

@@ -138,11 +138,7 @@ def of_checkpoints(
             "weights": weights,
             "head": None if data.train_on == "" and data.train is None else _fitting(folder, task),
             "source": source,
-            "limits": {
-                "max_length": recipe.max_length[task.format],
-                "max_query_length": recipe.max_query_length,
-                "doc_stride": recipe.doc_stride,
-            },
+            "limits": recipe.limits(task.format),
             "max_rows": rows,
         }
         if recipe.text2text and text2text.written(task):

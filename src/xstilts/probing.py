@@ -233,11 +233,7 @@ class _Builder:
             "source": self.study.source,
             "data": rows,
             "rows": min(feature.rows, item["rows"] or feature.rows),
-            "limits": {
-                "max_length": item["max_length"],
-                "max_query_length": self.recipe.max_query_length,
-                "doc_stride": self.recipe.doc_stride,
-            },
+            "limits": {**self.recipe.limits(task.format), "max_length": item["max_length"]},
             "seed": self.study.seeds[0],
         }
         label = f"{feature.name} of {task.name}" + (f" after 5 % of {stage}" if stage else "")

@@ -101,6 +101,14 @@ class Recipe:
     schedule: str = "linear"
     batches: str = "random"
 
+    def limits(self, format_: str) -> dict[str, int]:
+        """The length limits of a format's sequences, as they stand in a step's inputs."""
+        return {
+            "max_length": self.max_length[format_],
+            "max_query_length": self.max_query_length,
+            "doc_stride": self.doc_stride,
+        }
+
     def options(self) -> dict[str, Any]:
         """What is the same for every stage and changes its result: part of its identity."""
         resolved = ("name", "batch", "epochs", "max_length", "target_epochs", "lora")

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from xstilts import sizes
     from xstilts.engines import Bench, Watcher
+    from xstilts.steps.checkpoint import Weights
     from xstilts.steps.team import Layout
     from xstilts.steps.tracking import Tracking
     from xstilts.store.work import WorkArea
@@ -56,7 +57,7 @@ def layout(bench: Bench, shape: sizes.Architecture | None, inputs: Mapping[str, 
 
 def train(
     inputs: Mapping[str, Any],
-    parent: tuple[Path | str, str | None],
+    parent: Weights,
     out: Path,
     area: WorkArea,
     bench: Bench,
@@ -132,7 +133,7 @@ def _own_signals() -> Iterator[None]:
 @record
 def _process(
     inputs: Mapping[str, Any],
-    parent: tuple[Path | str, str | None],
+    parent: Weights,
     out: Path,
     area: WorkArea,
     bench: Bench,

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from xstilts.engines import Bench, Job
     from xstilts.engines.reported import Reported
     from xstilts.plan import Plan, Step
+    from xstilts.steps.checkpoint import Weights
     from xstilts.steps.desk import Desk
     from xstilts.store.work import WorkArea
-
 
 LEAST_BUDGET = 512  # tokens of a micro-batch, where a sequence may be as long
 
@@ -164,9 +164,7 @@ class Worker:
             self._finish(step, folder, result, started, evictable=checkpoint.EVICTABLE)
         area.clear()
 
-    def _spread(
-        self, step: Step, weights: tuple[Path | str, str | None], folder: Path, area: WorkArea
-    ) -> dict[str, Any]:
+    def _spread(self, step: Step, weights: Weights, folder: Path, area: WorkArea) -> dict[str, Any]:
         """Run a stage on several devices."""
         from xstilts.engines import spread
 
@@ -248,7 +246,7 @@ class Worker:
             result = measure.measure(step.inputs, weights, folder, self._desk)
             self._finish(step, folder, result, started)
 
-    def _weights(self, step: Step, weights: str) -> tuple[Path | str, str | None]:
+    def _weights(self, step: Step, weights: str) -> Weights:
         """Where the weights that a step starts from are; a stage's files are verified first."""
         if not step.parent:
             model = self._plan.models[weights]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
     from tokenizers import Tokenizer
@@ -53,6 +53,15 @@ class Encoded:
     def sequence(self, number: int) -> NDArray[np.int32]:
         """The token ids of one sequence."""
         return self.ids[self.offsets[number] : self.offsets[number + 1]]
+
+    def slices(self, numbers: Iterable[int]) -> list[slice]:
+        """Where the tokens of some sequences stand."""
+        return [slice(self.offsets[number], self.offsets[number + 1]) for number in numbers]
+
+    def token_places(self, numbers: Iterable[int]) -> NDArray[np.int64]:
+        """The places of the tokens of some sequences, one sequence after the other."""
+        ranges = (np.arange(self.offsets[number], self.offsets[number + 1]) for number in numbers)
+        return np.concatenate(list(ranges))
 
     def sequence_lengths(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
         """Tokens of some sequences, ``[n]``; the others are not looked at."""

@@ -61,11 +61,7 @@ class Inputs:
             "source": self.source,
             "data": self.sources.fingerprint(task, data, "evaluate", language),
             "head": evaluation.head,
-            "limits": {
-                "max_length": self.recipe.max_length[task.format],
-                "max_query_length": self.recipe.max_query_length,
-                "doc_stride": self.recipe.doc_stride,
-            },
+            "limits": self.recipe.limits(task.format),
             "precision": self.recipe.precision,
             "max_rows": self.study.options.max_eval_rows,
             **({"text2text": True} if self._as_text(task) else {}),

@@ -163,7 +163,7 @@ def collate(
     choice = sequences - encoded.units[units][row]
     order = np.argsort(encoded.sequence_lengths(sequences), kind="stable")
     sequences, row, choice = sequences[order], row[order], choice[order]
-    slices = [slice(encoded.offsets[s], encoded.offsets[s + 1]) for s in sequences]
+    slices = encoded.slices(sequences)
     lengths = tuple(encoded.sequence_lengths(sequences).tolist())
     ids = [encoded.ids[one] for one in slices]
     seeds = [] if seed is None else [stream_seed(seed, int(s)) for s in sequences]
@@ -253,7 +253,7 @@ def hide_tokens(
 def evaluation_batches(encoded: Encoded, budget: int) -> Iterator[tuple[NDArray[np.int64], Batch]]:
     """All sequences, longest batches first, as (sequence numbers in the batch's order, batch)."""
     for group in reversed(group_by_budget(encoded.lengths, budget)):
-        slices = [slice(encoded.offsets[s], encoded.offsets[s + 1]) for s in group]
+        slices = encoded.slices(group)
         ids = np.concatenate([encoded.ids[one] for one in slices]).astype(np.int64)
         types = np.concatenate([encoded.types[one] for one in slices]).astype(np.int64)
         lengths = tuple(int(length) for length in encoded.lengths[group])

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from xstilts.model.text_to_text import TextToText
     from xstilts.model.tokenizer import LoadedTokenizer
 
+    Weights = tuple[Path | str, str | None]  # a folder, or a name on the hub and its revision
+
 HEADS = "heads.safetensors"
 HEADS_INDEX = "heads.json"
 EVICTABLE = (encoders.WEIGHTS, HEADS)

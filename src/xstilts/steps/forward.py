@@ -36,6 +36,12 @@ MASKED_LM_SEED = 0
 BLOCK_BYTES = 256 * 2**20  # of similarities at a time, in each layer
 
 
+def precision(name: str, desk: Desk) -> torch.autocast:
+    """In what precision the model runs: ``fp32`` or ``bf16``."""
+    device = torch.device(desk.device).type
+    return torch.autocast(device, dtype=torch.bfloat16, enabled=name == "bf16")
+
+
 @torch.inference_mode()
 def head_outputs(
     encoder: Encoder,
@@ -78,7 +84,7 @@ def head_outputs(
             size = tokens if format_ in ("tagging", "span") else sequences
             outputs = np.zeros((size, *values.shape[1:]), values.dtype)
         if format_ in ("tagging", "span"):
-            outputs[_token_places(encoded, numbers)] = values
+            outputs[encoded.token_places(numbers)] = values
         else:
             outputs[numbers] = values
 
@@ -289,7 +295,3 @@ def _refuse(
         f"the model's answers to a batch of {len(numbers)} inputs (number {numbers.min() + 1:,} "
         f"and others) hold NaN or infinity: {why}; train or import these weights again"
     )
-
-
-def _token_places(encoded: Encoded, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.concatenate([np.arange(encoded.offsets[s], encoded.offsets[s + 1]) for s in numbers])

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from xstilts.steps.checkpoint import Weights
     from xstilts.steps.desk import Desk
 
 # What the libraries read before they start their threads.
@@ -29,7 +30,7 @@ _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON
 
 def measure(
     inputs: Mapping[str, Any],
-    weights: Sequence[tuple[Path | str, str | None]],
+    weights: Sequence[Weights],
     out: Path,
     desk: Desk,
 ) -> dict[str, Any]:

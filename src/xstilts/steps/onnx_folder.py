@@ -126,7 +126,7 @@ def _difference(module: Padded, session: onnx.Session, encoded: Encoded, pad_id:
     worst, first = 0.0, 0
     for batch in (*BATCHES, len(encoded.lengths)):
         places = range(first, min(first + batch, len(encoded.lengths)))
-        slices = [slice(encoded.offsets[s], encoded.offsets[s + 1]) for s in places]
+        slices = encoded.slices(places)
         if not slices:
             break
         ids, mask, types = onnx.padded_arrays(

@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from xstilts import formats
 from xstilts.errors import UserError
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from xstilts.formats.examples import Example
     from xstilts.model.encoder import Encoder
     from xstilts.model.tokenizer import LoadedTokenizer
+    from xstilts.steps.checkpoint import Weights
     from xstilts.steps.desk import Desk
     from xstilts.tasks.base import Task
 
@@ -63,7 +63,7 @@ PORTION_TOKENS = 400_000
 
 def predict(
     jobs: Sequence[Mapping[str, Any]],
-    weights: tuple[Path | str, str | None],
+    weights: Weights,
     desk: Desk,
     heads: Path | None = None,
 ) -> Iterator[tuple[int, list[dict[str, Any]]]]:
@@ -134,7 +134,7 @@ def predict(
         alone = task.format == "retrieval"  # every layer of every sentence is kept until ranked
         if portion and (alone or tokens >= PORTION_TOKENS or number == len(jobs) - 1):
             by_place = {place: spent[place] for place, _, _ in portion}
-            with precision(first["precision"], desk):
+            with forward.precision(first["precision"], desk):
                 done = [
                     (place, tuning.added(measured(found, jobs[place]), jobs[place]))
                     for place, found in _portion(portion, answer, shown, by_place)
@@ -150,7 +150,7 @@ def predict(
 
 def _opened(
     job: Mapping[str, Any],
-    weights: tuple[Path | str, str | None],
+    weights: Weights,
     heads: Path | None,
     task: Task,
     desk: Desk,
@@ -167,7 +167,7 @@ def _opened(
 
 def _ranked(pooled: Pools, number: int, job: Mapping[str, Any], desk: Desk) -> list[dict[str, Any]]:
     began, read = time.perf_counter(), desk.sources.read_seconds  # no part of the model's time
-    with precision(job["precision"], desk):
+    with forward.precision(job["precision"], desk):
         made = pooled.rows(job)
     seconds = time.perf_counter() - began - (desk.sources.read_seconds - read)
     desk.spent(number, {"examples": len(made), "forward_seconds": seconds})
@@ -240,12 +240,6 @@ def _answer(
         return found
 
     return otherwise
-
-
-def precision(name: str, desk: Desk) -> torch.autocast:
-    """In what precision the model runs: ``fp32`` or ``bf16``."""
-    device = torch.device(desk.device).type
-    return torch.autocast(device, dtype=torch.bfloat16, enabled=name == "bf16")
 
 
 def write(rows: list[dict[str, Any]], out: Path) -> dict[str, Any]:

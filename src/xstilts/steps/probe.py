@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from xstilts.model.encoder import Encoder
     from xstilts.model.tokenizer import LoadedTokenizer
     from xstilts.steps.batches import MicroBatch
+    from xstilts.steps.checkpoint import Weights
     from xstilts.steps.desk import Desk
 
 ARRAYS = "features.safetensors"
@@ -41,7 +42,7 @@ Arrays = dict[str, "NDArray"]
 
 
 def probe(
-    jobs: Sequence[Mapping[str, Any]], weights: tuple[Path | str, str | None], desk: Desk
+    jobs: Sequence[Mapping[str, Any]], weights: Weights, desk: Desk
 ) -> Iterator[tuple[int, Arrays, float]]:
     """Features of several tasks under one encoder.
 
@@ -137,10 +138,8 @@ class _Probe:
         if self.task.format == "classification":
             return self.sentences(), self.encoded.targets["label"]
         tokens = np.zeros((len(self.encoded.ids), self.encoder.config.hidden_size), np.float32)
-        for numbers, states, lengths in self._states():
-            starts = self.encoded.offsets[numbers]
-            spans = zip(starts, lengths, strict=True)
-            tokens[np.concatenate([np.arange(s, s + n) for s, n in spans])] = states.numpy()
+        for numbers, states, _ in self._states():
+            tokens[self.encoded.token_places(numbers)] = states.numpy()
         tags = self.encoded.targets["tags"]
         return tokens[tags >= 0], tags[tags >= 0]
 

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from xstilts.steps.desk import Desk
     from xstilts.tasks.base import Format, Task
 
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
-
 
 class Server(Protocol):
     """Answers."""
@@ -148,11 +146,11 @@ class _Packed:
         desk: Desk,
     ) -> None:
         self.encoder, self.head, self.format, self.desk = encoder, head, format_, desk
-        self.dtype = DTYPES[serve.precision]
+        self.precision = serve.precision
 
     def outputs(self, encoded: Encoded) -> NDArray:
         """See `Server`."""
-        with _autocast(self.dtype, self.desk):
+        with forward.precision(self.precision, self.desk):
             if self.head is None:
                 layers = [_layer(self.encoder)]
                 return forward.vectors(self.encoder, None, encoded, self.desk, layers)[0].numpy()
@@ -185,12 +183,12 @@ class Writer:
         """
         self.model, self.tokenizer = loaded
         self.most = text2text.most_tokens(trained, self.tokenizer.backend)
-        self.dtype, self.desk, self.written = DTYPES[serve.precision], desk, 0
+        self.precision, self.desk, self.written = serve.precision, desk, 0
 
     def outputs(self, encoded: Encoded) -> list[str]:
         """A text a unit, ``[U]``."""
         written = np.zeros(len(encoded), np.int64)
-        with _autocast(self.dtype, self.desk):
+        with forward.precision(self.precision, self.desk):
             found = forward.generated(
                 self.model, encoded, self.tokenizer, self.most, self.desk, written=written
             )
@@ -198,19 +196,14 @@ class Writer:
         return found
 
 
-def _autocast(dtype: torch.dtype, desk: Desk) -> torch.autocast:
-    device = torch.device(desk.device).type
-    return torch.autocast(device, dtype=torch.bfloat16, enabled=dtype is torch.bfloat16)
-
-
 def _compiled(module: Padded, serve: Serving, desk: Desk) -> Callable[..., NDArray[np.float32]]:
-    device, dtype = torch.device(desk.device), DTYPES[serve.precision]
+    device = torch.device(desk.device)
     program = torch.compile(module.to(device), dynamic=True)
 
     @torch.inference_mode()
     def run(*arrays: NDArray[np.int64]) -> NDArray[np.float32]:
         tensors = [torch.from_numpy(one).to(device) for one in arrays[: len(module.inputs)]]
-        with _autocast(dtype, desk):
+        with forward.precision(serve.precision, desk):
             return program(*tensors).float().cpu().numpy()
 
     return run
@@ -227,10 +220,10 @@ class Rows:
     def outputs(self, encoded: Encoded) -> NDArray:
         """See `Server`."""
         groups = group_by_budget(encoded.lengths, self.desk.token_budget)
-        offsets, found = encoded.offsets, None
+        found = None
         by_token = self.format in ("tagging", "span")
         for group in groups:
-            slices = [slice(offsets[s], offsets[s + 1]) for s in group]
+            slices = encoded.slices(group)
             arrays = onnx.padded_arrays(
                 [encoded.ids[one] for one in slices],
                 [encoded.types[one] for one in slices],

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from xstilts.model.encoder import Encoder
     from xstilts.model.tokenizer import LoadedTokenizer
     from xstilts.steps.batches import MicroBatch
+    from xstilts.steps.checkpoint import Weights
     from xstilts.steps.desk import Desk, ResumePoints
     from xstilts.steps.stage import StageTask
     from xstilts.tasks.base import Format
@@ -76,7 +77,7 @@ class StageModel(nn.Module):
 
 def train(
     inputs: Mapping[str, Any],
-    parent: tuple[Path | str, str | None],
+    parent: Weights,
     out: Path,
     resume: ResumePoints,
     desk: Desk,
@@ -106,7 +107,7 @@ class _Run:
     def __init__(
         self,
         inputs: Mapping[str, Any],
-        parent: tuple[Path | str, str | None],
+        parent: Weights,
         resume: ResumePoints,
         desk: Desk,
     ) -> None:

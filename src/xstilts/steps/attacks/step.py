@@ -20,7 +20,8 @@ from xstilts.steps.attacks.goal import margin, reached
 from xstilts.steps.attacks.search import WIDTHS, Search
 from xstilts.steps.attacks.transformation import edited, offered, texts, with_texts
 from xstilts.steps.attacks.victim import Victim
-from xstilts.steps.predict import head_of, precision
+from xstilts.steps.forward import precision
+from xstilts.steps.predict import head_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from xstilts.formats.examples import Example
     from xstilts.steps.attacks.transformation import Move
+    from xstilts.steps.checkpoint import Weights
     from xstilts.steps.desk import Desk
     from xstilts.tasks.base import Task
 
@@ -35,7 +37,7 @@ Rows = list[dict[str, Any]]
 
 
 def attack(
-    jobs: Sequence[Mapping[str, Any]], weights: tuple[Path | str, str | None], desk: Desk
+    jobs: Sequence[Mapping[str, Any]], weights: Weights, desk: Desk
 ) -> Iterator[tuple[int, Rows]]:
     """The worst cases of several languages of one task for one model.
 
@@ -82,7 +84,7 @@ def attack(
 
 def transfer(
     jobs: Sequence[Mapping[str, Any]],
-    weights: tuple[Path | str, str | None],
+    weights: Weights,
     found: Sequence[Path],
     desk: Desk,
 ) -> Iterator[tuple[int, Rows]]:
@@ -149,9 +151,7 @@ def _guided(victim: Victim, searches: Sequence[Search]) -> list[list[tuple[Move,
     return found
 
 
-def _victim(
-    job: Mapping[str, Any], weights: tuple[Path | str, str | None], desk: Desk
-) -> tuple[Victim, Task]:
+def _victim(job: Mapping[str, Any], weights: Weights, desk: Desk) -> tuple[Victim, Task]:
     task = desk.catalogue.get(job["task"])
     encoder, tokenizer = checkpoint.load(*weights)
     head = head_of(weights[0], job["head"], task, encoder)

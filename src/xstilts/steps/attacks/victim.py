@@ -70,10 +70,7 @@ class Victim:
         table = self.encoder.backbone.get_input_embeddings().weight.detach()  # type: ignore[operator]
         slopes = np.zeros((len(encoded.ids), table.shape[1]), np.float32)
         for numbers, batch in evaluation_batches(encoded, self.desk.token_budget):
-            places = np.concatenate(
-                [np.arange(encoded.offsets[s], encoded.offsets[s + 1]) for s in numbers]
-            )
-            slopes[places] = self._slopes(batch, weights[numbers])
+            slopes[encoded.token_places(numbers)] = self._slopes(batch, weights[numbers])
         vectors = table.float().cpu().numpy()
         return [
             Gradient(encoded, unit, slopes, vectors) for unit in range(len(encoded))
