@@ -18,6 +18,7 @@ from xstilts.errors import UserError
 from xstilts.formats import text2text
 from xstilts.path import Path, parse
 from xstilts.scenario import serving
+from xstilts.steps import HEADS_INDEX
 from xstilts.study import BASELINE
 
 if TYPE_CHECKING:
@@ -183,7 +184,7 @@ def check_writes(serve: str) -> None:
 
 def _fitting(folder: pathlib.Path, task: Task) -> str:
     """The name of a checkpoint's head that answers a task; "" where it has none."""
-    index = folder / "heads.json"
+    index = folder / HEADS_INDEX
     heads = json.loads(index.read_text(encoding="utf-8")) if index.is_file() else {}
     wanted = {"format": task.format, "labels": list(task.labels)}
     return next((name for name, about in heads.items() if about == wanted), "")

@@ -10,6 +10,7 @@ from xstilts.disk.whole import whole
 from xstilts.errors import AbsentError, UserError, suggest
 from xstilts.formats import Limits
 from xstilts.sources import Sources
+from xstilts.steps import HEADS_INDEX
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +35,7 @@ def head_of(store: Store, step_id: str, asked: str) -> str | None:
         raise UserError(f"step {step_id} is a {kind} step: only a trained stage can be exported")
     if asked == VECTORS:
         return None
-    heads = json.loads(store.open(step_id).path("heads.json").read_text(encoding="utf-8"))
+    heads = json.loads(store.open(step_id).path(HEADS_INDEX).read_text(encoding="utf-8"))
     if asked and asked not in heads:
         raise UserError(f'step {step_id} has no head "{asked}":{suggest(asked, [*heads, VECTORS])}')
     if not asked and len(heads) != 1:

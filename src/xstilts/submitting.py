@@ -19,6 +19,7 @@ from xstilts import suites
 from xstilts.disk.whole import whole
 from xstilts.errors import UserError
 from xstilts.metrics import leaderboard, submission
+from xstilts.steps import PREDICTIONS
 from xstilts.tasks import counts
 
 if TYPE_CHECKING:
@@ -103,8 +104,6 @@ def _only(cells: list[Cell], store: Store) -> Cell:
 
 def _entry(cell: Cell, plan: Plan, store: Store, task: Task) -> Entry:
     from pyarrow import parquet
-
-    from xstilts.steps.predict import PREDICTIONS
 
     step = plan.steps[plan.steps[cell.score].parent]
     rows = parquet.read_table(store.open(step.id).path(PREDICTIONS)).to_pylist()

@@ -17,7 +17,8 @@ from xstilts.analysis.estimate import Estimate, estimate
 from xstilts.analysis.resample import Items
 from xstilts.analysis.right import FEWEST, by_group, ratio, shares
 from xstilts.analysis.routes import route_of
-from xstilts.identity import stream_seed
+from xstilts.steps import PREDICTIONS
+from xstilts.steps.score import group_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -156,15 +157,13 @@ def _of(
 def _rows(store: Store, step: str) -> list[dict[str, Any]]:
     from pyarrow import parquet
 
-    from xstilts.steps.predict import PREDICTIONS
-
     columns = ["group", "gold", "clean_prediction", "prediction", "queries"]
     path = store.open(step).path(PREDICTIONS)
     return list(parquet.read_table(path, columns=columns).to_pylist())
 
 
 def _groups(rows: list[dict[str, Any]]) -> NDArray[np.int64]:
-    return np.array([stream_seed("group", str(row["group"])) for row in rows], np.int64)
+    return np.array([group_hash(row["group"]) for row in rows], np.int64)
 
 
 def _both(four: Mapping[tuple[bool, bool], list[dict[str, Any]]]) -> NDArray[np.bool_]:

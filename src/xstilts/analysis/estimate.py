@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from xstilts.analysis.draws import Draws
 
@@ -212,6 +212,21 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
         so_far = max(so_far, min(1.0, (len(ordered) - rank) * p_values[name]))
         adjusted[name] = so_far
     return {name: adjusted[name] for name in p_values}
+
+
+def family_p(found: Sequence[Estimate | None]) -> list[float | None]:
+    """The p-values of a family of tests, by Holm; None for those that may not be made.
+
+    Args:
+        found: all of the family; None where there is nothing to test.
+    """
+    raw = {
+        str(place): p_value(one)
+        for place, one in enumerate(found)
+        if one is not None and may_test(one)
+    }
+    adjusted = holm(raw)
+    return [adjusted.get(str(place)) for place in range(len(found))]
 
 
 def detectable(parts: Variance, level: float = ALPHA) -> float:

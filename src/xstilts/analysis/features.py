@@ -8,6 +8,7 @@ import numpy as np
 
 from xstilts.probing import PRETRAINED
 from xstilts.similarity import FEATURES, SHORT_RUN
+from xstilts.steps import FEATURE_ARRAYS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,7 +64,7 @@ class Features:
         if step is None or not self._store.has(step):
             return None
         if step not in self._arrays:
-            self._arrays[step] = load_file(self._store.open(step).path("features.safetensors"))
+            self._arrays[step] = load_file(self._store.open(step).path(FEATURE_ARRAYS))
         return self._arrays[step]
 
 

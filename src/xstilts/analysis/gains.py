@@ -22,9 +22,9 @@ from xstilts.analysis.estimate import (
     detectable,
     equivalence_p,
     estimate,
+    family_p,
     holm,
     may_test,
-    p_value,
 )
 
 if TYPE_CHECKING:
@@ -294,9 +294,9 @@ class Gains:
                 kinds[getattr(languages.get(code), over)].append(draws)
             for name, mine in kinds.items():
                 yield gain(over, name, mean(mine))
-        slope = slope_by_size(gains)
-        if slope is not None:
-            yield gain("tenfold pretraining text", "", slope)
+        by_size = slope_by_size(gains)
+        if by_size is not None:
+            yield gain("tenfold pretraining text", "", by_size)
 
 
 def slope_by_size(gains: dict[str, Draws]) -> Draws | None:
@@ -313,15 +313,9 @@ def slope_by_size(gains: dict[str, Draws]) -> Draws | None:
 
 def _tested(gains: list[Gain], family: str) -> list[Gain]:
     """The gains with p-values for those of the family that may be tested."""
-    mine = {
-        str(place): p_value(one.estimate)
-        for place, one in enumerate(gains)
-        if FAMILIES[family](one) and may_test(one.estimate)
-    }
-    adjusted = holm(mine)
+    ps = iter(family_p([one.estimate for one in gains if FAMILIES[family](one)]))
     return [
-        replace(one, family=family, p=adjusted.get(str(place))) if FAMILIES[family](one) else one
-        for place, one in enumerate(gains)
+        replace(one, family=family, p=next(ps)) if FAMILIES[family](one) else one for one in gains
     ]
 
 

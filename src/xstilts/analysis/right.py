@@ -13,9 +13,9 @@ import numpy as np
 from xstilts import metrics
 from xstilts.analysis.draws import Draws
 from xstilts.analysis.resample import Counts, Items
-from xstilts.identity import stream_seed
 from xstilts.metrics import Metric
-from xstilts.steps import variants
+from xstilts.steps import PREDICTIONS, variants
+from xstilts.steps.score import group_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -50,7 +50,8 @@ class Rights:
             whole = rows and all(piece is not None for piece in pieces)
             self._read[step] = None
             if whole:
-                groups = np.array([_group(row, n) for n, row in enumerate(rows)], np.int64)
+                named = [row.get("group", number) for number, row in enumerate(rows)]
+                groups = np.array([group_hash(group) for group in named], np.int64)
                 sizes = [len(piece) for piece in pieces if piece is not None]
                 right = np.concatenate([piece for piece in pieces if piece is not None])
                 self._read[step] = np.repeat(groups, sizes), right
@@ -60,8 +61,6 @@ class Rights:
 def _counted(store: Store, step: str, task: Task, language: str) -> list[dict[str, Any]]:
     """The prediction rows that the task's score counts."""
     from pyarrow import parquet
-
-    from xstilts.steps.predict import PREDICTIONS
 
     rows = parquet.read_table(store.open(step).path(PREDICTIONS)).to_pylist()
     ways = variants.of(rows, metrics.get(task.main_metrics[0]), language)
@@ -77,10 +76,6 @@ def _right(task: Task, row: Mapping[str, Any], language: str) -> NDArray[np.bool
     if len(counts) != 2:
         return None
     return np.array([counts[0] == counts[1] > 0])
-
-
-def _group(row: Mapping[str, Any], number: int) -> int:
-    return stream_seed("group", str(row.get("group", number)))
 
 
 def shares(

@@ -20,7 +20,7 @@ import numpy as np
 
 from xstilts import languages
 from xstilts.analysis.draws import Draws, common_seeds, logit, mean
-from xstilts.analysis.estimate import ALPHA, Estimate, estimate, holm, may_test, p_value
+from xstilts.analysis.estimate import ALPHA, Estimate, estimate, family_p
 from xstilts.analysis.gains import Gains
 from xstilts.analysis.resample import Items
 from xstilts.analysis.right import FEWEST, Rights, by_group, ratio, shares
@@ -296,17 +296,11 @@ class Robustness:
 
 def _tested(lines: list[Interaction], model: str) -> list[Interaction]:
     """The lines with p-values for a model's means."""
-    points = {
-        line.intermediate: line.points
-        for line in lines
-        if (line.over, line.model) == ("mean", model) and line.points is not None
-    }
-    adjusted = holm({name: p_value(one) for name, one in points.items() if may_test(one)})
+    mine = [(line.over, line.model) == ("mean", model) for line in lines]
+    ps = iter(family_p([line.points for line, is_mine in zip(lines, mine, strict=True) if is_mine]))
     return [
-        replace(line, p=adjusted.get(line.intermediate))
-        if (line.over, line.model) == ("mean", model)
-        else line
-        for line in lines
+        replace(line, p=next(ps)) if is_mine else line
+        for line, is_mine in zip(lines, mine, strict=True)
     ]
 
 

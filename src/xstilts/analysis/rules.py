@@ -18,7 +18,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from xstilts.analysis.draws import Draws, common_seeds, mean
-from xstilts.analysis.estimate import Estimate, estimate, holm, may_test, p_value
+from xstilts.analysis.estimate import Estimate, estimate, family_p
 from xstilts.analysis.sequences import groups, values
 from xstilts.path import parse
 from xstilts.similarity import FEATURES
@@ -105,13 +105,8 @@ def followed(
     found: list[Followed] = []
     for model in gains.outcomes.models:
         mine = list(_of(gains, model, alike, stages_of))
-        ps = {
-            str(place): p_value(one.estimate)
-            for place, one in enumerate(mine)
-            if may_test(one.estimate)
-        }
-        adjusted = holm(ps)
-        found += [replace(one, p=adjusted.get(str(place))) for place, one in enumerate(mine)]
+        ps = family_p([one.estimate for one in mine])
+        found += [replace(one, p=p) for one, p in zip(mine, ps, strict=True)]
     return found
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from xstilts.analysis import components, held_out
 from xstilts.analysis.draws import Draws, common_seeds, mean
-from xstilts.analysis.estimate import Estimate, estimate, holm, may_test, p_value
+from xstilts.analysis.estimate import Estimate, estimate, family_p
 from xstilts.path import parse
 
 if TYPE_CHECKING:
@@ -239,10 +239,5 @@ def _edges(gains: Gains, model: str, mine: Sequence[Group]) -> Iterator[Edge]:
 
 def _tested(found: Sequence[Any]) -> list[Any]:
     """With p-values, adjusted over all of them."""
-    mine = {
-        str(number): p_value(one.estimate)
-        for number, one in enumerate(found)
-        if one.estimate is not None and may_test(one.estimate)
-    }
-    adjusted = holm(mine)
-    return [replace(one, p=adjusted.get(str(number))) for number, one in enumerate(found)]
+    ps = family_p([one.estimate for one in found])
+    return [replace(one, p=p) for one, p in zip(found, ps, strict=True)]

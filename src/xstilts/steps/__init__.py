@@ -11,3 +11,8 @@ CODE_VERSIONS = {
     "pretrain": 2,
     "shards": 1,
 }
+
+# Files of steps that others read too; named here, where nothing heavy is imported.
+PREDICTIONS = "predictions.parquet"
+FEATURE_ARRAYS = "features.safetensors"
+HEADS_INDEX = "heads.json"

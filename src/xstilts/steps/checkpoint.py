@@ -9,6 +9,7 @@ from xstilts.errors import UserError
 from xstilts.failpoints import failpoint
 from xstilts.model import encoder as encoders
 from xstilts.model import heads, text_to_text, tokenizer
+from xstilts.steps import HEADS_INDEX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     Weights = tuple[Path | str, str | None]  # a folder, or a name on the hub and its revision
 
 HEADS = "heads.safetensors"
-HEADS_INDEX = "heads.json"
 EVICTABLE = (encoders.WEIGHTS, HEADS)
 
 

@@ -21,6 +21,7 @@ from xstilts.formats.encoded import Encoded
 from xstilts.formats.examples import Candidate
 from xstilts.model.text_to_text import TextToText
 from xstilts.scenario import serving as parsed
+from xstilts.steps import PREDICTIONS as PREDICTIONS  # noqa: PLC0414 (others take it from here)
 from xstilts.steps import checkpoint, forward, noisy, serving
 from xstilts.steps.pools import Pools
 from xstilts.steps.tuning import Tuning
@@ -57,7 +58,6 @@ class Spent:
     post_seconds: float = 0.0
 
 
-PREDICTIONS = "predictions.parquet"
 PORTION_TOKENS = 400_000
 
 

@@ -20,7 +20,7 @@ from xstilts.model import heads
 from xstilts.similarity.fisher import by_unit
 from xstilts.similarity.sample import Sample
 from xstilts.similarity.vectors import sketch
-from xstilts.steps import checkpoint
+from xstilts.steps import FEATURE_ARRAYS, checkpoint
 from xstilts.steps.batches import collate, evaluation_batches, group_by_budget
 from xstilts.steps.train import StageModel
 
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from xstilts.steps.checkpoint import Weights
     from xstilts.steps.desk import Desk
 
-ARRAYS = "features.safetensors"
 HEAD_STEPS, HEAD_RATE = 100, 1e-3  # of the head that gradients go through, on all rows
 Arrays = dict[str, "NDArray"]
 
@@ -71,7 +70,9 @@ def write(arrays: Arrays, out: Path) -> None:
     """Write a probe's arrays to ``out``."""
     from safetensors.numpy import save_file
 
-    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, out / ARRAYS)
+    save_file(
+        {name: np.ascontiguousarray(array) for name, array in arrays.items()}, out / FEATURE_ARRAYS
+    )
     failpoint("features.saved")
 
 

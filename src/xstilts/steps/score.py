@@ -26,7 +26,7 @@ def score(inputs: Mapping[str, Any], predictions: Path, out: Path) -> list[dict[
     """Score one file of predictions; write ``scores.parquet`` and ``counts.parquet``.
 
     The counts have a row for every group and metric (of the variant that counts): ``metric``,
-    ``group`` (a 63-bit hash of its name), ``units``, ``counts`` (their sums).
+    ``group`` (its `group_hash`), ``units``, ``counts`` (their sums).
 
     Args:
         inputs: the step's identity: ``language`` and ``metrics`` (name -> version).
@@ -93,12 +93,17 @@ def score(inputs: Mapping[str, Any], predictions: Path, out: Path) -> list[dict[
     return rows
 
 
+def group_hash(group: object) -> int:
+    """The 63-bit number that stands for a group of items in counts."""
+    return stream_seed("group", str(group))
+
+
 def _by_group(name: str, units: list[dict[str, Any]], counts: NDArray) -> list[dict[str, Any]]:
     """The counts of a metric, ``[units, counts]``, summed by group, in the order of the groups."""
     import numpy as np
 
     names = [str(unit.get("group", number)) for number, unit in enumerate(units)]
-    hashes = {group: stream_seed("group", group) for group in set(names)}
+    hashes = {group: group_hash(group) for group in set(names)}
     groups, where = np.unique([hashes[group] for group in names], return_inverse=True)
     sums = np.zeros((len(groups), counts.shape[1]))
     np.add.at(sums, where, counts)
