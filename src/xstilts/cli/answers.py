@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xstilts.cli import asked
+from xstilts.cli import asked, output
 from xstilts.cli.options import (
     STORE,
     Json,
@@ -30,10 +28,8 @@ if TYPE_CHECKING:
 
     from xstilts.analysis.estimate import Estimate
     from xstilts.analysis.gains import Gain, Gains
-    from xstilts.analysis.outcomes import Outcomes
     from xstilts.analysis.scaling import Curve
     from xstilts.analysis.verdicts import Verdict
-    from xstilts.tasks import Catalogue
 
 _NOTHING = "nothing pairs up yet: a path and its baseline, with a seed and a language in common"
 
@@ -72,7 +68,7 @@ def gains(
     from xstilts.analysis.best import PROTOCOLS, best
     from xstilts.analysis.gains import Gains
 
-    outcomes = _outcomes(context, paths, asked.catalogue(task), store)
+    outcomes = asked.outcomes(context, paths, asked.catalogue(task), store)
     found = Gains(outcomes, same_data=same_data)
     every = found.all()
     chosen = [
@@ -82,11 +78,11 @@ def gains(
         if (one := best(found, model_, protocol)) is not None
     ]
     if json_:
-        _put(
+        output.put(
             {
                 "gains": [gain.row() for gain in every],
                 "best_per_target": [asdict(one) for one in chosen],
-                **_state(outcomes),
+                **output.state(outcomes),
             }
         )
         return 0
@@ -94,7 +90,7 @@ def gains(
     from xstilts.report.screen import indented, show
 
     if not every:
-        show(*(unpaired(found) or [_NOTHING]), *_left(outcomes))
+        show(*(output.unpaired(found) or [_NOTHING]), *output.left(outcomes))
         return 0
     for model_ in outcomes.models:
         mine = [gain for gain in every if gain.model == model_]
@@ -111,7 +107,7 @@ def gains(
         choice = (f"{target}: {before or 'none'}" for target, before in one.choice.items())
         show(indented(", ".join(choice)))
     show(*_equivalence(every), *_notes(every), *detectable(every))
-    show(*unpaired(found), *_left(outcomes))
+    show(*output.unpaired(found), *output.left(outcomes))
     return 0
 
 
@@ -143,11 +139,11 @@ def scaling(
     found = curves(paired, noisy.drops() if noisy else {})
     exchanged = exchanges(paired)
     if json_:
-        _put(
+        output.put(
             {
                 "curves": [asdict(curve) for curve in found],
                 "exchanges": [asdict(one) for one in exchanged],
-                **_state(outcomes),
+                **output.state(outcomes),
             }
         )
         return 0
@@ -157,7 +153,7 @@ def scaling(
         show(f"{curve.task}, {curve.outcome} ({curve.model}, {curve.arm})", _curve(curve), "")
     if not found:
         show("no task has two sizes that are finished: a size is written mnli[10k] > xnli")
-    show(*map(str, exchanged), *_left(outcomes))
+    show(*map(str, exchanged), *output.left(outcomes))
     return 0
 
 
@@ -177,11 +173,11 @@ def claims(
 
     mine = data.load(claims_file) if claims_file else ()
     catalogue = asked.catalogue(task)
-    outcomes = _outcomes(context, paths, catalogue, store)
+    outcomes = asked.outcomes(context, paths, catalogue, store)
     known = [*data.built_in(), *mine]
     found = verdicts.judge(known, Gains(outcomes, same_data=True), catalogue)
     if json_:
-        _put({"claims": [verdict.row() for verdict in found], **_state(outcomes)})
+        output.put({"claims": [verdict.row() for verdict in found], **output.state(outcomes)})
         return 0
     from xstilts.report.screen import show
 
@@ -191,43 +187,8 @@ def claims(
         show(*_block(verdict, verdict.model if several else ""), "")
     for difference in dict.fromkeys(d for verdict in found for d in verdict.differences):
         show(f"different conditions: {difference}")
-    show(*_left(outcomes))
+    show(*output.left(outcomes))
     return 0
-
-
-def unpaired(found: Gains) -> list[str]:
-    """What to add where paths stand alone."""
-    if found.outcomes.unfinished:
-        return []
-    if not found.intermediates:
-        first = next(iter(found.outcomes)).path
-        other = f"mnli {first}" if first.startswith("|") else f"mnli > {first}"
-        return [f'no intermediate task: give a path that has one, as "{other}", beside "{first}"']
-    missing = found.unpaired().items()
-    return [f'no baseline: give "{baseline}" beside "{path}"' for path, baseline in missing]
-
-
-def _outcomes(
-    context: typer.Context, paths: list[str] | None, catalogue: Catalogue, store: Path
-) -> Outcomes:
-    from xstilts.analysis import outcomes
-    from xstilts.store import Store
-
-    return outcomes.load(asked.plan(context, paths or [], catalogue), Store(store), catalogue)
-
-
-def _put(document: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(document, ensure_ascii=False, default=list) + "\n")
-
-
-def _state(outcomes: Outcomes) -> dict[str, Any]:
-    return {"absent": dict(outcomes.absent), "unfinished": outcomes.unfinished}
-
-
-def _left(outcomes: Outcomes) -> list[str]:
-    lines = [f"not run: {path}: {reason}" for path, reason in outcomes.absent.items()]
-    left = outcomes.unfinished
-    return [*lines, f"unfinished: {left} scores are still to come"] if left else lines
 
 
 def _points(found: Estimate) -> str:
@@ -240,6 +201,7 @@ def _interval(found: Estimate) -> str:
 
 def _means(gains: Sequence[Gain]) -> Table | None:
     """One row an intermediate and what it is compared with; None where there is no mean."""
+    from xstilts.report.cells import p_text
     from xstilts.report.screen import grid
 
     means = [gain for gain in gains if gain.over.startswith("mean")]
@@ -256,7 +218,7 @@ def _means(gains: Sequence[Gain]) -> Table | None:
             versus,
             mean,
             f"{len(gain.targets)}" if gain.over == "mean" else "0",
-            _p(gain.p),
+            p_text(gain.p),
             f"{gain.estimate.seeds or ''}",
             *rest,
         )
@@ -272,18 +234,15 @@ def _any(over: str, by: Mapping[tuple[str, str, str], Gain]) -> bool:
     )
 
 
-def _p(p: float | None) -> str:
-    return "" if p is None else f"{p:.3f}" if p >= 0.001 else "< 0.001"
-
-
 def _equivalence(gains: Sequence[Gain]) -> list[str]:
     """What is as good as nothing, where the study declared how much that is."""
     from xstilts.analysis.estimate import ALPHA
+    from xstilts.report.cells import p_text
 
     return [
         f"{one.intermediate} on {one.name or 'the mean'}: within {one.margin:g} points of the "
         f"baseline: {'yes' if one.equivalence_p < ALPHA else 'not shown'} "
-        f"(two one-sided tests, by Holm, p = {_p(one.equivalence_p)})"
+        f"(two one-sided tests, by Holm, p = {p_text(one.equivalence_p)})"
         for one in gains
         if one.equivalence_p is not None
     ]

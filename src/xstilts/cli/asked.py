@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 
     import typer
 
+    from xstilts.analysis.outcomes import Outcomes
     from xstilts.engines import Bench, Engine
     from xstilts.plan import Plan
     from xstilts.scenario import Measure
     from xstilts.study import Study
     from xstilts.tasks import Catalogue, Task
+    from xstilts.tasks.base import Source
 
 
 def catalogue(task: list[str] | None) -> Catalogue:
@@ -105,6 +107,32 @@ def plan(
         path, reason = next(iter(found.absent.items()))
         raise UserError(f"{paths[0]}: nothing of it can be run, such as {path}: {reason}")
     return found
+
+
+def outcomes(
+    context: typer.Context, paths: list[str] | None, tasks: Catalogue, store: Path
+) -> Outcomes:
+    """The finished scores of the paths, or of the study.
+
+    Raises:
+        UserError: as ``plan``; if nothing of it is finished, or the store is damaged.
+    """
+    from xstilts.analysis.outcomes import load
+    from xstilts.store import Store
+
+    return load(plan(context, paths or [], tasks), Store(store), tasks)
+
+
+def source(name: str) -> Source:
+    """The source of that name.
+
+    Raises:
+        UserError: if there is none.
+    """
+    for one in SOURCES:
+        if one == name:
+            return one
+    raise UserError(f'--source "{name}" is not known:{suggest(name, SOURCES)}')
 
 
 def declared(
@@ -204,11 +232,13 @@ def _fields(options: Mapping[str, Any]) -> dict[str, Any]:
         from xstilts import recipes
 
         recipes.get(fields["recipe"])  # a name that is none is told here
-    for name, allowed in (("source", SOURCES), ("keep", ("all", "intermediates", "none"))):
-        if name in fields and fields[name] not in allowed:
-            raise UserError(
-                f'--{name} "{fields[name]}" is not known:{suggest(fields[name], allowed)}'
-            )
+    if "source" in fields:
+        source(fields["source"])
+    allowed = ("all", "intermediates", "none")
+    if "keep" in fields and fields["keep"] not in allowed:
+        raise UserError(
+            f'--keep "{fields["keep"]}" is not known:{suggest(fields["keep"], allowed)}'
+        )
     caps = {
         name: options[name] or None for name in ("max_steps", "max_eval_rows") if name in options
     }

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from xstilts.cli import asked, checking, measuring
+from xstilts.cli import asked, checking, measuring, output
 from xstilts.cli.options import Debug, Json, TaskFiles, completing, task_names
 from xstilts.plain import plain
 from xstilts.report import screen
@@ -53,7 +52,7 @@ def tasks(
     if check:
         return checking.ask_hub(shown, every_language=bool(name))
     if json_:
-        sys.stdout.write(json.dumps([_document(one) for one in shown], ensure_ascii=False) + "\n")
+        output.put([_document(one) for one in shown])
     elif name:
         _one(shown[0])
         sys.stdout.flush()  # measuring takes a moment
@@ -75,7 +74,7 @@ def languages(
 
     shown = [known.get(code)] if code else list(known.LANGUAGES.values())
     if json_:
-        sys.stdout.write(json.dumps([asdict(one) for one in shown], ensure_ascii=False) + "\n")
+        output.put([asdict(one) for one in shown])
         return 0
     table = screen.grid("code", "name", "script", "order", ">XLM-R GiB", "in", "family")
     for one in shown:

@@ -78,13 +78,11 @@ def predictions(
     from xstilts.sources import Sources
     from xstilts.steps import given_predictions
     from xstilts.store import Store
-    from xstilts.tasks.base import SOURCES
 
     _check(name, seed)
-    if source not in SOURCES:
-        raise UserError(f'--source "{source}" is not known:{suggest(source, SOURCES)}')
+    where = asked.source(source)
     found, catalogue = _task(task)
-    data = catalogue.data(found.name, source)
+    data = catalogue.data(found.name, where)
     if language not in (data.languages or found.languages) or data.evaluate is None:
         have = data.languages or found.languages
         hint = suggest(language, have)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import sys
-
 import typer  # noqa: TC002 (typer reads annotations at run time)
 
-from xstilts.cli import asked
+from xstilts.cli import asked, output
 from xstilts.cli.options import STORE, Json, Paths, StoreFolder, TaskFiles, about_a_study
 from xstilts.errors import UserError
 
@@ -36,12 +33,8 @@ def ladder(
     loaded = outcomes.load(plan, Store(store), catalogue)
     found = analysis.ladders(Gains(loaded))
     if json_:
-        document = {
-            "ladders": [one.document() for one in found],
-            "absent": dict(loaded.absent),
-            "unfinished": loaded.unfinished,
-        }
-        sys.stdout.write(json.dumps(document, ensure_ascii=False, default=list) + "\n")
+        document = {"ladders": [one.document() for one in found], **output.state(loaded)}
+        output.put(document)
         return 0
     from xstilts.report.screen import drawn, show
     from xstilts.report.sections.ladder import sentences, sheets
@@ -50,7 +43,5 @@ def ladder(
         for sheet in sheets(one, ""):
             show(sheet.title, drawn(sheet), *sheet.notes, "")
     show(*sentences(found))
-    show(*(f"not run: {path}: {reason}" for path, reason in loaded.absent.items()))
-    if loaded.unfinished:
-        show(f"unfinished: {loaded.unfinished} scores are still to come")
+    show(*output.left(loaded))
     return 0

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xstilts.cli import asked
+from xstilts.cli import asked, output
 from xstilts.cli.options import Debug, Json, SourceName, TaskFiles
-from xstilts.errors import UserError, suggest
 from xstilts.report import screen
-from xstilts.tasks.base import SOURCES
 
 if TYPE_CHECKING:
     from xstilts.sources.leaks import Compared
@@ -34,15 +30,13 @@ def leaks(
     from xstilts.sources import Sources
     from xstilts.sources.leaks import compare
 
-    known = next((one for one in SOURCES if one == source), None)
-    if known is None:
-        raise UserError(f'--source "{source}" is not known:{suggest(source, SOURCES)}')
+    known = asked.source(source)
     catalogue, rows = asked.catalogue(task), Sources.from_environment()
     resolved = [resolve(parse(path), known, catalogue) for path in paths]
     found = compare(resolved, known, catalogue, rows)
     ranked = sorted(found, key=lambda one: (-one.leak.shared_sentences, one.seen, one.split))
     if json_:
-        sys.stdout.write(json.dumps([asdict(one) for one in ranked], ensure_ascii=False) + "\n")
+        output.put([asdict(one) for one in ranked])
     else:
         _table(ranked)
     return 0

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import typer  # noqa: TC002 (typer reads annotations at run time)
 
-from xstilts.cli import asked
+from xstilts.cli import asked, output
 from xstilts.cli.options import STORE, Json, Paths, StoreFolder, TaskFiles, about_a_study
 from xstilts.errors import UserError
 
@@ -18,7 +16,6 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from xstilts.analysis.estimate import Estimate
     from xstilts.analysis.retention import Retained
     from xstilts.analysis.sequences import Best, Edge, Variances
 
@@ -52,10 +49,9 @@ def order(
             **found.document(),
             "retained": [asdict(one) for one in held],
             "saving": asdict(saved),
-            "absent": dict(loaded.absent),
-            "unfinished": loaded.unfinished,
+            **output.state(loaded),
         }
-        sys.stdout.write(json.dumps(document, ensure_ascii=False, default=list) + "\n")
+        output.put(document)
         return 0
     from xstilts.report.screen import show
 
@@ -71,9 +67,7 @@ def order(
         show(_edges(found.edges), "")
     if held:
         show("what is kept as stages follow, in points (raw text: loss in nats)", _held(held), "")
-    show(*(f"not run: {path}: {reason}" for path, reason in loaded.absent.items()))
-    if loaded.unfinished:
-        show(f"unfinished: {loaded.unfinished} scores are still to come")
+    show(*output.left(loaded))
     return 0
 
 
@@ -93,6 +87,7 @@ def _variances(one: Variances) -> Table:
 
 
 def _best(found: Sequence[Best]) -> Table:
+    from xstilts.report.cells import p_text
     from xstilts.report.screen import grid
 
     table = grid("set", "target", "versus", ">held out", ">p", ">same seeds", "best on all seeds")
@@ -101,8 +96,8 @@ def _best(found: Sequence[Best]) -> Table:
             one.group,
             one.target or "mean",
             one.versus,
-            "one seed" if one.estimate is None else interval(one.estimate),
-            _p(one.p),
+            "one seed" if one.estimate is None else output.interval(one.estimate),
+            p_text(one.p),
             f"{100 * one.cursed:+.1f}",
             one.order,
         )
@@ -110,11 +105,12 @@ def _best(found: Sequence[Best]) -> Table:
 
 
 def _edges(found: Sequence[Edge]) -> Table:
+    from xstilts.report.cells import p_text
     from xstilts.report.screen import grid
 
     table = grid("task", "place", ">difference", ">p")
     for one in found:
-        table.add_row(one.task, one.place, interval(one.estimate), _p(one.p))
+        table.add_row(one.task, one.place, output.interval(one.estimate), p_text(one.p))
     return table
 
 
@@ -131,12 +127,3 @@ def _held(found: Sequence[Retained]) -> Table:
         value = f"{scale * one.value:.{digits}f}"
         table.add_row(name, str(one.since), value, change, str(one.sequences), str(one.seeds))
     return table
-
-
-def interval(found: Estimate) -> str:
-    """A difference in points with its interval."""
-    return f"{100 * found.value:+.1f} [{100 * found.low:+.1f}, {100 * found.high:+.1f}]"
-
-
-def _p(p: float | None) -> str:
-    return "" if p is None else f"{p:.3f}" if p >= 0.001 else "< 0.001"

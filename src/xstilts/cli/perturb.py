@@ -14,7 +14,6 @@ from xstilts.cli import asked
 from xstilts.cli.options import Debug, SourceName, TaskFiles
 from xstilts.errors import UserError, suggest
 from xstilts.report import screen
-from xstilts.tasks.base import SOURCES
 
 if TYPE_CHECKING:
     from xstilts.formats.examples import Example
@@ -52,8 +51,7 @@ def perturb(
     debug: Debug = False,  # noqa: ARG001 (read by main)
 ) -> int:
     """Show a task's examples before and after a perturbation, or audit it."""
-    if source not in SOURCES:
-        raise UserError(f'--source "{source}" is not known:{suggest(source, SOURCES)}')
+    where = asked.source(source)
     catalogue = asked.catalogue(task)
     known = catalogue.get(name)
     if read_audit is not None:
@@ -69,8 +67,7 @@ def perturb(
     from xstilts.sources import Sources
 
     noise, rows = parse(with_), Sources.from_environment()
-    # A user's own task is the same in every source.
-    data = catalogue.data(name, next(one for one in SOURCES if one == source))
+    data = catalogue.data(name, where)  # a user's own task is the same in every source
     language = language or (data.languages or known.languages)[0]
     valid, words = check(noise.name, known, language), None
     if noise.name == "code_switch":

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from xstilts.cli import asked
+from xstilts.cli import asked, output
 from xstilts.cli.options import (
     STORE,
     Device,
@@ -20,7 +18,6 @@ from xstilts.cli.options import (
     Threads,
     about_a_study,
 )
-from xstilts.cli.order import interval
 from xstilts.errors import UserError
 
 if TYPE_CHECKING:
@@ -29,7 +26,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from xstilts.analysis.choosing import Choice
+    from xstilts.analysis.choosing import Choice, Cost
     from xstilts.analysis.gains import Gains
     from xstilts.analysis.ranking import Ranked
     from xstilts.analysis.regret import Judged
@@ -87,25 +84,23 @@ def rank(
     judged = [] if gains is None else choosing.judge(choice, gains, alike, features)
     document["judged"] = [asdict(one) for one in judged]
     ranked: list[Ranked] = []
+    rules: list[Followed] = []
+    name = ""
     if target:
         name = next(iter(choice.targets)) if gains is None else _name(choice, target)
         ranked, learnt = choosing.rank(choice, alike, features, name, gains)
         document |= {"ranked": [asdict(one) for one in ranked], "learnt": learnt is not None}
-        rules: list[Followed] = []
     else:
         assert gains is not None
         rules = following.followed(gains, alike.value, choice.targets)
         document["rules"] = [one.row() for one in rules]
     if json_:
-        sys.stdout.write(json.dumps(document, ensure_ascii=False, default=list) + "\n")
+        output.put(document)
         return 0
     from xstilts.report.screen import show
 
     if ranked:
-        same = _same_data(choice, name, ranked)
-        show(f"for {target}, the best first", _ranked(ranked, same), "")
-        if same:
-            show("(s) has rows that the target is trained on: more of the same data, no transfer")
+        _show_ranked(choice, target, name, ranked)
     if judged:
         show("how good each way to rank is on this study, in points", _judged(judged), "")
     elif ranked:
@@ -115,15 +110,28 @@ def rank(
         )
     if rules:
         show("orders picked by a rule, in points", _rules(rules), "")
+    show(_looked(spent), f"features: {', '.join(features)}")
+    return 0
+
+
+def _show_ranked(choice: Choice, target: str, name: str, ranked: Sequence[Ranked]) -> None:
+    from xstilts.report.screen import show
+
+    same = _same_data(choice, name, ranked)
+    show(f"for {target}, the best first", _ranked(ranked, same), "")
+    if same:
+        show("(s) has rows that the target is trained on: more of the same data, no transfer")
+
+
+def _looked(spent: Cost) -> str:
+    """What looking cost, in a line."""
     measured = ""
     if spent.seconds and spent.grid_seconds:
         part = 100 * spent.seconds / spent.grid_seconds
         measured = (
             f"; {spent.seconds:.0f} s where the grid took {spent.grid_seconds:.0f} ({part:.1f} %)"
         )
-    show(f"looking cost {100 * spent.share:.1f} % of the grid's passes over rows{measured}")
-    show(f"features: {', '.join(features)}")
-    return 0
+    return f"looking cost {100 * spent.share:.1f} % of the grid's passes over rows{measured}"
 
 
 def _share(text: str) -> float:
@@ -280,16 +288,23 @@ def _judged(found: Sequence[Judged]) -> Table:
     table = grid("ranked by", ">tau", ">regret at 1", ">regret at 3", ">targets")
     for one in found:
         tau = f"{one.tau.value:+.2f} [{one.tau.low:+.2f}, {one.tau.high:+.2f}]"
-        regrets = ("" if r is None else interval(r) for r in (one.regret_at_1, one.regret_at_3))
+        regrets = (output.interval(r) for r in (one.regret_at_1, one.regret_at_3))
         table.add_row(one.way, tau, *regrets, str(len(one.targets)))
     return table
 
 
 def _rules(found: Sequence[Followed]) -> Table:
+    from xstilts.report.cells import p_text
     from xstilts.report.screen import grid
 
     table = grid("rule", "by", "versus", ">difference", ">p", ">sets")
     for one in found:
-        p = "" if one.p is None else f"{one.p:.3f}"
-        table.add_row(one.rule, one.feature, one.versus, interval(one.estimate), p, str(one.sets))
+        table.add_row(
+            one.rule,
+            one.feature,
+            one.versus,
+            output.interval(one.estimate),
+            p_text(one.p),
+            str(one.sets),
+        )
     return table

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from dataclasses import asdict
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from xstilts.cli import asked
+from xstilts.cli import asked, output
 from xstilts.cli.answers import ClaimsFile
 from xstilts.cli.options import (
     STORE,
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from xstilts.analysis.compare import Comparison
-    from xstilts.analysis.outcomes import Outcomes
-    from xstilts.tasks import Catalogue
 
 Format = Annotated[
     Literal["html", "latex", "markdown", "csv", "parquet"],
@@ -141,7 +138,7 @@ def compare(
     files = [asked.study_file([one], catalogue) for one in (first, second)]
     if (files[0] is None) != (files[1] is None):
         raise UserError(f'compare "{first}" with "{second}": give two studies, or two paths')
-    one, two = (_outcomes(context, what, catalogue, store) for what in (first, second))
+    one, two = (asked.outcomes(context, [what], catalogue, store) for what in (first, second))
     if files[0] and files[1]:
         found, changed = comparing.studies(one, two), _changed(files[0], files[1])
     else:
@@ -153,17 +150,10 @@ def compare(
     if json_:
         document = {"changed": changed, **asdict(found)}
         document["differences"] = [one.row() for one in found.differences]
-        sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+        output.put(document)
         return 0
     _show(found, changed)
     return 0
-
-
-def _outcomes(context: typer.Context, what: str, catalogue: Catalogue, store: Path) -> Outcomes:
-    from xstilts.analysis import outcomes
-    from xstilts.store import Store
-
-    return outcomes.load(asked.plan(context, [what], catalogue), Store(store), catalogue)
 
 
 def _changed(one: Path, two: Path) -> dict[str, tuple[Any, Any]]:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from typing import TYPE_CHECKING
 
 import typer  # noqa: TC002 (typer reads annotations at run time)
 
-from xstilts.cli import asked
-from xstilts.cli.answers import unpaired
+from xstilts.cli import asked, output
 from xstilts.cli.options import STORE, Json, Paths, StoreFolder, TaskFiles, about_a_study
 from xstilts.errors import UserError
 
@@ -54,10 +51,9 @@ def robustness(
             "interactions": [line.row() for line in lines],
             "attacks": [one.row() for one in fallen],
             "refused": plan.refused,
-            "absent": dict(found.absent),
-            "unfinished": found.unfinished,
+            **output.state(found),
         }
-        sys.stdout.write(json.dumps(document, ensure_ascii=False, default=list) + "\n")
+        output.put(document)
         return 0
     for model in found.models:
         mine = [line for line in lines if line.model == model]
@@ -69,7 +65,7 @@ def robustness(
         show("attacks: no language has ten items that a baseline and another both get right", "")
     if not lines and not fallen:
         nothing = "nothing pairs up yet: a baseline, an intermediate and their perturbed rows"
-        show(*(unpaired(Gains(found)) or [nothing]))
+        show(*(output.unpaired(Gains(found)) or [nothing]))
     show(*_notes(lines, fallen))
     left = found.unfinished
     show(*(f"not run: {what}: {why}" for what, why in {**found.absent, **plan.refused}.items()))
@@ -98,6 +94,7 @@ def _shown(lines: Sequence[Interaction], model: str) -> list[object]:
 
 
 def _table(lines: Sequence[Interaction]) -> Table:
+    from xstilts.report.cells import p_text
     from xstilts.report.screen import grid
 
     table = grid(
@@ -109,9 +106,9 @@ def _table(lines: Sequence[Interaction]) -> Table:
         table.add_row(
             *(line.intermediate, line.name or "mean", line.perturbation + sure),
             f"{100 * line.changed_subwords:.1f} %",
-            *(_value(line.baseline), _value(line.own), _interval(line.points)),
-            *(_interval(line.logit, 1, 2), _interval(line.both_right)),
-            *("" if line.p is None else f"{line.p:.3f}", line.verdict),
+            *(_value(line.baseline), _value(line.own), output.interval(line.points)),
+            *(output.interval(line.logit, 1, 2), output.interval(line.both_right)),
+            *(p_text(line.p), line.verdict),
         )
     return table
 
@@ -126,7 +123,7 @@ def _attacks(found: Sequence[Attacked]) -> Table:
     for one in found:
         table.add_row(
             *(one.intermediate, one.target, one.search, f"{one.items:.0f}", f"{one.queries:.0f}"),
-            *(_value(one.baseline), _value(one.own), _interval(one.interaction)),
+            *(_value(one.baseline), _value(one.own), output.interval(one.interaction)),
             *(_value(one.from_baseline), _value(one.from_own)),
         )
     return table
@@ -134,13 +131,6 @@ def _attacks(found: Sequence[Attacked]) -> Table:
 
 def _value(found: Estimate | None) -> str:
     return "" if found is None else f"{100 * found.value:.1f}"
-
-
-def _interval(found: Estimate | None, scale: float = 100, digits: int = 1) -> str:
-    if found is None:
-        return ""
-    value, low, high = (scale * number for number in (found.value, found.low, found.high))
-    return f"{value:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]"
 
 
 def _notes(lines: Sequence[Interaction], fallen: Sequence[Attacked]) -> list[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from statistics import mean
@@ -11,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from xstilts.cli import asked
+from xstilts.cli import asked, output
 from xstilts.cli.options import Debug, Json, TaskFiles
 from xstilts.errors import UserError, suggest
 from xstilts.report import screen
@@ -43,7 +41,7 @@ def score(
             fixed = ", ".join(one for one, suite in BENCHMARKS.items() if suite.languages)
             raise UserError(f"score {name}: only {fixed} are scored whole, from two folders")
         whole = leaderboard.score_suite(name, predictions, gold, catalogue)
-        _put(_suite_document(name, whole)) if json_ else _suite(whole)
+        output.put(_suite_document(name, whole)) if json_ else _suite(whole)
         return 0
     one = catalogue.get(name)
     if language and language not in one.languages:
@@ -56,7 +54,7 @@ def score(
     else:
         scores = {language: leaderboard.score_file(one, predictions, gold, language)}
         missing = []
-    _put(_document(one, scores, missing)) if json_ else _task(one, scores, missing)
+    output.put(_document(one, scores, missing)) if json_ else _task(one, scores, missing)
     return 0
 
 
@@ -67,10 +65,6 @@ def _is_folder(predictions: Path, gold: Path) -> bool:
     if predictions.is_dir() != gold.is_dir():
         raise UserError(f"{predictions} and {gold}: give two files or two folders")
     return predictions.is_dir()
-
-
-def _put(document: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
 
 
 def _document(task: Task, scores: dict[str, LanguageScore], missing: list[str]) -> dict[str, Any]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from xstilts.cli import asked
+from xstilts.cli import asked, output
 from xstilts.cli.options import (
     STORE,
     Device,
@@ -275,7 +274,7 @@ def _show(plan: Plan, store: Store, catalogue: Catalogue, *, json_: bool) -> Non
             "frontier": [one.row() for one in points],
             "evaluations": [one.row() for one in evaluated],
         }
-        sys.stdout.write(json.dumps(document, ensure_ascii=False, default=list) + "\n")
+        output.put(document)
         return
     from xstilts.report.screen import drawn, show
     from xstilts.report.sections import speed as section

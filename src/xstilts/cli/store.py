@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xstilts.cli import asked
+from xstilts.cli import asked, output
 from xstilts.cli.options import STORE, Debug, Json, StoreFolder, TaskFiles
 from xstilts.errors import UserError
 from xstilts.plain import plain
@@ -37,7 +36,7 @@ def ls(
     found = opened(store)
     steps = sorted(found.ls(), key=lambda one: (one.created, one.id))
     if json_:
-        sys.stdout.write(json.dumps([one._asdict() for one in steps], ensure_ascii=False) + "\n")
+        output.put([one._asdict() for one in steps])
         return 0
     for one in steps:
         gone = ", weights evicted" if one.evicted else ""

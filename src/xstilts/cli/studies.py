@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from xstilts.cli import output
 from xstilts.cli.options import Debug, Json
 from xstilts.errors import UserError, suggest
 
@@ -37,7 +37,7 @@ def studies(
     shown = [study.load(file) for one, file in ready.items() if name in ("", one)]
     if json_:
         documents = [one.model_dump() | {"size": _size(one)} for one in shown]
-        sys.stdout.write(json.dumps(documents, ensure_ascii=False) + "\n")
+        output.put(documents)
         return 0
     from xstilts.report import screen
 

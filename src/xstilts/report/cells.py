@@ -23,6 +23,13 @@ def shown(points: float) -> str:
     return text if float(text) else "0.0"
 
 
+def p_text(p: float | None) -> str:
+    """A p-value; "" where nothing was tested."""
+    if p is None:
+        return ""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
 def gain_cell(found: Estimate, *, run: str = "", mark: str = "") -> Cell:
     """A difference as a cell."""
     points, half = 100 * found.value, 100 * (found.high - found.low) / 2

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from xstilts.analysis.gains import SAME_DATA
 from xstilts.report.blocks import Cell, Chart, Part, Section, Sheet, Text
-from xstilts.report.cells import MARKS, detectable, gain_cell, hover, notes, shown
+from xstilts.report.cells import MARKS, detectable, gain_cell, hover, notes, p_text, shown
 from xstilts.report.charts import COLOURS, GREY, inline
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def _controls(findings: Findings, model: str) -> Sheet:
             cells.append(gain_cell(by[v].estimate) if v in by else Cell(""))
             if v in tested:
                 p = by[v].p if v in by else None
-                cells.append(Cell(_p(p), value=p))
+                cells.append(Cell(p_text(p), value=p))
         if by:
             rows.append((Cell(before), *cells))
     below = notes(mine)
@@ -175,11 +175,7 @@ def _equivalence(findings: Findings, model: str) -> Sheet:
 def _within(gain: Gain | None) -> tuple[Cell, Cell]:
     if gain is None:
         return Cell(""), Cell("")
-    return gain_cell(gain.estimate), Cell(_p(gain.equivalence_p), value=gain.equivalence_p)
-
-
-def _p(p: float | None) -> str:
-    return "" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
+    return gain_cell(gain.estimate), Cell(p_text(gain.equivalence_p), value=gain.equivalence_p)
 
 
 def _best(one: Best) -> dict[str, str]:

@@ -9,7 +9,7 @@ from xstilts import counting
 from xstilts.analysis import retention, sequences
 from xstilts.analysis.estimate import estimate
 from xstilts.report.blocks import Cell, Chart, Section, Sheet, Text
-from xstilts.report.cells import gain_cell
+from xstilts.report.cells import gain_cell, p_text
 from xstilts.report.charts import COLOURS, inline, panels
 from xstilts.study import ORDER
 
@@ -71,10 +71,9 @@ def _best(found: Sequences) -> Sheet:
     rows = []
     for one in found.best:
         held_out = Cell("one seed") if one.estimate is None else gain_cell(one.estimate)
-        p = "" if one.p is None else f"{one.p:.3f}"
         words = (one.group, one.model, one.target or "mean", one.versus)
         cursed = Cell(f"{100 * one.cursed:+.1f}", value=100 * one.cursed)
-        rows.append((*map(Cell, words), held_out, Cell(p), cursed, Cell(one.order)))
+        rows.append((*map(Cell, words), held_out, Cell(p_text(one.p)), cursed, Cell(one.order)))
     header = (
         "set",
         "model",
@@ -92,9 +91,8 @@ def _best(found: Sequences) -> Sheet:
 def _edges(found: Sequences) -> Sheet:
     rows = []
     for one in found.edges:
-        p = "" if one.p is None else f"{one.p:.3f}"
         words = (one.task, one.model, one.place)
-        rows.append((*map(Cell, words), gain_cell(one.estimate), Cell(p)))
+        rows.append((*map(Cell, words), gain_cell(one.estimate), Cell(p_text(one.p))))
     header = ("task", "model", "place", "difference", "p")
     title = "A task first or last, minus the mean of its sets' orders"
     return Sheet("order-ends", title, header, tuple(rows), words=(0, 1, 2))

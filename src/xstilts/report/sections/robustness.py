@@ -11,7 +11,7 @@ from xstilts import languages
 from xstilts.analysis.robustness import worst
 from xstilts.path import parse_noise
 from xstilts.report.blocks import Cell, Chart, Section, Sheet, Text
-from xstilts.report.cells import gain_cell
+from xstilts.report.cells import gain_cell, p_text
 from xstilts.report.charts import BASELINE, by_condition, inline, panels
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _sheet(
                 _cost(line.points),
                 _logit(line.logit),
                 _cost(line.both_right),
-                *[Cell("" if line.p is None else f"{line.p:.3f}", value=line.p)] * tested,
+                *[Cell(p_text(line.p), value=line.p)] * tested,
                 Cell(line.verdict),
             )
         )
