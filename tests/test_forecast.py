@@ -10,11 +10,11 @@ import small_tasks
 from xstilts import forecast
 from xstilts.engines.groups import remaining
 from xstilts.engines.local import LocalEngine
-from xstilts.forecast import Cost
+from xstilts.forecast import Forecast
 from xstilts.rehearsal import ReadPace, Rehearsal, StagePace
 from xstilts.study import Options
 
-COST = Cost(10, 65.0, 3 * 2**20, 2**30)
+COST = Forecast(10, 65.0, 3 * 2**20, 2**30)
 
 
 def rehearsed(*_, **__):
@@ -48,7 +48,7 @@ def test_steps_and_tokens_are_those_of_the_run(small, tiny, study, tmp_path, mon
     monkeypatch.setattr(forecast, "rehearse", rehearsed)
     bench = small_tasks.bench(small, tmp_path / "store")
     steps = remaining(study, bench.store)
-    cost = forecast.predict(study, steps, bench, Silent())
+    cost = forecast.forecast(study, steps, bench, Silent())
     LocalEngine().run(study, bench, Silent())
     results = [bench.store.record(step.id)["result"] for step in steps if step.kind == "train"]
     assert cost.optimiser_steps == sum(one["steps"] for one in results) == 14
@@ -84,12 +84,12 @@ def test_a_sample_stands_for_all_rows(small, tiny, monkeypatch):
 def test_a_run_is_compared_with_its_own_forecast_only(study, tmp_path):
     steps = list(study.steps.values())
     forecast.keep(COST, steps, tmp_path)
-    told = forecast.Outcome(steps, tmp_path).line(12).splitlines()
+    told = forecast.Hindsight(steps, tmp_path).line(12).splitlines()
     assert told[0] == f"predicted: {COST}"
     assert told[0].endswith("10 optimiser steps, 1 min 05 s, 3 MiB of disk, 1,024 MiB of memory")
     assert told[1].startswith("it took:   12 optimiser steps, 0 s, 0 MiB of disk")
     assert told[1].endswith("(-100% time)")
-    assert forecast.Outcome(steps[:-1], tmp_path).line(12) == ""
+    assert forecast.Hindsight(steps[:-1], tmp_path).line(12) == ""
 
 
 def test_looks_at_selection_rows_are_counted(small, tiny, tmp_path, monkeypatch):
@@ -105,7 +105,7 @@ def test_looks_at_selection_rows_are_counted(small, tiny, tmp_path, monkeypatch)
         pace.stages = defaultdict(lambda: StagePace(0.0, 10.0, 0.0, 1000))
         monkeypatch.setattr(forecast, "rehearse", lambda *_, pace=pace: pace)
         steps = remaining(plan, bench.store)
-        told.append(forecast.predict(plan, steps, bench, Silent()).seconds)
+        told.append(forecast.forecast(plan, steps, bench, Silent()).seconds)
     # After the 3rd, the 6th and the last step of each of both stages.
     assert told[1] - told[0] == pytest.approx(2 * 3 * 10, abs=2)
 
@@ -121,5 +121,5 @@ def test_rows_that_many_paths_are_evaluated_on_are_read_once(small, tiny, tmp_pa
         return evaluation(inputs, *others)
 
     monkeypatch.setattr(forecast, "_evaluation", counted)
-    forecast.predict(plan, remaining(plan, bench.store), bench, Silent())
+    forecast.forecast(plan, remaining(plan, bench.store), bench, Silent())
     assert len(read) == len(set(read)) > 1

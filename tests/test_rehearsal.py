@@ -79,7 +79,7 @@ def test_what_is_written_as_text_has_its_pace(small, tmp_path):
     )
     bench = small_tasks.bench(small, tmp_path / "store")
     steps = remaining(plan, bench.store)
-    cost = forecast.predict(plan, steps, bench, Silent())
+    cost = forecast.forecast(plan, steps, bench, Silent())
     assert cost.optimiser_steps == 6
     assert cost.seconds > 0
 

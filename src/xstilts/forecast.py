@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import resource
 import time
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -40,7 +39,7 @@ PROCESS_S = 5.0  # until a new process has imported torch and opened a model, ab
 
 
 @dataclass(frozen=True)
-class Cost:
+class Forecast:
     """Of a plan's remaining steps.
 
     Attributes:
@@ -71,8 +70,8 @@ class _Data:
     tokens: float
 
 
-def predict(plan: Plan, steps: Sequence[Step], bench: Bench, watcher: Watcher) -> Cost:
-    """The cost of the remaining steps, on this machine as it is now.
+def forecast(plan: Plan, steps: Sequence[Step], bench: Bench, watcher: Watcher) -> Forecast:
+    """What the remaining steps will take, on this machine as it is now.
 
     Args:
         plan: the whole plan.
@@ -110,7 +109,7 @@ def predict(plan: Plan, steps: Sequence[Step], bench: Bench, watcher: Watcher) -
     rows, took = _predictions(plan, steps, desk, loaded, pace)
     seconds += took + (len(steps) - len(stages)) * pace.write_s + sum(map(_measured_s, steps))
     sizes = {step.id: pace.stages[kinds[step.id]].weight_bytes for step in stages}
-    return Cost(taken, seconds, _disk(plan, stages, sizes, rows), pace.peak_bytes)
+    return Forecast(taken, seconds, _disk(plan, stages, sizes, rows), pace.peak_bytes)
 
 
 def _predictions(
@@ -201,17 +200,17 @@ def _disk(plan: Plan, stages: Sequence[Step], sizes: Mapping[str, int], rows: fl
     return int(weights + PREDICTION_BYTES * rows)
 
 
-def keep(cost: Cost, steps: Sequence[Step], root: Path) -> None:
+def keep(found: Forecast, steps: Sequence[Step], root: Path) -> None:
     """Keep a forecast until these very steps are run."""
     with whole(_path(steps, root)) as part:
-        part.write_text(json.dumps(asdict(cost)))
+        part.write_text(json.dumps(asdict(found)))
 
 
-def kept(steps: Iterable[Step], root: Path) -> Cost | None:
+def kept(steps: Iterable[Step], root: Path) -> Forecast | None:
     """The forecast that was made for these very steps; None if none was."""
     path = _path(steps, root)
     try:
-        return Cost(**json.loads(path.read_text())) if path.is_file() else None
+        return Forecast(**json.loads(path.read_text())) if path.is_file() else None
     except (ValueError, TypeError):  # a file that is damaged predicts nothing
         return None
 
@@ -220,28 +219,30 @@ def _path(steps: Iterable[Step], root: Path) -> Path:
     return root / FOLDER / f"{fingerprint(sorted(step.id for step in steps))}.json"
 
 
-class Outcome:
+class Hindsight:
     """A run beside the forecast that was made for it, if one was."""
 
     def __init__(self, steps: Sequence[Step], root: Path) -> None:
         """Begin before the run."""
-        self._cost, self._root = kept(steps, root), root
+        self._forecast, self._root = kept(steps, root), root
         self._before, self._began = _size(root), time.monotonic()
 
     def line(self, optimiser_steps: int) -> str:
         """Predicted against actual, once the run has ended; "" where nothing was predicted."""
-        cost = self._cost
-        if cost is None:
+        made = self._forecast
+        if made is None:
             return ""
+        from xstilts.model.memory import peak_bytes
+
         was = replace(
-            cost,
+            made,
             optimiser_steps=optimiser_steps,
             seconds=time.monotonic() - self._began,
             disk_bytes=_size(self._root) - self._before,
-            memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            memory_bytes=peak_bytes(),
         )
-        off = was.seconds / max(cost.seconds, 1e-9) - 1
-        return f"predicted: {cost}\nit took:   {was} ({off:+.0%} time)"
+        off = was.seconds / max(made.seconds, 1e-9) - 1
+        return f"predicted: {made}\nit took:   {was} ({off:+.0%} time)"
 
 
 def _size(root: Path) -> int:

@@ -8,9 +8,7 @@ done in is thrown away.
 
 from __future__ import annotations
 
-import resource
 import statistics
-import sys
 import tempfile
 import time
 from dataclasses import dataclass, field, replace
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
 STEPS = 5  # of a stage; the first one warms up and is not counted
 ROWS, LANGUAGES = 48, 3  # of a prediction
 ATTACKED = 4  # rows
-_RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes
 
 
 @dataclass(frozen=True)
@@ -248,6 +245,7 @@ class _Timer:
 
 def _timed(small: _Small, worker: Worker, timer: _Timer, store: Store) -> Rehearsal:
     from xstilts.engines import Job
+    from xstilts.model.memory import peak_bytes
 
     found = Rehearsal()
     scored: list[float] = []  # seconds of a score step
@@ -282,7 +280,7 @@ def _timed(small: _Small, worker: Worker, timer: _Timer, store: Store) -> Rehear
     if total_tokens:
         found.token_s = total_s / total_tokens
         found.open_s = statistics.median(one.beside_s for one in found.predictions.values())
-    found.peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT
+    found.peak_bytes = peak_bytes()
     return found
 
 

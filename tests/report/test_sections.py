@@ -72,7 +72,7 @@ def test_claims_say_whose_they_are_and_what_unverified_means():
 
 def test_a_forecast_stands_beside_what_it_took():
     costs = (Cost("train", 4, 0, 110.0, 0.0), Cost("score", 3, 0, 10.0, 0.0))
-    made = forecast.Cost(24, 100.0, 2**20, 2**30)
+    made = forecast.Forecast(24, 100.0, 2**20, 2**30)
     study = simulator.study({"csqa": 2.0})
     for found, said in (
         (synthetic.of(study, costs=costs), "No forecast of the whole was made"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from dataclasses import asdict
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer  # noqa: TC002 (typer reads annotations at run time)
 
-from xstilts.cli import asked
+from xstilts.cli import asked, output
 from xstilts.cli.options import (
     STORE,
     Address,
@@ -35,8 +34,9 @@ from xstilts.plain import plain
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from xstilts.engines import Outcome
-    from xstilts.plan import Plan
+    from xstilts.engines import Bench, Outcome
+    from xstilts.forecast import Forecast as Predicted
+    from xstilts.plan import Plan, Step
     from xstilts.store import Store
     from xstilts.tasks import Catalogue
 
@@ -85,7 +85,7 @@ def run(
 
         chosen = asked.engine(engine, address, slurm or [])
         bench = asked.bench(store, catalogue, device, threads, track, devices or 1)
-        beside = forecast.Outcome(steps, store)
+        beside = forecast.Hindsight(steps, store)
         with watcher() as watch:
             notes = check(found, steps, bench, elsewhere=engine != "local")
             for line in (about, *_notes(found), *notes):
@@ -130,15 +130,9 @@ def plan(
         document["detect"] = asdict(needed)
         told.append(str(needed))
     if forecast and (steps := remaining(found, Store(store))):
-        from xstilts import forecast as forecasts
-        from xstilts.report.watch import watcher
-
-        bench = asked.bench(store, catalogue, device, threads)
-        with watcher() as watch:
-            cost = forecasts.predict(found, steps, bench, watch)
-        forecasts.keep(cost, steps, store)
-        document["forecast"] = asdict(cost)
-        told.append(f"predicted: {cost}")
+        predicted = _forecast(found, steps, asked.bench(store, catalogue, device, threads))
+        document["forecast"] = asdict(predicted)
+        told.append(f"predicted: {predicted}")
     leaks, unknown = leakage.known(found, catalogue, Store(store).root)
     changed = datafiles.changed(found.contents, Store(store).root)
     if json_:
@@ -147,7 +141,7 @@ def plan(
         if costs:
             document["cost"] = [asdict(one) for one in costs]
         document = graph.document(found, Store(store)) | document
-        sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+        output.put(document)
     else:
         graph.show(found, Store(store))
         for line in (*changed, *leakage.told(leaks)):
@@ -161,6 +155,17 @@ def plan(
     if note:
         sys.stderr.write(f"note: {note}\n")
     return 0
+
+
+def _forecast(plan: Plan, steps: list[Step], bench: Bench) -> Predicted:
+    """What the steps will take; kept until they are run."""
+    from xstilts import forecast
+    from xstilts.report.watch import watcher
+
+    with watcher() as watch:
+        found = forecast.forecast(plan, steps, bench, watch)
+    forecast.keep(found, steps, bench.store.root)
+    return found
 
 
 def _show(
@@ -181,7 +186,7 @@ def _show(
             "failed": outcome.failures,
             "steps": {"done": len(outcome.done), "kept": len(outcome.kept)},
         }
-        sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+        output.put(document)
     else:
         for part in (*tables(rows, catalogue), summary(rows, catalogue)):
             if part is not None:

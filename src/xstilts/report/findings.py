@@ -94,7 +94,7 @@ class Findings:
     notes: Mapping[str, str] = field(default_factory=dict)
     setting: tuple[tuple[str, str], ...] = ()
     commands: tuple[str, ...] = ()
-    forecast: forecast.Cost | None = None
+    forecast: forecast.Forecast | None = None
     plan: Plan | None = None
     store: Store | None = None
 

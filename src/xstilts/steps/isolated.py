@@ -22,6 +22,7 @@ from xstilts.errors import UserError
 from xstilts.formats import Limits, examples, text2text
 from xstilts.identity import stream_seed
 from xstilts.model import heads
+from xstilts.model.memory import peak_bytes
 from xstilts.scenario import QUERIES, SERVER_PERCENTILE, serving
 from xstilts.sources import Sources
 from xstilts.steps import checkpoint, loadgen
@@ -93,14 +94,15 @@ class Checkpoint:
         forwarded = self.clock()
         if self.decodes:
             list(formats.decode(self.task, rows, encoded, outputs))
-        writes = isinstance(self.server, Writer)
+        written = self.server.written if isinstance(self.server, Writer) else None
+        read = encoded.lengths[:: 1 if written is None else 2]  # not those of right answers
         return Answered(
             tokenised - start,
             forwarded - tokenised,
             self.clock() - forwarded,
-            int(encoded.lengths[:: 2 if writes else 1].sum()),  # not those of right answers
+            int(read.sum()),
             sum(map(characters, rows)),
-            self.server.written if isinstance(self.server, Writer) else 0,
+            written or 0,
         )
 
 
@@ -209,10 +211,7 @@ def _memory(device: str, field: str) -> int:
     try:
         lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     except OSError:
-        import resource  # where there is no /proc
-
-        unit = 1 if sys.platform == "darwin" else 1024
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+        return peak_bytes()  # where there is no /proc
     (line,) = (one for one in lines if one.startswith(f"{field}:"))
     return int(line.split()[1]) * 1024
 
