@@ -16,6 +16,7 @@ from xstilts import hardware
 from xstilts import plan as planning
 from xstilts.errors import UserError
 from xstilts.formats import text2text
+from xstilts.models import Model
 from xstilts.path import Path, parse
 from xstilts.scenario import serving
 from xstilts.steps import HEADS_INDEX
@@ -24,7 +25,6 @@ from xstilts.study import BASELINE
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from xstilts.models import Model
     from xstilts.plan import Plan, Step
     from xstilts.recipes import Recipe
     from xstilts.scenario import Measure, ScenarioName
@@ -126,36 +126,25 @@ def of_checkpoints(
     if data.evaluate is None:
         raise UserError(f'"{target}" has no rows to evaluate on in source {source}')
     made, ends = planning.Plan(), {}
+    rows_of = {
+        code: sources.fingerprint(task, data, "evaluate", code)
+        for code in data.languages or task.languages
+    }
+    headless = data.train_on == "" and data.train is None
+    as_text = recipe.text2text and text2text.written(task)
     for name, one in checkpoints.items():
-        is_stage = not hasattr(one, "fingerprint")
-        weights = one.id if is_stage else one.fingerprint  # type: ignore[union-attr]
-        folder = one.folder if is_stage else pathlib.Path(one.location)  # type: ignore[union-attr]
-        if is_stage:
-            kind, label = "train", f"train {name}"
-            made.add(planning.Step(weights, kind, one.record["inputs"], "", label))  # type: ignore[union-attr,arg-type]
-        else:
-            made.models[weights] = one  # type: ignore[assignment]
+        weights, parent, folder = _added(made, name, one)
         shared = {
             "weights": weights,
-            "head": None if data.train_on == "" and data.train is None else _fitting(folder, task),
+            "head": None if headless else _fitting(folder, task),
             "source": source,
             "limits": recipe.limits(task.format),
             "max_rows": rows,
         }
-        if recipe.text2text and text2text.written(task):
+        if as_text:
             shared |= {"text2text": True, "head": data.train_on or task.name}
-        rows_of = {
-            code: sources.fingerprint(task, data, "evaluate", code)
-            for code in data.languages or task.languages
-        }
         ends["", name, target] = [
-            planning.Step(
-                id="",
-                kind="predict",
-                inputs={**shared, "language": code, "data": found},
-                parent=weights if is_stage else "",
-                label="",
-            )
+            planning.Step("", "predict", {**shared, "language": code, "data": found}, parent, "")
             for code, found in rows_of.items()
         ]
     adding = _Adding(made, None, measure, catalogue, hardware.name(device))
@@ -166,6 +155,15 @@ def of_checkpoints(
             step = adding.step("", first, other, target, scenario, [measure.serve] * 2)
             made.measured.append(Measured("", first, target, other, scenario, measure.serve, step))
     return made
+
+
+def _added(plan: Plan, name: str, one: Model | Finished) -> tuple[str, str, pathlib.Path]:
+    """Add what a checkpoint begins with; its weights, the step that made them or "", its folder."""
+    if isinstance(one, Model):
+        plan.models[one.fingerprint] = one
+        return one.fingerprint, "", pathlib.Path(one.location)
+    plan.add(planning.Step(one.id, "train", one.record["inputs"], "", f"train {name}"))
+    return one.id, one.id, one.folder
 
 
 def check_writes(serve: str) -> None:

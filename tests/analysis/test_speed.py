@@ -9,7 +9,7 @@ import pytest
 
 import small_tasks
 from analysis import measured
-from xstilts.analysis import speed
+from xstilts.analysis import frontier, speed
 from xstilts.engines.local import LocalEngine
 from xstilts.report.sections import speed as section
 from xstilts.scenario import Measure
@@ -106,7 +106,7 @@ def test_the_evaluation_is_timed_by_what_predict_steps_recorded(study):
 
 def test_the_frontier_has_every_way_with_quality_time_and_memory(study):
     plan, store, catalogue = study
-    points = {one.variant.serve: one for one in speed.frontier(plan, store, catalogue)}
+    points = {one.variant.serve: one for one in frontier.frontier(plan, store, catalogue)}
     assert list(points) == ["torch", *MEASURE.variants]
     base, dropped = points["torch"], points["drop=1"]
     assert base.relative_time == 1.0
@@ -125,7 +125,7 @@ def test_the_frontier_has_every_way_with_quality_time_and_memory(study):
 def point(time, score):
     variant = type("V", (), {"serve": f"{time}", "base": "1.0"})()
     ratio = None if time == 1.0 else type("R", (), {"value": time})()
-    return speed.Point(variant, score, None, {}, ratio, None, None)
+    return frontier.Point(variant, score, None, {}, ratio, None, None)
 
 
 def test_what_another_way_beats_is_not_on_the_frontier():
@@ -140,7 +140,7 @@ def test_tables_and_chart_show_it(study):
     sheet = section.comparisons(found)
     assert len(sheet.rows) == 2
     assert all(len(row) == len(sheet.header) for row in sheet.rows)
-    points = speed.frontier(plan, store, catalogue)
+    points = frontier.frontier(plan, store, catalogue)
     for made in (
         section.ways(points),
         section.losses(points),

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from analysis import simulator
-from xstilts.cli import answers
+from xstilts.cli import asked
 
 LONG = "taxinli + squad_dev + squad_v2 + csqa + hellaswag + cosmos_qa"
 OWN = """
@@ -20,7 +20,7 @@ def said(cli, monkeypatch):
     """What a command prints of these outcomes on a terminal of that width."""
 
     def say(outcomes, *words, width=80):
-        monkeypatch.setattr(answers, "_outcomes", lambda *_: outcomes)
+        monkeypatch.setattr(asked, "outcomes", lambda *_: outcomes)
         monkeypatch.setenv("COLUMNS", str(width))
         ran = cli(*words)
         assert ran.code == 0, ran.err

@@ -14,7 +14,7 @@ import tiny_encoder
 from steps.runs import trained
 from steps.test_loadgen import Clock, Side
 from xstilts import formats
-from xstilts.analysis import speed
+from xstilts.analysis import frontier, speed
 from xstilts.engines.local import LocalEngine
 from xstilts.errors import UserError
 from xstilts.formats import Limits, text2text
@@ -136,7 +136,7 @@ def test_a_study_of_what_writes_text_is_measured(small, mt5, tmp_path):
     assert all(tokens >= 1 for tokens in one.writing.tokens.values())
     assert one.writing.length.pairs == one.writing.pace.pairs == 6
     assert "a token of them takes" in one.verdict
-    usual, bf16 = speed.frontier(plan, bench.store, Catalogue(small_tasks.tasks(small)))
+    usual, bf16 = frontier.frontier(plan, bench.store, Catalogue(small_tasks.tasks(small)))
     assert (usual.variant.serve, bf16.variant.serve) == ("torch", "bf16")
     assert bf16.relative_time > 0
     with pytest.raises(UserError, match='"drop=1": a model that writes its answers is measured'):

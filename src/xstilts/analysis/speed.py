@@ -1,7 +1,7 @@
 """What a study's measurements say.
 
-Latency and throughput by language, two checkpoints compared, the wall time of the evaluations, and
-the frontier of quality against latency.
+Latency and throughput by language, two checkpoints compared, and the wall time of the evaluations;
+`frontier` lays quality beside latency.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xstilts.analysis import latency, outcomes
-from xstilts.analysis.estimate import Estimate, estimate
+from xstilts.analysis import latency
 from xstilts.identity import fingerprint
 from xstilts.scenario import AGAIN, FIRST, QUERIES, SECOND, serving
 
@@ -21,13 +20,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from xstilts.analysis.draws import Draws
     from xstilts.analysis.latency import Percentile, Ratio
-    from xstilts.analysis.outcomes import Outcome
-    from xstilts.measures import Measured, Variant
-    from xstilts.plan import Cell, Plan
+    from xstilts.measures import Measured
+    from xstilts.plan import Plan
     from xstilts.store import Store
-    from xstilts.tasks import Catalogue
 
     Columns = Mapping[str, NDArray]  # of `scenario.QUERIES`
 
@@ -147,13 +143,14 @@ def measurements(plan: Plan, store: Store) -> list[Measurement]:
     checkpoints in the same scenario: all of its identity but the hardware.
     """
     return [
-        _read(store, replace(one, step=step))
+        read(store, replace(one, step=step))
         for one in plan.measured
-        for step in _finished(plan, store, one.step)
+        for step in finished(plan, store, one.step)
     ]
 
 
-def _finished(plan: Plan, store: Store, step_id: str) -> list[str]:
+def finished(plan: Plan, store: Store, step_id: str) -> list[str]:
+    """A measure step that is finished, and those of other machines that measured the same."""
     wanted = _anywhere(plan.steps[step_id].inputs)
     others = (one.id for one in store.ls() if one.kind == "measure" and one.id != step_id)
     found = [one for one in others if _anywhere(store.record(one)["inputs"]) == wanted]
@@ -164,7 +161,8 @@ def _anywhere(inputs: Mapping[str, Any]) -> str:
     return fingerprint({key: value for key, value in inputs.items() if key != "hardware"})
 
 
-def _read(store: Store, measured: Measured) -> Measurement:
+def read(store: Store, measured: Measured) -> Measurement:
+    """What a finished measure step found."""
     from pyarrow import parquet
 
     step = store.open(measured.step)
@@ -334,121 +332,3 @@ def suite(plan: Plan, store: Store) -> list[Evaluated]:
         if seconds:
             made.append(Evaluated(*place, seconds, examples, tokens, by_language))
     return made
-
-
-@dataclass(frozen=True)
-class Point:
-    """One way to answer on the frontier.
-
-    Attributes:
-        variant: which.
-        score: the mean over languages.
-        loss: the change of that mean against the base, with its interval over items; None of the
-            base itself.
-        by_language: language -> the change of its score.
-        time: how much longer it takes than the base; None of the base itself, or not measured.
-        same: the base against itself, in the same run.
-        memory: of the base's; None where not measured.
-        efficient: whether no other point is both as good and faster, or better and as fast.
-    """
-
-    variant: Variant
-    score: float
-    loss: Estimate | None
-    by_language: Mapping[str, float]
-    time: Ratio | None
-    same: Ratio | None
-    memory: float | None
-    efficient: bool = False
-
-    @property
-    def relative_time(self) -> float | None:
-        """Of the base's time per query; None where not measured."""
-        if self.variant.serve == self.variant.base:
-            return 1.0
-        return None if self.time is None else self.time.value
-
-    @property
-    def quiet(self) -> bool:
-        """Whether the machine was quiet enough to say anything."""
-        return self.same is None or self.same.answer == "equal"
-
-    def row(self) -> dict[str, Any]:
-        """As JSON values."""
-        return asdict(self) | {"relative_time": self.relative_time, "quiet": self.quiet}
-
-
-def frontier(plan: Plan, store: Store, catalogue: Catalogue) -> list[Point]:
-    """Quality against latency, of every variant that is scored, target by target."""
-    found: list[Point] = []
-    groups = dict.fromkeys((one.model, one.path, one.target) for one in plan.frontier)
-    for group in groups:
-        mine = [one for one in plan.frontier if (one.model, one.path, one.target) == group]
-        points = list(_points(mine, plan, store, catalogue))
-        found += [replace(one, efficient=_efficient(one, points)) for one in points]
-    return found
-
-
-def _points(
-    variants: Sequence[Variant], plan: Plan, store: Store, catalogue: Catalogue
-) -> Iterator[Point]:
-    cells = [cell for one in variants for cell in _cells(one, plan)]
-    if not any(store.has(cell.score) for cell in cells):
-        return
-    scored = {one.path: one for one in outcomes.load(replace(plan, cells=cells), store, catalogue)}
-    base = scored.get(variants[0].base)
-    for one in variants:
-        mine = scored.get(one.serve)
-        if mine is None:
-            continue
-        steps = _finished(plan, store, one.step) if one.step else []
-        measured = _read(store, _as_measured(one, steps[0])) if steps else None
-        memory = measured.memory_bytes if measured else {}
-        against = None if base is None else _difference(mine, base)
-        yield Point(
-            variant=one,
-            score=float(mine.over().values[:, 0].mean()),
-            loss=estimate(against[""]) if against and one.serve != one.base else None,
-            by_language={
-                code: float(draws.values[:, 0].mean())
-                for code, draws in (against or {}).items()
-                if code
-            },
-            time=measured.other if measured else None,
-            same=measured.same if measured else None,
-            memory=memory[SECOND] / memory[FIRST] if SECOND in memory else None,
-        )
-
-
-def _difference(one: Outcome, base: Outcome) -> dict[str, Draws]:
-    """What one changes, by language, and in the mean over them ("")."""
-    languages = {code: one.over([code]) - base.over([code]) for code in one.languages}
-    return {"": one.over() - base.over(), **languages}
-
-
-def _cells(one: Variant, plan: Plan) -> Iterator[Cell]:
-    """A variant's scores as cells whose path is the variant."""
-    usual = next(
-        cell
-        for cell in plan.cells
-        if (cell.model, cell.path, cell.target) == (one.model, one.path, one.target)
-    )
-    for language, score in one.scores.items():
-        yield replace(usual, path=one.serve, language=language, score=score)
-
-
-def _as_measured(one: Variant, step: str) -> Measured:
-    from xstilts.measures import Measured
-
-    return Measured(one.model, one.path, one.target, one.path, "singlestream", one.serve, step)
-
-
-def _efficient(one: Point, points: Sequence[Point]) -> bool:
-    mine = one.relative_time
-    if mine is None:
-        return False
-    others = [(p.relative_time, p.score) for p in points if p.relative_time is not None]
-    return not any(
-        (time <= mine and score > one.score) or (time < mine and score >= one.score)
-        for time, score in others
-    )

@@ -263,10 +263,11 @@ def speed(
 
 
 def _show(plan: Plan, store: Store, catalogue: Catalogue, *, json_: bool) -> None:
+    from xstilts.analysis import frontier
     from xstilts.analysis import speed as analysis
 
     measured = analysis.measurements(plan, store)
-    points = analysis.frontier(plan, store, catalogue)
+    points = frontier.frontier(plan, store, catalogue)
     evaluated = analysis.suite(plan, store)
     if json_:
         document = {

@@ -94,12 +94,13 @@ class Checkpoint:
         forwarded = self.clock()
         if self.decodes:
             list(formats.decode(self.task, rows, encoded, outputs))
+        decoded = self.clock()
         written = self.server.written if isinstance(self.server, Writer) else None
         read = encoded.lengths[:: 1 if written is None else 2]  # not those of right answers
         return Answered(
             tokenised - start,
             forwarded - tokenised,
-            self.clock() - forwarded,
+            decoded - forwarded,
             int(read.sum()),
             sum(map(characters, rows)),
             written or 0,

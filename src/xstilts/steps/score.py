@@ -40,7 +40,6 @@ def score(inputs: Mapping[str, Any], predictions: Path, out: Path) -> list[dict[
         ``threshold`` and what it was ``tuned_on``, ``selected`` (whether tuning rows chose the
         layer).
     """
-    import pyarrow as pa
     from pyarrow import parquet
 
     predicted = parquet.read_table(predictions).to_pylist()
@@ -65,32 +64,43 @@ def score(inputs: Mapping[str, Any], predictions: Path, out: Path) -> list[dict[
                     "selected": one.selected,
                 }
             )
-    schema = pa.schema(
-        [
-            ("metric", pa.string()),
-            ("metric_version", pa.int32()),
-            ("value", pa.float64()),
-            ("n", pa.int64()),
-            ("layer", pa.int32()),
-            ("main", pa.bool_()),
-            ("part", pa.string()),
-            ("threshold", pa.float64()),
-            ("tuned_on", pa.string()),
-            ("selected", pa.bool_()),
-        ]
-    )
-    parquet.write_table(pa.Table.from_pylist(rows, schema=schema), out / SCORES)
+    scores, counted = _schemas()
+    _write(rows, scores, out / SCORES)
     failpoint("scores.saved")
-    schema = pa.schema(
-        [
-            ("metric", pa.string()),
-            ("group", pa.int64()),
-            ("units", pa.int64()),
-            ("counts", pa.list_(pa.float64())),
-        ]
-    )
-    parquet.write_table(pa.Table.from_pylist(counted_rows, schema=schema), out / COUNTS)
+    _write(counted_rows, counted, out / COUNTS)
     return rows
+
+
+def _schemas() -> tuple[Any, Any]:
+    """The columns of ``scores.parquet`` and of ``counts.parquet``."""
+    import pyarrow as pa
+
+    scores = {
+        "metric": pa.string(),
+        "metric_version": pa.int32(),
+        "value": pa.float64(),
+        "n": pa.int64(),
+        "layer": pa.int32(),
+        "main": pa.bool_(),
+        "part": pa.string(),
+        "threshold": pa.float64(),
+        "tuned_on": pa.string(),
+        "selected": pa.bool_(),
+    }
+    counted = {
+        "metric": pa.string(),
+        "group": pa.int64(),
+        "units": pa.int64(),
+        "counts": pa.list_(pa.float64()),
+    }
+    return pa.schema(scores), pa.schema(counted)
+
+
+def _write(rows: list[dict[str, Any]], schema: Any, path: Path) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    parquet.write_table(pa.Table.from_pylist(rows, schema=schema), path)
 
 
 def group_hash(group: object) -> int:

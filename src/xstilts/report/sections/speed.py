@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from xstilts.analysis import speed
+from xstilts.analysis import frontier, speed
 from xstilts.report.blocks import Cell, Chart, Fold, Section, Sheet, Text
 from xstilts.report.cells import gain_cell, shown
 from xstilts.report.charts import COLOURS, GREY, inline, panels
@@ -15,8 +15,9 @@ from xstilts.tasks import Catalogue
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from xstilts.analysis.frontier import Point
     from xstilts.analysis.latency import Ratio
-    from xstilts.analysis.speed import Evaluated, Measurement, Point
+    from xstilts.analysis.speed import Evaluated, Measurement
     from xstilts.report.findings import Findings
 
 LEAD = (
@@ -34,7 +35,7 @@ def section(findings: Findings) -> Section:
         return empty
     known = {task.name for task in Catalogue()}
     catalogue = Catalogue([t for name, t in findings.tasks.items() if name not in known])
-    points = speed.frontier(plan, store, catalogue)
+    points = frontier.frontier(plan, store, catalogue)
     measured = speed.measurements(plan, store)
     blocks: list[Any] = []
     if measured:
