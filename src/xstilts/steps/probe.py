@@ -22,7 +22,7 @@ from xstilts.similarity.sample import Sample
 from xstilts.similarity.vectors import sketch
 from xstilts.steps import FEATURE_ARRAYS, checkpoint
 from xstilts.steps.batches import collate, evaluation_batches, group_by_budget
-from xstilts.steps.train import StageModel
+from xstilts.steps.stage_model import StageModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

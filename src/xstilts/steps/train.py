@@ -20,12 +20,12 @@ from xstilts.failpoints import failpoint
 from xstilts.formats import controls
 from xstilts.identity import fingerprint, stream_seed
 from xstilts.model import adapters, heads, vocabulary
-from xstilts.model.text_to_text import TextToText
 from xstilts.recipes import EVEN
 from xstilts.steps import blame, checkpoint, optimizers, stage, state, tracking
 from xstilts.steps.ahead import Ahead
 from xstilts.steps.batches import collate, even_units, group_by_budget, step_units
 from xstilts.steps.selection import Selection
+from xstilts.steps.stage_model import StageModel
 from xstilts.steps.team import Team, layers, whole
 
 if TYPE_CHECKING:
@@ -40,39 +40,12 @@ if TYPE_CHECKING:
     from xstilts.steps.checkpoint import Weights
     from xstilts.steps.desk import Desk, ResumePoints
     from xstilts.steps.stage import StageTask
-    from xstilts.tasks.base import Format
 
 READ_EVERY = 20  # steps of a GPU between two looks at what it computed
 
 
 class Stopped(KeyboardInterrupt):
     """Several processes were told to stop, and kept a resume point together."""
-
-
-class StageModel(nn.Module):
-    """Encoder and heads as one module, so that gradients, devices and wrappers see one thing.
-
-    From text to text an encoder-decoder stands in the encoder's place, and there are no heads.
-    """
-
-    def __init__(self, encoder: Encoder | TextToText, task_heads: Mapping[str, nn.Module]) -> None:
-        super().__init__()
-        self.encoder = encoder
-        self.heads = nn.ModuleDict(task_heads)
-
-    def forward(self, task: str, format_: Format, micro: Any) -> torch.Tensor:
-        """The summed loss of a micro-batch of one task."""
-        if isinstance(self.encoder, TextToText):
-            return self.encoder.loss_sum(micro.batch, micro.targets)
-        if format_ == "mlm":
-            states = self.encoder(micro.batch, micro.targets["places"])
-            logits = self.encoder.masked_lm_logits(states)
-        else:
-            head = self.heads[task]
-            logits = head(
-                self.encoder, heads.states_for(head, self.encoder, micro.batch), micro.batch
-            )
-        return heads.loss_sum(format_, logits, micro.batch, micro.targets)
 
 
 def train(
