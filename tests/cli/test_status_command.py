@@ -16,7 +16,7 @@ from xstilts.engines.reported import reported
 from xstilts.plan import Step
 from xstilts.report.watch import Lines
 from xstilts.store import Store
-from xstilts.store.statuses import EVERY_SECONDS, read
+from xstilts.store.statuses import EVERY_S, read
 from xstilts.study import Options
 
 STEP = Step("a" * 20, "train", {}, "", "train mnli (seed 1)")
@@ -110,7 +110,7 @@ def test_the_file_is_written_at_most_once_a_second(root):
         before = file.stat().st_ino
         for done in range(1, 1000):
             told.progress(done, 1000, done)
-        assert file.stat().st_ino == before or EVERY_SECONDS < 1
+        assert file.stat().st_ino == before or EVERY_S < 1
         told.begin("predict", 1, 1)  # what is new is told at once
         assert json.loads(file.read_text())["label"] == "predict"
 

@@ -77,7 +77,7 @@ def test_a_job_without_a_result_is_a_failure_of_what_it_did_not_finish(
     bench = small_tasks.bench(small, tmp_path / "store")
     queue = slurm._Queue(bench, {}, "local")
     monkeypatch.setattr(queue, "_gone", lambda _job: True)
-    monkeypatch.setattr(slurm, "POLL_SECONDS", 0.0)
+    monkeypatch.setattr(slurm, "POLL_S", 0.0)
     (bundle,) = bundles(jobs(plan, list(plan.steps.values())), plan)
     (report,) = queue._reports({Queued(tmp_path): bundle})
     reason = f"Slurm job 7_3 ended without a result: {tmp_path}/7_3.err may say why"

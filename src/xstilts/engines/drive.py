@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from xstilts.store import Store
     from xstilts.store.records import Corrupt
 
-POLL_SECONDS = 1.0
+POLL_S = 1.0
 
 
 def drive(
@@ -28,7 +28,7 @@ def drive(
     store: Store,
     watcher: Watcher,
     work: Callable[[Sequence[Job], Course], Iterator[Report]],
-    poll_seconds: float = POLL_SECONDS,
+    poll_s: float = POLL_S,
 ) -> Outcome:
     """Run what is not finished of a plan.
 
@@ -38,14 +38,14 @@ def drive(
         watcher: told what is not run, and what is waited for.
         work: does the jobs of a pass somewhere, each after those that it needs, and yields every
             report as it comes. Before it begins a job it asks ``Course.viable`` for its steps.
-        poll_seconds: the pause after a pass in which nothing could be done.
+        poll_s: the pause after a pass in which nothing could be done.
     """
     course = Course(plan, store, watcher)
     while todo := course.todo():
         for report in work(todo, course):
             course.take(report)
         if not course.moved:
-            course.wait(todo, poll_seconds)
+            course.wait(todo, poll_s)
     return course.close()
 
 

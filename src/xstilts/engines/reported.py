@@ -6,7 +6,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from xstilts.store.statuses import EVERY_SECONDS, Status
+from xstilts.store.statuses import EVERY_S, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -66,7 +66,7 @@ class Reported:
             self.about["tokens_per_second"] = (tokens - earlier_tokens) / (now - began)
             self.about["seconds_left"] = (now - began) * (total - done) / (done - earlier)
         self._status.write(self.about, now=False)
-        if now - self._checked >= EVERY_SECONDS:
+        if now - self._checked >= EVERY_S:
             self._checked = now
             self.check()
 

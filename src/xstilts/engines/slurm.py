@@ -33,12 +33,12 @@ if TYPE_CHECKING:
     from xstilts.plan import Plan
 
 FOLDER = "slurm"  # of the store: what submitit writes, with the output of every job
-POLL_SECONDS = 2.0  # between looks at what has ended
-RETRY_SECONDS = 30.0  # after a pass in which nothing could be done
+POLL_S = 2.0  # between looks at what has ended
+RETRY_S = 30.0  # after a pass in which nothing could be done
 LARGEST_ARRAY = 1000  # MaxArraySize of a Slurm that nobody has configured
 MOST_TIMEOUTS = 100  # times that a job may queue again because it is out of time
 DAY_MIN = 24 * 60
-GRACE_SECONDS = 30  # to come to the end of an optimiser step, of the 90 that sbatch is asked for
+GRACE_S = 30  # to come to the end of an optimiser step, of the 90 that sbatch is asked for
 INSTALL = 'the engine slurm needs a package that is not installed: pip install "xstilts[slurm]"'
 
 
@@ -78,7 +78,7 @@ class SlurmEngine:
                     retell(told, plan, by_number[report.job], report)
                     yield report
 
-            return drive(plan, bench.store, told, work, RETRY_SECONDS)
+            return drive(plan, bench.store, told, work, RETRY_S)
 
 
 def bundles(jobs: Sequence[Job], plan: Plan) -> list[list[Job]]:
@@ -184,9 +184,9 @@ class _Queue:
                 yield from self._results(job, sent.pop(job))
             missing = {job for job in sent if self._gone(job)} if sent else set()
             if not ended and sent:
-                time.sleep(POLL_SECONDS)
+                time.sleep(POLL_S)
             if not ended and missing:  # network file systems show results a moment later
-                time.sleep(POLL_SECONDS)
+                time.sleep(POLL_S)
 
     def _gone(self, job: Any) -> bool:
         if self._cluster != "slurm":
@@ -217,7 +217,7 @@ def _queued() -> frozenset[str]:
     """The ids of this person's jobs that Slurm has not done with; asked anew now and then."""
     global _seen  # noqa: PLW0603 (one queue a process)
     when, ids = _seen
-    if time.monotonic() - when > POLL_SECONDS:
+    if time.monotonic() - when > POLL_S:
         options = ("--noheader", "--array", "--format=%i", f"--user={getpass.getuser()}")
         done = subprocess.run(  # noqa: S603
             ["squeue", *options],  # noqa: S607
@@ -264,7 +264,7 @@ class _Leaving:
         if number == signal.SIGALRM:  # no step came to its end: go as it is
             self.go()
         self.asked = True
-        signal.alarm(GRACE_SECONDS)
+        signal.alarm(GRACE_S)
 
     def check(self) -> None:
         if self.asked:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FOLDER = "status"
-EVERY_SECONDS = 1.0
+EVERY_S = 1.0
 
 
 class Seen(NamedTuple):
@@ -61,7 +61,7 @@ class Status:
 
         A disk that is full or away stops no work: then there is nothing to see.
         """
-        if not now and time.monotonic() - self._written < EVERY_SECONDS:
+        if not now and time.monotonic() - self._written < EVERY_S:
             return
         self._written = time.monotonic()
         body = {"host": os.uname().nodename, **about}
