@@ -70,9 +70,7 @@ def _pretrain(config: Pretraining, corpus: Path | str, bench: Bench, watcher: Wa
         )
     desk = settle(bench, watcher)
     if isinstance(corpus, str):
-        shards = bench.store.open(corpus)
-        if (kind := shards.record["kind"]) != "shards":
-            raise UserError(f"step {corpus} is a {kind} step: --shards takes the id of shards")
+        shards = _given_shards(corpus, bench.store)
     else:
         shards = _shards(config, given, corpus, bench, watcher, desk)
     for name in shards.record["files"]:
@@ -146,6 +144,13 @@ def _alone(store: Store, step_id: str, what: str) -> Iterator[None]:
 def _continued(config: Pretraining) -> Model | None:
     """The encoder that the run goes on from; None for a new one."""
     return None if config.start in ("random", "factorised") else models.find(config.start)
+
+
+def _given_shards(step_id: str, store: Store) -> Finished:
+    shards = store.open(step_id)
+    if (kind := shards.record["kind"]) != "shards":
+        raise UserError(f"step {step_id} is a {kind} step: --shards takes the id of shards")
+    return shards
 
 
 def _shards(

@@ -6,6 +6,7 @@ from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
 from xstilts.formats.encoded import token_ids
+from xstilts.formats.examples import Candidate
 from xstilts.perturb.audit import shown
 from xstilts.perturb.declared import applied
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from xstilts.formats.examples import Example
     from xstilts.steps.desk import Desk
-    from xstilts.tasks.base import Task
+    from xstilts.tasks.base import Data, Task
 
 
 def rows(
@@ -48,3 +49,21 @@ def changes(
             kept += len(one) if one == other else sum(block.size for block in blocks)
             total += max(len(one), len(other))
         yield {"subwords": total, "changed": total - kept}
+
+
+def measured(
+    found: list[dict[str, Any]],
+    task: Task,
+    data: Data,
+    job: Mapping[str, Any],
+    tokenizer: Tokenizer,
+    desk: Desk,
+) -> list[dict[str, Any]]:
+    """Prediction rows; where the job perturbed them, with ``subwords`` and ``changed`` of each."""
+    if "perturbation" not in job:
+        return found
+    clean = desk.sources.examples(task, data, "evaluate", job["language"])
+    before = [one for one in clean if not isinstance(one, Candidate)][: job["max_rows"]]
+    changed = changes(before, rows(task, before, job, desk), tokenizer)
+    by_id = dict(zip((one.id for one in before), changed, strict=True))
+    return [{**row, **by_id.get(row["id"], {"subwords": 0, "changed": 0})} for row in found]

@@ -103,11 +103,29 @@ def export(
             f"the exported model differs from torch by {checked.largest_difference:.2g} on real "
             f"rows, more than {TOLERANCE:g}: it is not to be trusted"
         )
-    about = {
+    about = _about(task, list(rows), session, pad_id, limits, checked, int8=int8)
+    text = json.dumps(about, indent=1, ensure_ascii=False)
+    (out / ABOUT).write_text(text + "\n", encoding="utf-8")
+    (out / README).write_text(_guide(task, checked, int8=int8), encoding="utf-8")
+    return checked
+
+
+def _about(
+    task: Task,
+    languages: list[str],
+    session: onnx.Session,
+    pad_id: int,
+    limits: Limits,
+    checked: Checked,
+    *,
+    int8: bool,
+) -> dict[str, Any]:
+    """What ``serving.json`` says."""
+    return {
         "task": task.name,
         "format": task.format,
         "labels": list(task.labels),
-        "languages": list(rows),
+        "languages": languages,
         "inputs": list(session.inputs),
         "pad_id": pad_id,
         "max_length": limits.max_length,
@@ -115,10 +133,6 @@ def export(
         "checked": vars(checked),
         "xstilts": __version__,
     }
-    text = json.dumps(about, indent=1, ensure_ascii=False)
-    (out / ABOUT).write_text(text + "\n", encoding="utf-8")
-    (out / README).write_text(_guide(task, checked, int8=int8), encoding="utf-8")
-    return checked
 
 
 def _difference(module: Padded, session: onnx.Session, encoded: Encoded, pad_id: int) -> float:

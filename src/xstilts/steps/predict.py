@@ -18,7 +18,6 @@ from xstilts.errors import UserError
 from xstilts.failpoints import failpoint
 from xstilts.formats import Limits, text2text
 from xstilts.formats.encoded import Encoded
-from xstilts.formats.examples import Candidate
 from xstilts.model.text_to_text import TextToText
 from xstilts.scenario import serving as parsed
 from xstilts.steps import PREDICTIONS as PREDICTIONS  # noqa: PLC0414 (others take it from here)
@@ -41,6 +40,9 @@ if TYPE_CHECKING:
     from xstilts.tasks.base import Task
 
 
+PORTION_TOKENS = 400_000
+
+
 @dataclass
 class Spent:
     """What the predictions of a language took; provenance, never identity.
@@ -56,9 +58,6 @@ class Spent:
     tokenise_seconds: float = 0.0
     forward_seconds: float = 0.0
     post_seconds: float = 0.0
-
-
-PORTION_TOKENS = 400_000
 
 
 def predict(
@@ -106,15 +105,7 @@ def predict(
     tuning = Tuning(task, data, beside, desk)
 
     def measured(found: list[dict[str, Any]], job: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """The rows; where they were perturbed, with how much of each."""
-        if "perturbation" not in job:
-            return found
-        clean = desk.sources.examples(task, data, "evaluate", job["language"])
-        before = [one for one in clean if not isinstance(one, Candidate)][: job["max_rows"]]
-        after = noisy.rows(task, before, job, desk)
-        changed = noisy.changes(before, after, tokenizer.backend)
-        by_id = dict(zip((one.id for one in before), changed, strict=True))
-        return [{**row, **by_id.get(row["id"], {"subwords": 0, "changed": 0})} for row in found]
+        return noisy.measured(found, task, data, job, tokenizer.backend, desk)
 
     portion: list[tuple[int, list[Example], Encoded]] = []
     wrong: dict[str, list[str]] = {}  # what is wrong -> in which languages
