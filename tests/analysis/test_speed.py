@@ -130,7 +130,7 @@ def point(time, score):
 
 def test_what_another_way_beats_is_not_on_the_frontier():
     points = [point(*p) for p in ((1.0, 0.8), (0.5, 0.7), (0.6, 0.6), (0.5, 0.65), (1.2, 0.8))]
-    assert [speed._efficient(one, points) for one in points] == [True, True, False, False, False]
+    assert [frontier._efficient(one, points) for one in points] == [True, True, False, False, False]
 
 
 def test_tables_and_chart_show_it(study):

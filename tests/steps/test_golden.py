@@ -310,6 +310,7 @@ def measure_output(small, encoder):
         "limits": {"max_length": 100},
         "device": "cpu",
         "token_budget": 4096,
+        "trained": None,
     }
     found, ticks = {}, itertools.count()
     sides = {

@@ -40,6 +40,7 @@ def score(inputs: Mapping[str, Any], predictions: Path, out: Path) -> list[dict[
         ``threshold`` and what it was ``tuned_on``, ``selected`` (whether tuning rows chose the
         layer).
     """
+    import pyarrow as pa
     from pyarrow import parquet
 
     predicted = parquet.read_table(predictions).to_pylist()
@@ -65,9 +66,9 @@ def score(inputs: Mapping[str, Any], predictions: Path, out: Path) -> list[dict[
                 }
             )
     scores, counted = _schemas()
-    _write(rows, scores, out / SCORES)
+    parquet.write_table(pa.Table.from_pylist(rows, schema=scores), out / SCORES)
     failpoint("scores.saved")
-    _write(counted_rows, counted, out / COUNTS)
+    parquet.write_table(pa.Table.from_pylist(counted_rows, schema=counted), out / COUNTS)
     return rows
 
 
@@ -94,13 +95,6 @@ def _schemas() -> tuple[Any, Any]:
         "counts": pa.list_(pa.float64()),
     }
     return pa.schema(scores), pa.schema(counted)
-
-
-def _write(rows: list[dict[str, Any]], schema: Any, path: Path) -> None:
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    parquet.write_table(pa.Table.from_pylist(rows, schema=schema), path)
 
 
 def group_hash(group: object) -> int:
