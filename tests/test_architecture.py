@@ -28,8 +28,8 @@ ROOMS = {
     "similarity": "similarity",
     "steps": "steps",
     "plan": (
-        "forecast models ladders plan cost measures hardware serving_folder adversity forgetting "
-        "counting probing rehearsal store "
+        "forecast models ladders plan cost cards measures hardware serving_folder adversity "
+        "forgetting counting probing rehearsal store "
         "imported engines preflight datafiles leakage submitting"
     ),
     "report": "analysis report",

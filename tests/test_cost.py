@@ -8,6 +8,7 @@ import small_tasks
 from xstilts import cost as costs
 from xstilts import footprint, models, sizes
 from xstilts import plan as planning
+from xstilts.cards import CARDS, MICRO_BATCH, SHARDS, Card, fits, training_hours
 from xstilts.identity import fingerprint
 from xstilts.sources import Sources
 from xstilts.study import Study
@@ -92,24 +93,24 @@ def test_disk_is_weights_and_what_is_under_way(cost):
 def test_settings_come_cheapest_first_and_say_what_fits(cost):
     found = cost("s_xnli").settings
     assert [one.hours for one in found] == sorted(one.hours for one in found)
-    assert {one.card for one in found} == set(costs.CARDS)
-    assert all(one.cards == 1 and 64 <= one.micro_batch <= costs.MICRO_BATCH for one in found)
+    assert {one.card for one in found} == set(CARDS)
+    assert all(one.cards == 1 and 64 <= one.micro_batch <= MICRO_BATCH for one in found)
 
 
 def test_large_models_are_sharded_over_as_few_cards_as_hold_them():
     xxl = sizes.known("google/mt5-xxl")
-    cards, tokens = costs.fits(xxl, 256, "bf16", 80)
+    cards, tokens = fits(xxl, 256, "bf16", 80)
     assert cards == 2
     room = 0.9 * 80 * 2**30 - footprint.of(xxl, 0, 256, "bf16", cards=2).total
     assert tokens == int(room // footprint.activation_bytes(xxl, 256, "bf16"))
-    assert costs.fits(xxl, 256, "bf16", 1) == (0, 0)
-    assert costs.fits(xxl, 256, "bf16", 80, 16)[0] == 1  # adapters alone
+    assert fits(xxl, 256, "bf16", 1) == (0, 0)
+    assert fits(xxl, 256, "bf16", 80, 16)[0] == 1  # adapters alone
 
 
 def test_memory_and_the_smallest_set_ups(cost):
     found = cost("s_xnli")
     assert [(one.rank, one.cards) for one in found.memory] == [
-        (rank, cards) for rank in (0, 16) for cards in costs.SHARDS
+        (rank, cards) for rank in (0, 16) for cards in SHARDS
     ]
     (alone,) = (one.gib["fp32"] for one in found.memory if (one.rank, one.cards) == (0, 1))
     assert alone == pytest.approx(footprint.of(LARGE, 64, 64).total / 2**30)
@@ -122,15 +123,13 @@ def test_memory_and_the_smallest_set_ups(cost):
 
 
 def test_hours_by_hand():
-    card = costs.Card(80, 2.0, {"bf16": 100.0})
+    card = Card(80, 2.0, {"bf16": 100.0})
     shape = sizes.Architecture(vocabulary=10, hidden=4, layers=2, heads=2, feed_forward=8)
     # 4e13 FLOPs at 40 % of 1e14 a second, and 1e6 steps of 40 bytes a parameter at 2e12 a second.
     moved = 1e6 * 40 * shape.encoder_parameters / 2e12
-    assert costs.training_hours(4e13, 10**6, shape, card, "bf16") == pytest.approx(
-        (1 + moved) / 3600
-    )
+    assert training_hours(4e13, 10**6, shape, card, "bf16") == pytest.approx((1 + moved) / 3600)
     # Frozen weights need no gradients; two layers of 2 x rank x (4 + 4) numbers are moved.
     moved = 1e6 * 40 * (2 * 2 * 3 * 8) / 2e12
-    assert costs.training_hours(4e13, 10**6, shape, card, "bf16", 3) == pytest.approx(
+    assert training_hours(4e13, 10**6, shape, card, "bf16", 3) == pytest.approx(
         (2 / 3 + moved) / 3600
     )

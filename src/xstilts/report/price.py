@@ -7,6 +7,14 @@ from typing import TYPE_CHECKING
 
 from xstilts import cost as costs
 from xstilts import sizes
+from xstilts.cards import (
+    CARDS,
+    MOST_CARDS,
+    OPTIMISER_BYTES,
+    PREDICTION_SHARE,
+    TRAINING_SHARE,
+    training_hours,
+)
 from xstilts.report import screen
 
 if TYPE_CHECKING:
@@ -61,7 +69,7 @@ def _setups(found: Cost) -> Iterator[str]:
     for gib in dict.fromkeys(one.gib for one in found.setups):
         told = [
             f"{_trained(one.rank)} in {one.precision}: "
-            + (_counted(one.cards) if one.cards else f"not on {costs.MOST_CARDS}")
+            + (_counted(one.cards) if one.cards else f"not on {MOST_CARDS}")
             for one in found.setups
             if one.gib == gib
         ]
@@ -100,8 +108,8 @@ def lines(found: Cost, keep: str) -> list[str]:
             f"disk: {disk[keep]} with --keep {keep} (all {disk['all']}, intermediates "
             f"{disk['intermediates']}, none {disk['none']})"
         ),
-        f"assumed: {costs.TRAINING_SHARE:.0%} of a card's peak in training, "
-        f"{costs.PREDICTION_SHARE:.0%} in prediction, {costs.OPTIMISER_BYTES} bytes moved for a "
+        f"assumed: {TRAINING_SHARE:.0%} of a card's peak in training, "
+        f"{PREDICTION_SHARE:.0%} in prediction, {OPTIMISER_BYTES} bytes moved for a "
         "trained parameter and step; nothing else, so that it is a floor; tokens of a unit "
         + ", ".join(f"{name} {size}" for name, size in costs.TOKENS.items()),
     ]
@@ -110,8 +118,8 @@ def lines(found: Cost, keep: str) -> list[str]:
     best = next((one for one in found.settings if one.cards), None)
     if best is not None:
         shape = sizes.ARCHITECTURES[found.model.rpartition("/")[2]]
-        card = costs.CARDS[best.card]
-        path = costs.training_hours(*found.longest, shape, card, best.precision, found.rank)
+        card = CARDS[best.card]
+        path = training_hours(*found.longest, shape, card, best.precision, found.rank)
         variants = f":{best.precision}" * (best.precision != "fp32") + ":lora" * bool(found.rank)
         recipe = f" --recipe NAME{variants}" if variants else ""
         devices = f" --devices {best.cards}" if best.cards > 1 else ""
