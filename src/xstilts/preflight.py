@@ -14,8 +14,9 @@ from pathlib import Path
 from statistics import median_low
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from xstilts import datafiles, leakage
+from xstilts import datafiles, footprint, leakage
 from xstilts.errors import UserError
+from xstilts.sizes import WEIGHT_BYTES
 from xstilts.steps import tracking
 
 if TYPE_CHECKING:
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from xstilts.tasks.base import Data, Task
 
 T = TypeVar("T")
-WEIGHT_BYTES = 4  # of a parameter in fp32
-TRAINING_BYTES = 4 * WEIGHT_BYTES  # weight, gradient and two moments
 # A resume point holds weights and two moments, and two of them are kept beside the result.
 RESUME_BYTES = 2 * 3 * WEIGHT_BYTES
 CROWDED = 1.25  # threads that want to run, to a core: from here on they wait for each other
@@ -267,7 +266,7 @@ def _check_disk(parameters: int, trained: int, keep: str, root: Path) -> None:
 
 
 def _check_memory(parameters: int, device: str, *, frozen: bool = False) -> None:
-    each = WEIGHT_BYTES if frozen else TRAINING_BYTES  # adapters are few
+    each = footprint.FROZEN_BYTES if frozen else footprint.STATE_BYTES  # adapters are few
     needed, free = each * parameters, _free_memory(device)
     if free is not None and needed > free:
         raise UserError(

@@ -134,7 +134,7 @@ def test_a_stage_from_files_is_the_same_to_the_byte(small, tiny, tmp_path):
     inputs = small_tasks.train_inputs(small, tiny, path) | {"max_steps": 6}
     _, memory = trained(small, tiny, tmp_path / "memory", inputs)
     for name in ("first", "second"):
-        _, out = trained(small, tiny, tmp_path / name, inputs, cache=tmp_path / "cache")
+        _, out = trained(small, tiny, tmp_path / name, inputs, encoded=tmp_path / "cache")
         for file in ("model.safetensors", "heads.safetensors"):
             assert (out / file).read_bytes() == (memory / file).read_bytes()
     assert len(list((tmp_path / "cache").iterdir())) == 4
@@ -155,7 +155,7 @@ def test_stages_share_rows_that_are_the_same(small, tiny, tmp_path, path, other,
     def names(path):
         shutil.rmtree(tmp_path, ignore_errors=True)
         inputs = small_tasks.train_inputs(small, tiny, f"{path} | s_tatoeba")
-        begun(small, tiny, inputs, cache=tmp_path)
+        begun(small, tiny, inputs, encoded=tmp_path)
         return {one.name for one in tmp_path.iterdir()}
 
     assert bool(names(path) & names(other)) is shared
@@ -164,5 +164,5 @@ def test_stages_share_rows_that_are_the_same(small, tiny, tmp_path, path, other,
 def test_labels_shuffled_with_another_seed_are_other_rows(small, tiny, tmp_path):
     for seed in (1, 2):
         inputs = small_tasks.train_inputs(small, tiny, "shuffled(s_nli) | s_tatoeba", seeds=(seed,))
-        begun(small, tiny, inputs, cache=tmp_path)
+        begun(small, tiny, inputs, encoded=tmp_path)
     assert len(list(tmp_path.iterdir())) == 2

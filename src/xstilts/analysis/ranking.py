@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    # Feature, stage, stage or target -> likeness; None where it is not defined.
     Alike = Callable[[str, str, str], float | None]
 
 PENALTY = 10.0  # of the ridge, in rows of standardised features; fixed beforehand

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from xstilts.analysis.gains import Gains
+    from xstilts.analysis.ranking import Alike
     from xstilts.analysis.sequences import Group
 
 Rule = Literal["last to target", "adjacent", "near to far", "far to near"]
@@ -92,7 +93,7 @@ def _inversions(near: Sequence[float]) -> float:
 
 def followed(
     gains: Gains,
-    alike: Callable[[str, str, str], float | None],
+    alike: Alike,
     stages_of: Mapping[str, str],
 ) -> list[Followed]:
     """Every rule with every feature of pairs, for every model.
@@ -113,7 +114,7 @@ def followed(
 def _of(
     gains: Gains,
     model: str,
-    alike: Callable[[str, str, str], float | None],
+    alike: Alike,
     stages_of: Mapping[str, str],
 ) -> Iterator[Followed]:
     sets = groups(gains, model)
@@ -139,7 +140,7 @@ def _picked(
     name: str,
     target: str,
     feature: str,
-    alike: Callable[[str, str, str], float | None],
+    alike: Alike,
 ) -> dict[str, Draws]:
     """The rule's order of one set before one target minus what it is compared with."""
     tasks = (*group.stages, target)

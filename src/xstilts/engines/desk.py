@@ -30,5 +30,5 @@ def prepared(bench: Bench) -> Desk:
         device=bench.device,
         token_budget=bench.token_budget,
         checkpoint_seconds=bench.checkpoint_seconds,
-        cache=bench.encoded or bench.store.root / "encoded",
+        encoded=bench.encoded or bench.store.root / "encoded",
     )

@@ -23,6 +23,11 @@ def shown(points: float) -> str:
     return text if float(text) else "0.0"
 
 
+def shade(points: float) -> float:
+    """How strong the colour of a difference is, -1 to 1."""
+    return max(-1.0, min(1.0, points / FULL_SHADE_POINTS))
+
+
 def p_text(p: float | None) -> str:
     """A p-value; "" where nothing was tested."""
     if p is None:
@@ -37,7 +42,7 @@ def gain_cell(found: Estimate, *, run: str = "", mark: str = "") -> Cell:
         text=shown(points) + "!" * bool(found.collapsed),
         half=half,
         value=points,
-        shade=max(-1.0, min(1.0, points / FULL_SHADE_POINTS)),
+        shade=shade(points),
         sure=not found.low <= 0 <= found.high,
         hover=hover(found),
         run=run,

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from xstilts.disk.whole import whole
+from xstilts.mistakes import one_line
 from xstilts.report.sections import sections
 from xstilts.tasks.citations import bibtex
 
@@ -27,7 +28,7 @@ def markdown(findings: Findings) -> str:
     """Every table under its title, and BibTeX of the data."""
     tables = "\n".join(map(_markdown, _all(findings)))
     citations = f"\n## Citations\n\n```bibtex\n{bibtex(findings.tasks)}```\n"
-    return f"# {_line(findings.name)}\n\n{tables}{citations}"
+    return f"# {one_line(findings.name)}\n\n{tables}{citations}"
 
 
 def csv(findings: Findings, folder: Path) -> list[Path]:
@@ -100,7 +101,7 @@ _SPECIAL = {
 
 def _tex(text: str) -> str:
     """Text with nothing left in it that TeX would obey."""
-    return "".join(_SPECIAL.get(char, char) for char in _line(text))
+    return "".join(_SPECIAL.get(char, char) for char in one_line(text))
 
 
 MOST_COLUMNS = 5  # of numbers with intervals, in small type
@@ -199,13 +200,9 @@ def _latex_cell(cell: Cell, word: bool) -> str:
 # --- Markdown -----------------------------------------------------------------------------------
 
 
-def _line(text: str) -> str:
-    return " ".join(text.split())
-
-
 def _md(text: str) -> str:
     """Text that stays text in a cell of a table, wherever Markdown or HTML would read marks."""
-    return re.sub(r"([\\`*_\[\]|<>&~])", r"\\\1", _line(text))
+    return re.sub(r"([\\`*_\[\]|<>&~])", r"\\\1", one_line(text))
 
 
 def _markdown(sheet: Sheet) -> str:

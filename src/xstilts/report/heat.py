@@ -11,6 +11,7 @@ from xstilts.analysis import routes
 from xstilts.analysis.draws import common_seeds, mean
 from xstilts.analysis.estimate import estimate
 from xstilts.report.cells import MARKS
+from xstilts.report.charts import BASELINE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,7 +60,7 @@ def heat(findings: Findings, runs: Mapping[tuple[str, str, str], Run]) -> dict[s
                     conditions.append(
                         {
                             "model": model,
-                            "name": before or "no intermediate",
+                            "name": before or BASELINE,
                             "kind": kind,
                             "runs": [number(one) for one in mine],
                             "base": [number(one) for one in base] if kind == "gain" else [],

@@ -65,7 +65,7 @@ class Desk:
         checkpoint_seconds: how often training keeps a resume point.
         progress: told how far the work is.
         note: told what there is to know of it, such as where it was resumed.
-        cache: where encoded rows are kept for whoever needs them next; None: nowhere.
+        encoded: where encoded rows are kept for whoever needs them next; None: nowhere.
         tracking: where a stage's curves go besides; None: nowhere.
         spent: told what the predictions of a job took, by its number (`steps.predict.Spent`).
         layout: how a stage's model lies over the processes that train it together.
@@ -80,7 +80,7 @@ class Desk:
     checkpoint_seconds: float = 60.0
     progress: Progress = field(default=no_progress)
     note: Callable[[str], None] = field(default=no_note)
-    cache: Path | None = None
+    encoded: Path | None = None
     tracking: Tracking | None = None
     spent: Callable[[int, Mapping[str, float]], None] = field(default=no_spent)
     layout: Layout = "alone"

@@ -149,7 +149,7 @@ def _prepare_item(
         named["seed"] = seed
     limit = limits(item, inputs["options"])
     encoded = encoding.encoded(
-        desk.cache, named, encoding_task, rows, tokenizer.backend, limit, desk.note
+        desk.encoded, named, encoding_task, rows, tokenizer.backend, limit, desk.note
     )
     if format_ == "mlm" and inputs["options"].get("text2text"):
         format_ = "spans"  # rows are the same, what is hidden of them is not

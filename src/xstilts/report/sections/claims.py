@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from xstilts.report.blocks import Cell, Fold, Part, Section, Sheet, Text
 from xstilts.report.cells import gain_cell, shown
+from xstilts.report.charts import BASELINE
 from xstilts.tasks import published
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def _published(findings: Findings) -> Sheet:
         for before in ("", *(gain.intermediate for gain in top)):
             ours = {name: _mean_score(findings, model, name, before) for name in targets}
             about = (
-                Cell(f"{model}, {before or 'no intermediate'}"),
+                Cell(f"{model}, {before or BASELINE}"),
                 Cell("zero-shot"),
                 Cell("here"),
             )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from xstilts.analysis import frontier, speed
 from xstilts.report.blocks import Cell, Chart, Fold, Section, Sheet, Text
-from xstilts.report.cells import gain_cell, shown
+from xstilts.report.cells import gain_cell, shade, shown
 from xstilts.report.charts import COLOURS, GREY, inline, panels
 from xstilts.scenario import FIRST
 from xstilts.tasks import Catalogue
@@ -164,7 +164,7 @@ def _change(value: float | None) -> Cell:
     if value is None:
         return Cell("")
     points = 100 * value
-    return Cell(shown(points), value=points, shade=max(-1.0, min(1.0, points / 6)))
+    return Cell(shown(points), value=points, shade=shade(points))
 
 
 def walls(evaluated: Sequence[Evaluated]) -> Sheet:
