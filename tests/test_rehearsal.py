@@ -32,7 +32,7 @@ def several(small, tiny, tmp_path):
 
 
 def test_each_kind_is_done_once(several):
-    plan, steps, bench, _ = several
+    plan, steps, *_ = several
     stages = {rehearsal.stage_kind(plan, one) for one in steps if one.kind == "train"}
     assert len(stages) == 2  # the third stage is the first one after another parent
     found = rehearsal.rehearse(*several, Silent())
