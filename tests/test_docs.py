@@ -12,7 +12,7 @@ import pytest
 import typer
 
 from xstilts import orders
-from xstilts.cli import app
+from xstilts.cli import built
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -48,7 +48,7 @@ def test_commands_exist_with_their_options_and_paths(text):
     """Parsed to the last word, and not run: capitals stand for any name."""
     words = shlex.split(re.sub(r"\s{3,}\S.*|\s#.*| \.\.\.", "", text))[1:]
     words = words[: words.index(">")] if ">" in words else words  # into a file
-    command = typer.main.get_command(app)
+    command = typer.main.get_command(built())
     while hasattr(command, "commands") and words and not words[0].startswith("-"):
         name, *words = words
         assert name in command.commands, name

@@ -11,8 +11,9 @@ import torch
 
 import small_tasks
 import tiny_encoder
-from xstilts import models, resolve
+from xstilts import forecast, models, resolve
 from xstilts import plan as planning
+from xstilts.engines.groups import remaining
 from xstilts.engines.local import LocalEngine
 from xstilts.errors import AbsentError, UserError
 from xstilts.imported import Imports, checkpoint, predictions
@@ -23,6 +24,11 @@ from xstilts.steps import given_predictions
 from xstilts.store import Store
 from xstilts.study import Options, Study
 from xstilts.tasks import Catalogue
+
+
+class Anybody:
+    def __getattr__(self, name):
+        return lambda *_: None
 
 
 class Quiet:
@@ -278,6 +284,17 @@ def test_folders_that_are_none(store, tmp_path, tiny):
     (copy / "model.safetensors").rename(copy / "pytorch_model.bin")
     with pytest.raises(UserError, match="pickle"):
         checkpoint(store, copy, "mine", 1, None, [])
+
+
+def test_a_forecast_takes_an_imported_stage_as_it_is(small, tiny, store, tasks, classifier):
+    labels = ["yes", "no", "maybe"]
+    checkpoint(store, classifier, "mine", 1, tasks.get("s_xnli"), labels)
+    paths = ("imported(mine) | s_xnli", "imported(mine) > s_tags")
+    found = plan(small, tiny, store, *paths, options=Options(max_steps=2))
+    bench = small_tasks.bench(small, store.root)
+    cost = forecast.predict(found, remaining(found, store), bench, Anybody())
+    assert cost.optimiser_steps == 2
+    assert cost.seconds > 0
 
 
 # --- paths --------------------------------------------------------------------------------------

@@ -28,15 +28,15 @@ def several(small, tiny, tmp_path):
     )
     bench = small_tasks.bench(small, tmp_path / "store")
     steps = remaining(plan, bench.store)
-    counts = {rehearsal.stage_kind(plan, one): 7 for one in steps if one.kind == "train"}
-    return plan, steps, bench, counts
+    return plan, steps, bench, lambda _: 7
 
 
 def test_each_kind_is_done_once(several):
-    plan, steps, bench, counts = several
-    assert len(counts) == 2  # the third stage is the first one after another parent
-    found = rehearsal.rehearse(plan, steps, bench, counts, Silent())
-    assert found.stages.keys() == counts.keys()
+    plan, steps, *_ = several
+    stages = {rehearsal.stage_kind(plan, one) for one in steps if one.kind == "train"}
+    assert len(stages) == 2  # the third stage is the first one after another parent
+    found = rehearsal.rehearse(*several, Silent())
+    assert found.stages.keys() == stages
     kinds = {rehearsal.prediction_kind(plan, one) for one in steps if one.kind == "predict"}
     assert found.predictions.keys() == kinds
     assert len(kinds) == 2  # XNLI's and Tatoeba's
@@ -50,9 +50,21 @@ def test_each_kind_is_done_once(several):
     assert found.peak_bytes > 50 * 2**20
 
 
+def test_what_only_predictions_are_left_of_is_rehearsed_as_shortly(several, monkeypatch):
+    """A stage that is finished stands for its head by a few steps, too."""
+    plan, steps, bench, _ = several
+    left = [one for one in steps if one.kind != "train"]
+    took = []
+    made = rehearsal._stage_pace
+    monkeypatch.setattr(rehearsal, "_stage_pace", lambda *a: took.append(len(a[2])) or made(*a))
+    found = rehearsal.rehearse(plan, left, bench, lambda _: 7, Silent())
+    assert took == [rehearsal.STEPS]
+    assert len(found.predictions) == 2
+
+
 def test_nothing_of_it_stays(several):
-    plan, steps, bench, counts = several
-    rehearsal.rehearse(plan, steps, bench, counts, Silent())
+    _, _, bench, _ = several
+    rehearsal.rehearse(*several, Silent())
     assert [one.name for one in bench.store.root.iterdir() if one.name != "tmp"] == ["encoded"]
     assert not [*bench.store.ls()]
     assert len(list((bench.store.root / "encoded").iterdir())) == 2  # the run finds them

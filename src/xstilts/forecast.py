@@ -91,17 +91,22 @@ def forecast(plan: Plan, steps: Sequence[Step], bench: Bench, watcher: Watcher) 
     for name, model in plan.models.items():
         loaded[name] = tokenizers.load(model.location, model.revision)
     stages = [step for step in steps if step.kind == "train"]
-    kinds = {step.id: stage_kind(plan, step) for step in stages}
+    kinds = {
+        step.id: stage_kind(plan, step) for step in plan.steps.values() if step.kind == "train"
+    }
     known: dict[str, tuple[int, float]] = {}  # kind of stage -> its optimiser steps, its tokens
-    for step in stages:
-        if kinds[step.id] not in known:
-            known[kinds[step.id]] = _stage(step.inputs, loaded[root(plan, step)], desk)
-    pace = rehearse(plan, steps, bench, {kind: one[0] for kind, one in known.items()}, watcher)
+
+    def counted(step: Step) -> tuple[int, float]:
+        if (kind := kinds[step.id]) not in known:
+            known[kind] = _stage(step.inputs, loaded[root(plan, step)], desk)
+        return known[kind]
+
+    pace = rehearse(plan, steps, bench, lambda step: counted(step)[0], watcher)
     seconds = pace.start_s + desk.sources.read_seconds  # whatever the run reads was read here
     taken = 0
     for step in stages:
         its = pace.stages[kinds[step.id]]
-        count, tokens = known[kinds[step.id]]
+        count, tokens = counted(step)
         every = step.inputs["options"]["select_every"]
         taken += count
         seconds += its.beside_s + its.token_s * tokens

@@ -2,10 +2,10 @@
 
 The objectives are masked LM on one language's text, translation LM (masked LM on a segment and its
 translation side by side; Conneau & Lample 2019, section 3.3), translation ranking (which of the
-batch's sentences translates this one?), of segments and of dictionary entries, and matching: of
-pieces at random in two halves, which do both have, and which are hidden? Their shares are shares of
-optimiser steps. An encoder-decoder has one objective of its own, span corruption (Raffel et al.
-2020).
+batch's sentences translates this one?), of segments and of dictionary entries, matching (of pieces
+at random in two halves, which do both have, and which are hidden?) and cloze: where in a text is
+what fills the gap in a stretch of it? Their shares are shares of optimiser steps. An
+encoder-decoder has one objective of its own, span corruption (Raffel et al. 2020).
 """
 
 from __future__ import annotations
@@ -72,6 +72,7 @@ class Objectives(_Frozen):
     dictionary: Share = 0.0
     spans: Share = 0.0
     matching: Share = 0.0
+    cloze: Share = 0.0
 
     @model_validator(mode="before")
     @classmethod

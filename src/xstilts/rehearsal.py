@@ -23,7 +23,7 @@ from xstilts.plan.graph import Plan, Step
 from xstilts.preflight import beside
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from xstilts.engines import Bench, Watcher
     from xstilts.engines.worker import Worker
@@ -110,7 +110,11 @@ def root(plan: Plan, step: Step) -> str:
 
 
 def rehearse(
-    plan: Plan, steps: Sequence[Step], bench: Bench, counts: Mapping[str, int], watcher: Watcher
+    plan: Plan,
+    steps: Sequence[Step],
+    bench: Bench,
+    count: Callable[[Step], int],
+    watcher: Watcher,
 ) -> Rehearsal:
     """Do each kind of work of these steps once.
 
@@ -118,7 +122,7 @@ def rehearse(
         plan: the whole plan.
         steps: those that are to be done.
         bench: where they will be done.
-        counts: optimiser steps of a stage, by its kind.
+        count: optimiser steps of a stage.
         watcher: told what is under way.
 
     Raises:
@@ -128,7 +132,7 @@ def rehearse(
     from xstilts.engines.worker import Worker
     from xstilts.store import Store
 
-    small = _Small(plan, bench, counts)
+    small = _Small(plan, bench, count)
     small.add(steps)
     bench.store.root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=bench.store.root, prefix="rehearsal-") as place:
@@ -149,8 +153,8 @@ class _Small:
         first: the first stage, done once more beforehand, for whatever happens only once.
     """
 
-    def __init__(self, plan: Plan, bench: Bench, counts: Mapping[str, int]) -> None:
-        self._of, self._bench, self._counts = plan, bench, counts
+    def __init__(self, plan: Plan, bench: Bench, count: Callable[[Step], int]) -> None:
+        self._of, self._bench, self._count = plan, bench, count
         self.plan = Plan(models=plan.models)
         self.kinds: dict[str, str] = {}
         self.first = ""
@@ -162,6 +166,7 @@ class _Small:
             if step.kind == "train":
                 self._stage(step)
         groups = [one for one in grouped([*steps]) if one[0].kind == "predict"]
+        groups = [one for one in groups if not self._imported(one[0])]
         plain = [one for one in groups if not self._reads_more(one[0])]
         done: set[str] = set()
         for group in plain or groups[:1]:
@@ -173,11 +178,15 @@ class _Small:
     def _reads_more(self, step: Step) -> bool:
         return any(True for _ in beside(step.inputs, self._bench.catalogue))
 
+    def _imported(self, step: Step) -> bool:
+        """Whether a head answers that was imported: no stage can stand for its own."""
+        return bool(step.parent) and "imported" in self._of.steps[step.parent].inputs
+
     def _stage(self, step: Step) -> str:
         """The id of the stage that stands for this one."""
         kind = stage_kind(self._of, step)
         if kind not in self._stages:
-            share = min(1.0, STEPS / max(self._counts.get(kind, STEPS), 1))
+            share = min(1.0, STEPS / max(self._count(step), 1))
             share *= step.inputs.get("pause", 1.0)
             inputs = {**step.inputs, "parent": root(self._of, step), "pause": share}
             if not self._stages:

@@ -11,33 +11,13 @@ import re
 import shlex
 import signal
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import typer
 from typer.core import TyperGroup
 
 from xstilts._version import __version__
-from xstilts.cli import (
-    answers,
-    catalogue,
-    export,
-    imports,
-    ladder,
-    leaks,
-    order,
-    perturb,
-    pretrain,
-    rank,
-    report,
-    robustness,
-    run,
-    scoring,
-    speed,
-    status,
-    store,
-    studies,
-    submission,
-)
 from xstilts.errors import UserError, suggest
 from xstilts.plain import plain
 
@@ -85,41 +65,59 @@ def _ready_made() -> Iterable[str]:
     return ready_made()
 
 
-app = typer.Typer(
-    name="xstilts",
-    cls=_Commands,
-    help="English intermediate-task training for zero-shot cross-lingual transfer.",
-    epilog=EXAMPLES,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command("run", epilog=EXAMPLES)(run.run)
-app.command("plan", epilog=EXAMPLES)(run.plan)
-app.command("gains")(answers.gains)
-app.command("scaling")(answers.scaling)
-app.command("claims")(answers.claims)
-app.command("ladder")(ladder.ladder)
-app.command("order")(order.order)
-app.command("rank")(rank.rank)
-app.command("robustness")(robustness.robustness)
-app.command("speed")(speed.speed)
-app.command("bench")(speed.bench)
-app.command("report")(report.report)
-app.command("compare")(report.compare)
-app.command("pretrain")(pretrain.pretrain)
-app.command("corpus")(pretrain.corpus)
-app.command("score")(scoring.score)
-app.command("leaks")(leaks.leaks)
-app.command("perturb")(perturb.perturb)
-app.command("studies")(studies.studies)
-app.command("tasks")(catalogue.tasks)
-app.command("languages")(catalogue.languages)
-app.command("status")(status.status)
-app.add_typer(store.app, name="store", cls=_Commands)
-app.add_typer(imports.app, name="import", cls=_Commands)
-export.app.command("submission")(submission.submission)
-app.add_typer(export.app, name="export", cls=_Commands)
+# Where each command is, in the order of the help page. A module is imported when it is asked for.
+_COMMANDS = {
+    "run": "run.run",
+    "plan": "run.plan",
+    "gains": "answers.gains",
+    "scaling": "answers.scaling",
+    "claims": "answers.claims",
+    "ladder": "ladder.ladder",
+    "order": "order.order",
+    "rank": "rank.rank",
+    "robustness": "robustness.robustness",
+    "speed": "speed.speed",
+    "bench": "speed.bench",
+    "report": "report.report",
+    "compare": "report.compare",
+    "pretrain": "pretrain.pretrain",
+    "corpus": "pretrain.corpus",
+    "score": "scoring.score",
+    "leaks": "leaks.leaks",
+    "perturb": "perturb.perturb",
+    "studies": "studies.studies",
+    "tasks": "catalogue.tasks",
+    "languages": "catalogue.languages",
+    "status": "status.status",
+}
+_GROUPS = {"store": "store.app", "import": "imports.app", "export": "export.app"}
+_SHOWN_BELOW = ("run", "plan")  # the examples
+
+
+def built(only: str = "") -> typer.Typer:
+    """The command line: of all commands, or of one alone, which takes half as long."""
+    app = typer.Typer(
+        name="xstilts",
+        cls=_Commands,
+        help="English intermediate-task training for zero-shot cross-lingual transfer.",
+        epilog=EXAMPLES,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        callback=_root,
+    )
+    for name, place in _COMMANDS.items():
+        if only in ("", name):
+            app.command(name, epilog=EXAMPLES if name in _SHOWN_BELOW else None)(_found(place))
+    for name, place in _GROUPS.items():
+        if only in ("", name):
+            app.add_typer(_found(place), name=name, cls=_Commands)
+    return app
+
+
+def _found(place: str) -> Any:
+    module, _, name = place.partition(".")
+    return getattr(import_module(f"xstilts.cli.{module}"), name)
 
 
 def _version(show: bool) -> None:
@@ -128,7 +126,6 @@ def _version(show: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _root(
     version: bool = typer.Option(
         False, "--version", help="Show the version.", callback=_version, is_eager=True
@@ -140,7 +137,7 @@ def _root(
 def main(arguments: list[str] | None = None) -> None:
     """Run a command and exit; whatever a user can put right ends in one line and exit code 2."""
     if COMPLETING in os.environ:
-        app(prog_name="xstilts")  # answers the shell and ends
+        built()(prog_name="xstilts")  # answers the shell and ends
     arguments = sys.argv[1:] if arguments is None else arguments
     signal.signal(signal.SIGTERM, _terminate)
     try:
@@ -166,8 +163,9 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _invoke(arguments: list[str]) -> int:
-    # Not app(): it would answer Ctrl-C and closed pipes itself, and keep silent about them.
-    command = typer.main.get_command(app)
+    only = arguments[0] if arguments and arguments[0] in {**_COMMANDS, **_GROUPS} else ""
+    # Not called as it is: it would answer Ctrl-C and closed pipes itself, and keep silent of them.
+    command = typer.main.get_command(built(only))
     try:
         # What was given is kept for those who tell how to go on.
         with command.make_context("xstilts", [*arguments], obj=arguments) as context:

@@ -11,6 +11,7 @@ import typer
 from xstilts.cli import asked
 from xstilts.cli.options import STORE, Debug, StoreFolder, TaskFiles
 from xstilts.cli.store import chosen, opened
+from xstilts.cli.submission import submission
 
 app = typer.Typer(help="Take a trained stage elsewhere.", no_args_is_help=True)
 
@@ -83,3 +84,6 @@ def hub(
         sys.stderr.write(f"pushed to {card.push(folder, push)}\n")
     sys.stdout.write(f"{folder}\n")
     return 0
+
+
+app.command("submission")(submission)

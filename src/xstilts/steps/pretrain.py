@@ -1,4 +1,4 @@
-"""Pretraining on token shards: masked LM, translation LM, ranking; span corruption; matching.
+"""Pretraining on token shards: masked and translation LM, ranking, spans, matching, cloze.
 
 What a step sees is a function of (seed, step) alone, so a killed run goes on bit for bit. The
 learning rate warms up, stays, and decays at the end, so that a longer run continues a shorter
@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import math
 import time
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import torch
 from torch.nn import functional
+from torch.nn.utils.rnn import pad_sequence
 
 from xstilts.corpus.sampler import Sampler
 from xstilts.errors import UserError
@@ -27,11 +28,11 @@ from xstilts.model import tokenizer as tokenizers
 from xstilts.model.dropout import row_keys
 from xstilts.model.newborn import new_encoder, new_encoder_decoder
 from xstilts.model.packing import Batch
-from xstilts.steps import blame, matching, state
+from xstilts.steps import blame, cloze, matching, state
 from xstilts.steps.batches import answered, hide_tokens, leave_out
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -42,8 +43,8 @@ if TYPE_CHECKING:
     from xstilts.pretraining import Pretraining
     from xstilts.steps.desk import Desk, ResumePoints
 
-Objective = Literal["mlm", "tlm", "ranking", "dictionary", "spans", "matching"]
-OBJECTIVES: tuple[Objective, ...] = ("mlm", "tlm", "ranking", "dictionary", "spans", "matching")
+Objective = Literal["mlm", "tlm", "ranking", "dictionary", "spans", "matching", "cloze"]
+OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
 RANKING_TOKENS = 64  # of a sentence in a ranking step
 SHARED_WEIGHT = 10.0  # of telling shared pieces beside masked LM, whose loss is that much larger
 
@@ -106,9 +107,13 @@ class _Run:
                 else new_encoder(config, size, start, shards.frequencies(size))
             )
         self.encoder: Any = start.to(self.device)
-        if config.objectives.matching:  # trained and resumed with the encoder, never saved with it
-            width = self.encoder.config.hidden_size
+        # Heads of objectives are trained and resumed with the encoder, never saved with it.
+        width = self.encoder.config.hidden_size
+        if config.objectives.matching:
             self.encoder.detector = torch.nn.Linear(width, 1).to(self.device)
+        if config.objectives.cloze:
+            self.encoder.finder = torch.nn.Linear(width, 2).to(self.device)
+            self.starts = cloze.word_starts(self.tokenizer.backend)
         halves: list[Any] = [self.encoder.network]
         if config.objectives.spans:
             halves = [halves[0].get_encoder(), halves[0].get_decoder()]
@@ -226,21 +231,24 @@ class _Run:
         with torch.autocast(
             self.device.type, dtype=torch.bfloat16, enabled=self._dtype is torch.bfloat16
         ):
-            match OBJECTIVES[self.objective[self.step]]:
-                case "mlm":
-                    return self._masked(self._texts(stream), seed)
-                case "tlm":
-                    return self._masked(self._translations(stream), seed)
-                case "spans":
-                    return self._left_out(self._stretches(stream), seed)
-                case "matching":
-                    return self._matched(stream, seed)
-                case "ranking":
-                    pairs = self.sampler.parallel.draw(stream, self.config.ranking_pairs)
-                    return self._ranked(pairs, seed)
-                case _:
-                    pairs = self.sampler.dictionary.draw(stream, self.config.dictionary_pairs)
-                    return self._ranked(pairs, seed)
+            return self._losses(stream, seed)[OBJECTIVES[self.objective[self.step]]]()
+
+    def _losses(
+        self, stream: np.random.Generator, seed: int
+    ) -> dict[Objective, Callable[[], torch.Tensor]]:
+        """How each objective's loss is made."""
+        config, parallel, dictionary = self.config, self.sampler.parallel, self.sampler.dictionary
+        return {
+            "mlm": lambda: self._masked(self._texts(stream), seed),
+            "tlm": lambda: self._masked(self._translations(stream), seed),
+            "spans": lambda: self._left_out(self._stretches(stream), seed),
+            "matching": lambda: self._matched(stream, seed),
+            "cloze": lambda: self._found(stream, seed),
+            "ranking": lambda: self._ranked(parallel.draw(stream, config.ranking_pairs), seed),
+            "dictionary": lambda: self._ranked(
+                dictionary.draw(stream, config.dictionary_pairs), seed
+            ),
+        }
 
     def _texts(self, stream: np.random.Generator) -> list[list[int]]:
         """Rows of running text."""
@@ -288,6 +296,22 @@ class _Run:
         told = self.encoder.detector(states)[:, 0].float()
         right = torch.from_numpy(labels[labels >= 0]).float().to(self.device)
         return hidden + SHARED_WEIGHT * functional.binary_cross_entropy_with_logits(told, right)
+
+    def _found(self, stream: np.random.Generator, seed: int) -> torch.Tensor:
+        """Mean loss of the places where what a question asks for begins and ends."""
+        length = int(stream.choice(self.config.sequences))
+        room = max(length - cloze.MOST - 1 - self.template.pair_specials, cloze.MOST)
+        texts = self.sampler.texts(stream, max(self.config.batch_tokens // length, 1), room)
+        texts = [one for one in texts if len(one) >= cloze.MOST]
+        gap = self.tokenizer.mask_id
+        rows, spans = cloze.questions(stream, texts, self.starts, self.template, gap)
+        order = np.argsort([len(row) for row in rows], kind="stable")
+        seeds = [stream_seed(seed, int(number)) for number in order]
+        batch = self._batch([rows[number] for number in order], seeds)
+        logits = self.encoder.finder(self.encoder(batch)).float()
+        table = pad_sequence(logits.split(batch.lengths), True, -math.inf)  # [n, longest, 2]
+        gold = torch.from_numpy(spans[order]).to(self.device)
+        return functional.cross_entropy(table, gold)
 
     def _left_out(self, texts: Sequence[NDArray[np.int32]], seed: int) -> torch.Tensor:
         """Mean loss of the spans that are left out of texts."""
