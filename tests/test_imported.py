@@ -292,7 +292,7 @@ def test_a_forecast_takes_an_imported_stage_as_it_is(small, tiny, store, tasks, 
     paths = ("imported(mine) | s_xnli", "imported(mine) > s_tags")
     found = plan(small, tiny, store, *paths, options=Options(max_steps=2))
     bench = small_tasks.bench(small, store.root)
-    cost = forecast.predict(found, remaining(found, store), bench, Anybody())
+    cost = forecast.forecast(found, remaining(found, store), bench, Anybody())
     assert cost.optimiser_steps == 2
     assert cost.seconds > 0
 
