@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from xstilts import recipes
-from xstilts.disk.whole import whole
+from xstilts.disk.whole import check_free, whole
 from xstilts.errors import AbsentError, UserError, suggest
 from xstilts.formats import Limits
 from xstilts.sources import Sources
@@ -59,8 +59,7 @@ def export(
     from xstilts.steps import onnx_folder
     from xstilts.steps.desk import Desk
 
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f"{out}: is in use; give --out another name, or remove it")
+    check_free(out)
     finished = store.open(step_id)
     inputs = finished.record["inputs"]
     folder = next(finished.path(name) for name in finished.record["files"]).parent

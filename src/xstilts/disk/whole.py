@@ -10,11 +10,22 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from xstilts.disk import owners
+from xstilts.errors import UserError
 from xstilts.failpoints import failpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+def check_free(folder: Path) -> None:
+    """Refuse a folder that holds something, or a file in its place.
+
+    Raises:
+        UserError: naming it.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"{folder}: is in use; give --out another name, or remove it")
 
 
 @contextmanager

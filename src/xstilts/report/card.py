@@ -14,7 +14,7 @@ import yaml
 
 from xstilts import metrics, models
 from xstilts._version import __version__
-from xstilts.disk.whole import whole
+from xstilts.disk.whole import check_free, whole
 from xstilts.errors import UserError
 from xstilts.path import Item, Mixture, Path
 from xstilts.report.licences import licences
@@ -112,8 +112,7 @@ def export(store: Store, step_id: str, out: pathlib.Path, catalogue: Catalogue) 
     about = stage(store, step_id)
     finished = store.open(step_id)
     files = {name: finished.path(name) for name in finished.record["files"]}
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f"{out}: is in use; give --out another name, or remove it")
+    check_free(out)
     with whole(out) as part:
         for name, source in files.items():
             (part / name).parent.mkdir(parents=True, exist_ok=True)
