@@ -9,13 +9,12 @@ done in is thrown away.
 from __future__ import annotations
 
 import statistics
-import tempfile
 import time
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from xstilts.disk.scratch import scratch
 from xstilts.engines.groups import grouped, title
 from xstilts.errors import UserError
 from xstilts.identity import canonical_json
@@ -134,9 +133,8 @@ def rehearse(
 
     small = _Small(plan, bench, count)
     small.add(steps)
-    bench.store.root.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=bench.store.root, prefix="rehearsal-") as place:
-        store = Store(Path(place))
+    with scratch(bench.store.root, "rehearsal") as place:  # what a killed one left goes, too
+        store = Store(place)
         timer = _Timer(watcher, bench.device)
         with reported(timer, store.root) as told:
             encoded = bench.store.root / "encoded"  # what is tokenised here is kept for the run
