@@ -4,8 +4,8 @@
 
 ``mining`` mines 15,000 x 10,000 sentences as BUCC does, vectors of 256. Theirs is a flat index of
 faiss in both directions and the same margin by numpy; ours is `metrics.mining.mine` as it is
-called, with faiss where that is installed, and once without it. ``mining_memory`` does 150,000 x
-100,000 once, for its memory, and takes minutes: it is run only when asked for.
+called. ``mining_memory`` does 150,000 x 100,000 once, for its memory, and takes minutes: it is run
+only when asked for.
 """
 
 from __future__ import annotations
@@ -34,16 +34,10 @@ def planted(queries: int, candidates: int) -> tuple[NDArray[np.float32], NDArray
     return tuple(one / np.linalg.norm(one, axis=1, keepdims=True) for one in (first, second))
 
 
-def ours(settings: Settings, sizes: tuple[int, int], with_faiss: bool) -> Callable[[], Round]:
+def ours(settings: Settings, sizes: tuple[int, int]) -> Callable[[], Round]:
     """As predict steps call it."""
     first, second = planted(*sizes)
     texts = [{str(n): str(n) for n in range(len(side))} for side in (first, second)]
-    if not with_faiss:
-        mining._index = lambda _: None  # type: ignore[assignment]  # noqa: SLF001
-    elif settings.threads:
-        import faiss
-
-        faiss.omp_set_num_threads(settings.threads)
 
     def job() -> Round:
         clock = Clock()
@@ -95,49 +89,36 @@ def flat(settings: Settings, sizes: tuple[int, int]) -> Callable[[], Round]:
 
 def search(settings: Settings) -> list[Row]:
     """15,000 x 10,000."""
-    sizes = (int(15_000 * settings.share), int(10_000 * settings.share))
-    found = []
-    for name, with_faiss in (("with faiss", True), ("without faiss", False)):
-        found += rows(
-            settings,
-            f"mine {sizes[0]:,} x {sizes[1]:,}, {name}",
-            "queries/s",
-            Side(f"xstilts, {name}, {settings.threads} threads", ours, (sizes, with_faiss)),
-            [
-                (
-                    "faiss IndexFlatIP",
-                    Side(f"faiss, {settings.threads} threads", flat, (sizes,)),
-                    (1 / 1.1, 1.0, None),
-                )
-            ],
-        )
-    return found
+    return _mined(settings, (15_000, 10_000))
 
 
 def memory(settings: Settings) -> list[Row]:
     """150,000 x 100,000, once, for its memory."""
-    sizes = (int(150_000 * settings.share), int(100_000 * settings.share))
-    once = Settings(1, settings.threads, settings.share)
-    found = rows(
-        once,
-        f"mine {sizes[0]:,} x {sizes[1]:,}",
-        "queries/s",
-        Side("xstilts", ours, (sizes, True)),
-        [
-            (
-                "without faiss",
-                Side("xstilts without faiss", ours, (sizes, False)),
-                (None, None, None),
-            )
-        ],
-    )
+    found = _mined(Settings(1, settings.threads, settings.share), (150_000, 100_000))
     base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    vectors = sum(sizes) * WIDTH * 4 / 2**20
+    vectors = 250_000 * settings.share * WIDTH * 4 / 2**20
     for row in found:
         row.note = (
             f"mark: under 1,024 MiB beyond {vectors:,.0f} of vectors and {base:,.0f} of imports"
         )
     return found
+
+
+def _mined(settings: Settings, whole: tuple[int, int]) -> list[Row]:
+    sizes = (int(whole[0] * settings.share), int(whole[1] * settings.share))
+    return rows(
+        settings,
+        f"mine {sizes[0]:,} x {sizes[1]:,}",
+        "queries/s",
+        Side(f"xstilts, {settings.threads} threads", ours, (sizes,)),
+        [
+            (
+                "faiss IndexFlatIP",
+                Side(f"faiss, {settings.threads} threads", flat, (sizes,)),
+                (1 / 1.1, 1.0, None),
+            )
+        ],
+    )
 
 
 ROWS = {"mining": search, "mining_memory": memory}

@@ -80,25 +80,29 @@ def test_blocks_do_not_matter(monkeypatch):
     first, second = stream.normal(size=(2, 40, 8)).astype(np.float32)
     ids = ({f"a{i}": f"s{i}" for i in range(40)}, {f"x{i}": f"t{i}" for i in range(40)})
     whole = mine(first, second, *ids)
-    monkeypatch.setattr(mining, "BLOCK_BYTES", 4 * 40 * 7)
+    monkeypatch.setattr(mining, "BLOCK", (7, 11))
     parts = mine(first, second, *ids)
     assert [one.pair for one in parts] == [one.pair for one in whole]
     assert [one.score for one in parts] == pytest.approx([one.score for one in whole], rel=1e-5)
 
 
 @pytest.mark.parametrize("sizes", [(300, 200), (3, 2)])
-def test_with_and_without_faiss_the_same_is_mined(sizes, monkeypatch):
-    """With ties: every fifth vector is another one's double."""
-    pytest.importorskip("faiss")
+@pytest.mark.parametrize("block", [(512, 16384), (31, 17), (1, 1)])
+def test_neighbours_are_those_of_faiss(sizes, block, monkeypatch):
+    """Both ways; with ties: every fifth vector is another one's double."""
+    faiss = pytest.importorskip("faiss")
+    monkeypatch.setattr(mining, "BLOCK", block)
     stream = np.random.default_rng(3)
     sides = [stream.standard_normal((size, 16)).astype(np.float32) for size in sizes]
     for side in sides:
         side[::5] = side[: len(side[::5])]
-    names = [
-        texts(letter, *map(str, range(size))) for letter, size in zip("ax", sizes, strict=True)
-    ]
-    with_it = mine(*sides, *names)
-    monkeypatch.setattr(mining, "_index", lambda _: None)
-    without = mine(*sides, *names)
-    assert [one.pair for one in with_it] == [one.pair for one in without]
-    assert [one.score for one in with_it] == pytest.approx([one.score for one in without], rel=1e-5)
+    both_ways = mining._nearest(*sides, 4)
+    for found, queries, candidates in zip(both_ways, sides, sides[::-1], strict=True):
+        index = faiss.IndexFlatIP(16)
+        index.add(candidates)
+        expected, _ = index.search(queries, min(4, len(candidates)))
+        cosines, rows = found.sorted()
+        assert cosines == pytest.approx(expected, rel=1e-5)
+        assert all(len(set(one)) == len(one) for one in rows.tolist())
+        here = np.einsum("qd,qkd->qk", queries, candidates[rows])
+        assert here == pytest.approx(cosines, rel=1e-5)

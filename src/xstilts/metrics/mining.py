@@ -9,9 +9,10 @@ one pair at most.
 from __future__ import annotations
 
 from itertools import product
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+import torch
 
 from xstilts.metrics.bitext import Candidate
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NEIGHBOURS = 4
-BLOCK_BYTES = 256 * 2**20  # of similarities at a time
+BLOCK = (512, 16384)  # rows and columns of cosines at a time: 32 MiB
 Duplicates = Literal["drop", "expand"]
 
 
@@ -77,8 +78,9 @@ def _greedy(
     first: NDArray[np.float32], second: NDArray[np.float32], neighbours: int
 ) -> Sequence[tuple[int, int, float]]:
     """Pairs of rows, best first, each row of either side once, with scores above 0."""
-    forward, there = _nearest(first, second, neighbours)
-    backward, back = _nearest(second, first, neighbours)
+    (forward, there), (backward, back) = (
+        found.sorted() for found in _nearest(first, second, neighbours)
+    )
     ahead, behind = forward.mean(axis=1), backward.mean(axis=1)
     margins = _ratio(forward, (ahead[:, None] + behind[there]) / 2)
     counter = _ratio(backward, (behind[:, None] + ahead[back]) / 2)
@@ -108,41 +110,62 @@ def _ratio(cosines: NDArray[np.float32], means: NDArray[np.float32]) -> NDArray[
     return np.divide(cosines, means, out=np.zeros_like(cosines), where=means != 0)
 
 
-def _nearest(
-    queries: NDArray[np.float32], index: NDArray[np.float32], neighbours: int
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Cosines and rows of each query's nearest neighbours, nearest first, the lower row in a tie.
+class _Neighbours:
+    """The nearest neighbours found so far of each of n vectors.
 
-    Where faiss is installed it searches; it is exact too.
-
-    Returns:
-        Both ``[queries, min(neighbours, index)]``.
+    Attributes:
+        cosines: ``[n, k]``, nearest first.
+        rows: ``[n, k]``, the neighbours; of equally near ones at the end, any.
     """
-    searched = _index(index)
-    if searched is not None:
-        cosines, rows = searched.search(queries, min(neighbours, len(index)))
+
+    def __init__(self, n: int, k: int) -> None:
+        self.cosines = torch.full((n, k), -torch.inf)
+        self.rows = torch.zeros((n, k), dtype=torch.int64)
+
+    def see(self, cosines: torch.Tensor, queries: int, candidates: int) -> None:
+        """Take in more candidates.
+
+        Args:
+            cosines: ``[q, c]``, of q of the vectors and c candidates that they did not meet yet.
+            queries: the first one of the q.
+            candidates: the first one of the c.
+        """
+        # After the first blocks hardly any vector finds a nearer one: one look at the largest.
+        better = (cosines.amax(1) > self.cosines[queries : queries + len(cosines), -1]).nonzero()[
+            :, 0
+        ]
+        if len(better) == 0:
+            return
+        if len(better) < len(cosines):
+            cosines = cosines[better]
+        here = better + queries
+        k = self.cosines.shape[1]
+        found, rows = cosines.topk(min(k, cosines.shape[1]), dim=1)
+        found = torch.cat([self.cosines[here], found], dim=1)
+        rows = torch.cat([self.rows[here], rows + candidates], dim=1)
+        self.cosines[here], order = found.topk(k, dim=1)
+        self.rows[here] = rows.gather(1, order)
+
+    def sorted(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Cosines and rows, both ``[n, k]``, nearest first, the lower row in a tie."""
+        cosines, rows = self.cosines.numpy(), self.rows.numpy()
         order = np.lexsort((rows, -cosines), axis=1)
         return np.take_along_axis(cosines, order, 1), np.take_along_axis(rows, order, 1)
-    size = max(1, BLOCK_BYTES // (4 * len(index)))
-    cosines = np.empty((len(queries), min(neighbours, len(index))), np.float32)
-    rows = np.empty(cosines.shape, np.int64)
-    for start in range(0, len(queries), size):
-        block = queries[start : start + size] @ index.T
-        here = slice(start, start + len(block))
-        each = np.arange(len(block))
-        for rank in range(cosines.shape[1]):  # few: cheaper than sorting
-            nearest = block.argmax(axis=1)
-            rows[here, rank], cosines[here, rank] = nearest, block[each, nearest]
-            block[each, nearest] = -np.inf
-    return cosines, rows
 
 
-def _index(vectors: NDArray[np.float32]) -> Any:
-    """A flat index of faiss; None where it is not installed."""
-    try:
-        import faiss
-    except ImportError:
-        return None
-    found = faiss.IndexFlatIP(vectors.shape[1])
-    found.add(vectors)
-    return found
+def _nearest(
+    first: NDArray[np.float32], second: NDArray[np.float32], neighbours: int
+) -> tuple[_Neighbours, _Neighbours]:
+    """Exact neighbours of all rows of either side among the other's, from one pass of products."""
+    one, other = torch.from_numpy(first), torch.from_numpy(second)
+    ahead = _Neighbours(len(one), min(neighbours, len(other)))
+    behind = _Neighbours(len(other), min(neighbours, len(one)))
+    memory = torch.empty(BLOCK[0] * BLOCK[1])
+    for row in range(0, len(one), BLOCK[0]):
+        for column in range(0, len(other), BLOCK[1]):
+            rows, columns = one[row : row + BLOCK[0]], other[column : column + BLOCK[1]]
+            cosines = memory[: len(rows) * len(columns)].view(len(rows), len(columns))
+            torch.mm(rows, columns.T, out=cosines)
+            ahead.see(cosines, row, column)
+            behind.see(cosines.T, column, row)
+    return ahead, behind

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from xstilts.model.memory import give_back_freed_memory, page_out
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from xstilts.model.encoder import Encoder
 
 CHUNK = 2**20  # ids looked at together: they may lie in a file larger than memory
+ROWS = 2**14  # embeddings read back together
 
 
 def seen(ids: Iterable[NDArray[np.int32]], size: int) -> NDArray[np.bool_]:
@@ -39,6 +42,9 @@ def seen(ids: Iterable[NDArray[np.int32]], size: int) -> NDArray[np.bool_]:
 
 class Cut:
     """An encoder whose embeddings are those of some tokens, until ``mend``.
+
+    The whole table stays where it was loaded from, a mapped file as a rule, and takes no memory
+    meanwhile.
 
     Attributes:
         kept: int64 ``[K]``, the tokens.
@@ -62,6 +68,7 @@ class Cut:
         encoder.rows = rows
         self._table.padding_idx = None
         self._replace(self._whole[self.kept])
+        page_out(self._whole)
 
     @torch.no_grad()
     def mend(self, decay: float) -> None:
@@ -72,7 +79,12 @@ class Cut:
         """
         trained = self._table.weight.detach().cpu()
         device = self._table.weight.device
-        whole = self._whole.mul_(decay)
+        give_back_freed_memory()  # what is freed lies in pieces, none as large as the table
+        whole = torch.empty_like(self._whole)
+        for some, old in zip(whole.split(ROWS), self._whole.split(ROWS), strict=True):
+            torch.mul(old, decay, out=some)
+            page_out(old)
+        del self._whole
         whole[self.kept] = trained
         self._encoder.rows = None
         self._table.padding_idx = self._padding

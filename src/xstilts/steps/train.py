@@ -157,6 +157,7 @@ class _Run:
         self.model = self._whole()
         if self.selection and self.selection.best:
             self.model.load_state_dict(self.selection.best, strict=False)
+        self.optimizer.state.clear()  # its memory is wanted for the embeddings that were left out
         if self.team.first:
             self._mend()
             self._write(out)
