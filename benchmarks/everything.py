@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Benchmarks = Mapping[str, Callable[[Settings], list[Row]]]
 
 
-LONG = ("mining_memory",)  # run only when asked for
+LONG = ("mining_memory", "base", "large", "languages_base", "languages_large")  # when asked for
 
 
 def main(benchmarks: Benchmarks) -> None:
@@ -34,12 +34,13 @@ def main(benchmarks: Benchmarks) -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--share", type=float, default=1.0)
+    parser.add_argument("--device", default="cpu", help="cuda: in bf16; of training, evaluation")
     asked = parser.parse_args()
     names = asked.only.split(",")
     if unknown := [name for name in names if name not in benchmarks]:
         parser.error(f'no row is called "{unknown[0]}": {", ".join(benchmarks)}')
-    settings = sides.Settings(asked.rounds, asked.threads, asked.share)
-    about = sides.machine(settings.threads)
+    settings = sides.Settings(asked.rounds, asked.threads, asked.share, asked.device)
+    about = sides.machine(settings)
     found = []
     for name in names:
         started = time.monotonic()

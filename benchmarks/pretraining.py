@@ -34,7 +34,7 @@ def ours(settings: Settings, folder: Path) -> Callable[[], Round]:
 
     keep_freed_memory()
     shards = Shards.open(folder / "shards")
-    _, desk = workload.stage(folder, folder / "encoder", "b_pairs")
+    _, desk = workload.stage(settings, folder, folder / "encoder", "b_pairs")
 
     def job(steps: int) -> Round:
         config = Pretraining(

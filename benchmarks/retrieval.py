@@ -36,6 +36,7 @@ def planted(queries: int, candidates: int) -> tuple[NDArray[np.float32], NDArray
 
 def ours(settings: Settings, sizes: tuple[int, int]) -> Callable[[], Round]:
     """As predict steps call it."""
+    del settings
     first, second = planted(*sizes)
     texts = [{str(n): str(n) for n in range(len(side))} for side in (first, second)]
 

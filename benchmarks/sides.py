@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 
+PRECISIONS = {"fp32": "float32", "bf16": "bfloat16"}  # as PyTorch names them
+
+
 @dataclass(frozen=True)
 class Settings:
     """How a benchmark is run.
@@ -32,11 +35,24 @@ class Settings:
         rounds: of every side.
         threads: of every side.
         share: of the usual amount of work; less than 1 for a quick look.
+        device: on which models run; anything but a CPU in bf16.
     """
 
     rounds: int = 3
     threads: int = 2
     share: float = 1.0
+    device: str = "cpu"
+
+    @property
+    def precision(self) -> str:
+        """Of matrix products."""
+        return "fp32" if self.device == "cpu" else "bf16"
+
+    @property
+    def about(self) -> str:
+        """Both, in words."""
+        there = f"{self.threads} threads" if self.device == "cpu" else self.device
+        return f"{self.precision}, {there}"
 
 
 @dataclass(frozen=True)
@@ -151,7 +167,10 @@ def _serve(pipe: Connection, settings: Settings, side: Side) -> None:
     pipe.send("ready")
     while pipe.recv() == "go":
         pipe.send(job())
-    pipe.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    if settings.device == "cpu":
+        pipe.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    else:
+        pipe.send(torch.cuda.max_memory_allocated() / 2**20)
 
 
 class Clock:
@@ -162,11 +181,20 @@ class Clock:
 
     def start(self) -> None:
         """Begin anew."""
+        _wait()
         self._wall, self._cpu = time.perf_counter(), time.process_time()
 
     def round(self, work: float) -> Round:
         """A round that ends now."""
+        _wait()
         return Round(work, time.perf_counter() - self._wall, time.process_time() - self._cpu)
+
+
+def _wait() -> None:
+    """Until a GPU has done what it was told."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        torch.cuda.synchronize()
 
 
 def rows(
@@ -199,15 +227,19 @@ def rows(
     ]
 
 
-def machine(threads: int) -> dict[str, Any]:
-    """What everything was measured on, its best rate of fp32 matrix products among it."""
+def machine(settings: Settings) -> dict[str, Any]:
+    """What everything was measured on, its best rate of matrix products among it."""
     from importlib.metadata import version
 
     import torch
 
     from xstilts.model.throughput import peak_flops_per_s
 
-    torch.set_num_threads(threads)
+    torch.set_num_threads(settings.threads)
+    peak = peak_flops_per_s(
+        torch.device(settings.device), getattr(torch, PRECISIONS[settings.precision])
+    )
+    gpu = None if settings.device == "cpu" else torch.cuda.get_device_name(settings.device)
     cpu = platform.machine()
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as lines:  # noqa: PTH123
@@ -219,9 +251,10 @@ def machine(threads: int) -> dict[str, Any]:
     return {
         "cpu": cpu,
         "cores": os.cpu_count(),
-        "threads": threads,
+        "threads": settings.threads,
+        "gpu": gpu,
         "load": round(os.getloadavg()[0], 1),
-        "fp32_gflops_per_s": round(peak_flops_per_s(torch.device("cpu"), torch.float32) / 1e9),
+        f"{settings.precision}_gflops_per_s": round(peak / 1e9),
         "versions": {name: version(name) for name in libraries},
     }
 

@@ -33,7 +33,7 @@ def train(folder: Path) -> None:
 
     from xstilts.steps import train as step
 
-    inputs, desk = workload.stage(folder, folder / "encoder", "b_pairs")
+    inputs, desk = workload.stage(Settings(), folder, folder / "encoder", "b_pairs")
     with tempfile.TemporaryDirectory() as out:
         step.train(
             inputs | {"max_steps": 1},

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from sides import PRECISIONS, Settings
 
 from xstilts import formats, models, plan
 from xstilts.model import tokenizer
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
-    from sides import Settings
 
     from xstilts.formats.encoded import Encoded
 
@@ -49,6 +49,10 @@ class Shape:
     heads: int = 4
     vocabulary: int = 32_000
     dropout: float = 0.1  # as in XLM-R's configuration
+
+
+BASE = Shape(12, 768, 12, 250_002)  # of XLM-R, Conneau et al. 2020, table 1
+LARGE = Shape(24, 1024, 16, 250_002)
 
 
 @dataclass(frozen=True)
@@ -205,14 +209,18 @@ def tasks(folder: Path, languages: tuple[str, ...] = ("en",)) -> Catalogue:
     )
 
 
-def stage(folder: Path, model: Path, path: str, **recipe: Any) -> tuple[dict[str, Any], Desk]:
+def stage(
+    settings: Settings, folder: Path, model: Path, path: str, **recipe: Any
+) -> tuple[dict[str, Any], Desk]:
     """The inputs of a path's first training step under recipe `mini`, and a desk to run it at."""
     catalogue, sources = tasks(folder), Sources()
-    changed = replace(MINI, name="benchmark", **recipe)
+    changed = replace(MINI, name="benchmark", precision=settings.precision, **recipe)
     study = Study(name="benchmark", paths=(path,), source="files", keep="all")
     found = plan.build(study, changed, [models.find(str(model))], catalogue, sources)
     step = next(step for step in found.steps.values() if step.kind == "train")
-    return dict(step.inputs), Desk(catalogue=catalogue, sources=sources, checkpoint_seconds=1e9)
+    budget = 4096 if settings.device == "cpu" else 16384  # as the command line has it
+    desk = Desk(catalogue, sources, device=settings.device, token_budget=budget)
+    return dict(step.inputs), replace(desk, checkpoint_seconds=1e9)
 
 
 def encoded(folder: Path, task: str, clip: int, language: str = "") -> Encoded:
@@ -255,9 +263,10 @@ def limit(rates: list[float], flops: float, settings: Settings) -> str:
         settings: threads.
     """
     torch.set_num_threads(settings.threads)
-    peak = peak_flops_per_s(torch.device("cpu"), torch.float32)
+    dtype = getattr(torch, PRECISIONS[settings.precision])
+    peak = peak_flops_per_s(torch.device(settings.device), dtype)
     return (
-        f"limit: {flops / 1e6:.1f} MFLOP a token at {peak / 1e9:.0f} GFLOP/s (fp32 products, "
-        f"measured now) are {peak / flops:,.0f} tokens/s; reached: "
+        f"limit: {flops / 1e6:.1f} MFLOP a token at {peak / 1e9:,.0f} GFLOP/s "
+        f"({settings.precision} products, measured now) are {peak / flops:,.0f} tokens/s; reached: "
         f"{median(rates) * flops / peak:.0%}"
     )

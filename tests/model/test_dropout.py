@@ -170,7 +170,7 @@ def test_no_two_sites_share_a_column():
     """
     cpu = torch.device("cpu")
     sites = [*range(500), 500_000, 500_001]
-    columns = torch.cat([dropout._columns(site, 1024, cpu) for site in sites])
+    columns = torch.cat([dropout.columns(site, 1024, cpu) for site in sites])
     assert len(columns.unique()) == len(columns)  # random constants would meet 31 times
 
 

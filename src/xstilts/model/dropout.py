@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 # Multipliers of a 32-bit finaliser with low bias; found by Chris Wellons' hash-prospector.
 _M1 = 0x7FEB352D
@@ -55,7 +55,8 @@ def row_keys(seeds: Sequence[int], lengths: Sequence[int]) -> torch.Tensor:
 
 
 @lru_cache(maxsize=256)
-def _columns(site: int, width: int, device: torch.device) -> torch.Tensor:
+def columns(site: int, width: int, device: torch.device) -> torch.Tensor:
+    """The constants of a site's channels, int32 ``[width]``."""
     numbers = np.arange(width, dtype=np.uint32) * np.uint32(_GOLDEN) + np.uint32(
         site * 2654435769 % 2**32
     )
@@ -71,12 +72,24 @@ def apply_dropout(x: torch.Tensor, keys: torch.Tensor, site: int, p: float) -> t
         site: the number of this dropout within the model.
         p: probability of dropping, in [0, 1).
     """
-    mixed = keys.unsqueeze(-1) ^ _columns(site, x.shape[-1], x.device)
+    run = _one_kernel() if x.is_cuda else drop
+    return run(x, keys, columns(site, x.shape[-1], x.device), p)
+
+
+def drop(x: torch.Tensor, keys: torch.Tensor, constants: torch.Tensor, p: float) -> torch.Tensor:
+    """`apply_dropout` with the ``columns`` of its site."""
+    mixed = keys.unsqueeze(-1) ^ constants
     mixed *= _M1
     mixed ^= mixed >> 15
     mixed *= _M2
     keep = mixed >= int(-(2**31) + p * 2**32)
     return x * (keep * (1.0 / (1.0 - p))).to(x.dtype)
+
+
+@lru_cache(maxsize=1)
+def _one_kernel() -> Callable[..., torch.Tensor]:
+    """`drop` compiled: on a GPU each of its six passes would be a kernel."""
+    return torch.compile(drop, dynamic=True)
 
 
 class KeyHolder:
@@ -98,6 +111,7 @@ class KeyedDropout(nn.Dropout):
         super().__init__(p)
         self.site = site
         self.holder = holder
+        self.columns: torch.Tensor | None = None  # known beforehand where this is compiled
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Drop with the holder's keys; their shape must be ``x.shape[:-1]``."""
@@ -107,7 +121,10 @@ class KeyedDropout(nn.Dropout):
         assert keys is not None, "training without row keys"
         if x.shape[:-1].numel() != keys.numel():  # not one row a token: attention of odd models
             return nn.functional.dropout(x, self.p)
-        return apply_dropout(x, keys.view(x.shape[:-1]), self.site, self.p)
+        keys = keys.view(x.shape[:-1])
+        if self.columns is not None and len(self.columns) == x.shape[-1]:
+            return drop(x, keys, self.columns, self.p)
+        return apply_dropout(x, keys, self.site, self.p)
 
 
 def install(model: nn.Module, holder: KeyHolder) -> None:

@@ -25,11 +25,13 @@ from xstilts.identity import stream_seed
 from xstilts.model import encoder as encoders
 from xstilts.model import throughput
 from xstilts.model import tokenizer as tokenizers
+from xstilts.model.compiled import compile_blocks
 from xstilts.model.dropout import row_keys
 from xstilts.model.newborn import new_encoder, new_encoder_decoder
 from xstilts.model.packing import Batch
 from xstilts.steps import blame, cloze, matching, state
 from xstilts.steps.batches import answered, hide_tokens, leave_out
+from xstilts.steps.team import layers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -109,6 +111,8 @@ class _Run:
         self.encoder: Any = start.to(self.device)
         # Heads of objectives are trained and resumed with the encoder, never saved with it.
         width = self.encoder.config.hidden_size
+        if self.device.type == "cuda":
+            compile_blocks(layers(self.encoder.network), self.device)
         if config.objectives.matching:
             self.encoder.detector = torch.nn.Linear(width, 1).to(self.device)
         if config.objectives.cloze:
@@ -342,8 +346,8 @@ class _Run:
         order = np.argsort([len(ids) for ids in sequences], kind="stable")
         seeds = [stream_seed(seed, int(number)) for number in order]
         batch = self._batch([sequences[number] for number in order], seeds)
-        layers = self.encoder.layers(batch)
-        means = batch.means(layers[round(2 / 3 * (len(layers) - 1))].float())
+        states = self.encoder.layers(batch)
+        means = batch.means(states[round(2 / 3 * (len(states) - 1))].float())
         back = torch.from_numpy(np.argsort(order)).to(self.device)
         first, second = functional.normalize(means[back], dim=-1).chunk(2)
         with torch.autocast(self.device.type, enabled=False):

@@ -20,6 +20,7 @@ from xstilts.failpoints import failpoint
 from xstilts.formats import controls
 from xstilts.identity import fingerprint, stream_seed
 from xstilts.model import adapters, heads, vocabulary
+from xstilts.model.compiled import compile_blocks
 from xstilts.recipes import EVEN
 from xstilts.steps import blame, checkpoint, optimizers, stage, state, tracking
 from xstilts.steps.ahead import Ahead
@@ -109,7 +110,10 @@ class _Run:
         )
         self.model = self._new_model(encoder)
         self.copy: StageModel | None = None  # put together from shards
-        self.wrapped = self.team.wrapped(self.model, self.accelerator, layers(encoder.network))
+        parts = layers(encoder.network)
+        if self.device.type == "cuda":
+            compile_blocks(parts, self.device)
+        self.wrapped = self.team.wrapped(self.model, self.accelerator, parts)
         self.optimizer = optimizers.build(self.model, self.options)
         self.step, self.tokens, self.seconds = 0, 0, 0.0
         self.losses = np.zeros(len(self.schedule))
