@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sides import Clock, Round, Row, Settings, Side, rows
 
-from xstilts.metrics import mining
+from xstilts.steps import mining
 
 if TYPE_CHECKING:
     from collections.abc import Callable

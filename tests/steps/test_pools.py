@@ -14,11 +14,11 @@ from steps.runs import Points
 from xstilts import models
 from xstilts import plan as planning
 from xstilts.metrics import bitext
-from xstilts.metrics.mining import mine
 from xstilts.recipes import MINI
 from xstilts.sources import Sources
 from xstilts.steps import predict, train, variants
 from xstilts.steps.desk import Desk
+from xstilts.steps.mining import mine
 from xstilts.study import Options, Study
 from xstilts.tasks import TASKS, Catalogue
 

@@ -13,9 +13,9 @@ from xstilts import formats
 from xstilts.formats import Limits
 from xstilts.formats.examples import Candidate, Query
 from xstilts.metrics import bitext, chunks
-from xstilts.metrics.mining import mine
 from xstilts.steps import forward, noisy
 from xstilts.steps.layers import best_layer, retrieval_layer
+from xstilts.steps.mining import mine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xstilts.metrics import mining
-from xstilts.metrics.mining import mine
+from xstilts.steps import mining
+from xstilts.steps.mining import mine
 
 EAST, NORTH, UP = np.eye(3, dtype=np.float32)
 
