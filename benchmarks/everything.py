@@ -23,7 +23,14 @@ if TYPE_CHECKING:
     Benchmarks = Mapping[str, Callable[[Settings], list[Row]]]
 
 
-LONG = ("mining_memory", "base", "large", "languages_base", "languages_large")  # when asked for
+LONG = (
+    "mining_memory",
+    "grid",
+    "base",
+    "large",
+    "languages_base",
+    "languages_large",
+)  # when asked for
 
 
 def main(benchmarks: Benchmarks) -> None:
