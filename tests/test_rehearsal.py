@@ -62,6 +62,38 @@ def test_what_only_predictions_are_left_of_is_rehearsed_as_shortly(several, monk
     assert len(found.predictions) == 2
 
 
+def test_attacks_are_rehearsed_on_few_rows(small, tiny, tmp_path, monkeypatch):
+    """Both models are attacked alike, so once is enough; what was found on one is only read."""
+    plan = small_tasks.plan(
+        *(small, tiny, "s_xnli", "s_nli > s_xnli"),
+        attacks=("greedy",),
+        options=Options(max_steps=3, attack_rows=12),
+    )
+    bench = small_tasks.bench(small, tmp_path / "store")
+    steps = remaining(plan, bench.store)
+    of = {"attack": [], "found_on": [], "plain": []}
+    for one in steps:
+        if one.kind == "predict":
+            found_on = "found_on" in one.inputs
+            of["found_on" if found_on else "attack" if "attack" in one.inputs else "plain"] += [one]
+    assert all(of.values())
+    kinds = {name: {rehearsal.prediction_kind(plan, one) for one in of[name]} for name in of}
+    asked = []
+    add = rehearsal.Plan.add
+    monkeypatch.setattr(
+        rehearsal.Plan, "add", lambda self, step: asked.append(step.inputs) or add(self, step)
+    )
+    found = rehearsal.rehearse(plan, steps, bench, lambda _: 3, Silent())
+    assert {one["attack"]["rows"] for one in asked if "attack" in one} == {rehearsal.ATTACKED}
+    assert not [one for one in asked if "found_on" in one]
+    attacked = kinds["attack"] - kinds["found_on"]
+    assert len(attacked) == 1
+    assert found.predictions.keys() == attacked | kinds["plain"]
+    pace = found.predictions[attacked.pop()]
+    assert pace.token_s + pace.row_s > 0
+    assert forecast.forecast(plan, steps, bench, Silent()).seconds > 0
+
+
 def test_nothing_of_it_stays(several):
     _, _, bench, _ = several
     rehearsal.rehearse(*several, Silent())
