@@ -14,6 +14,7 @@ import resource
 from typing import TYPE_CHECKING
 
 import numpy as np
+import workload
 from sides import Clock, Round, Row, Settings, Side, rows
 
 from xstilts.steps import mining
@@ -107,7 +108,7 @@ def memory(settings: Settings) -> list[Row]:
 
 def _mined(settings: Settings, whole: tuple[int, int]) -> list[Row]:
     sizes = (int(whole[0] * settings.share), int(whole[1] * settings.share))
-    return rows(
+    found = rows(
         settings,
         f"mine {sizes[0]:,} x {sizes[1]:,}",
         "queries/s",
@@ -120,6 +121,9 @@ def _mined(settings: Settings, whole: tuple[int, int]) -> list[Row]:
             )
         ],
     )
+    for row in found:  # each cosine once: a search needs no more
+        row.limit = workload.limit(row.ours, 2.0 * sizes[1] * WIDTH, settings, unit="queries")
+    return found
 
 
 ROWS = {"mining": search, "mining_memory": memory}

@@ -254,19 +254,20 @@ def work_of(folder: Path) -> Work:
     return Work.of(checkpoint.load(folder)[0].network)
 
 
-def limit(rates: list[float], flops: float, settings: Settings) -> str:
+def limit(rates: list[float], flops: float, settings: Settings, unit: str = "tokens") -> str:
     """What the machine could do at most, in a line.
 
     Args:
-        rates: measured, in tokens a second.
-        flops: of a token.
-        settings: threads.
+        rates: measured, in units a second.
+        flops: of a unit.
+        settings: threads, device and precision.
+        unit: what is counted.
     """
     torch.set_num_threads(settings.threads)
     dtype = getattr(torch, PRECISIONS[settings.precision])
     peak = peak_flops_per_s(torch.device(settings.device), dtype)
     return (
-        f"limit: {flops / 1e6:.1f} MFLOP a token at {peak / 1e9:,.0f} GFLOP/s "
-        f"({settings.precision} products, measured now) are {peak / flops:,.0f} tokens/s; reached: "
+        f"limit: {flops / 1e6:.1f} MFLOP each at {peak / 1e9:,.0f} GFLOP/s "
+        f"({settings.precision} products, measured now) are {peak / flops:,.0f} {unit}/s; reached: "
         f"{median(rates) * flops / peak:.0%}"
     )
