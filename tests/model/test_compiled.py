@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import copy
-from functools import partialmethod
+from functools import partial, partialmethod
 
 import pytest
 import torch
 from torch import nn
-from transformers import BertConfig, BertModel, ModernBertConfig, ModernBertModel
+from transformers import (
+    BertConfig,
+    BertModel,
+    ModernBertConfig,
+    ModernBertModel,
+    T5Config,
+    T5EncoderModel,
+)
 
 from xstilts.model.compiled import compile_blocks
 from xstilts.model.dropout import row_keys
@@ -76,5 +83,11 @@ def test_states_and_gradients_are_the_same(network, blocks, programs):
     assert 0 < len(programs) <= 6
 
 
-def test_a_block_that_drops_between_its_matrices_is_left_alone():
-    assert compile_blocks(layers(Encoder(modern_bert(0.1)).network), CPU) == 0
+def t5():
+    config = T5Config(vocab_size=40, d_model=16, d_kv=8, d_ff=32, num_layers=2, num_heads=2)
+    return T5EncoderModel(config)
+
+
+@pytest.mark.parametrize("network", [partial(modern_bert, 0.1), t5], ids=["between", "in a list"])
+def test_what_drops_between_matrices_or_holds_attention_is_left_alone(network):
+    assert compile_blocks(layers(Encoder(network()).network), CPU) == 0

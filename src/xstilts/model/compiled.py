@@ -37,7 +37,8 @@ def compile_blocks(layers: Iterable[nn.Module], device: torch.device) -> int:
             modules = list(block.modules())
             matrices = [n for n, one in enumerate(modules) if isinstance(one, nn.Linear)]
             drops = [n for n, one in enumerate(modules) if isinstance(one, KeyedDropout) and one.p]
-            if "att" in name or not matrices or min(drops, default=len(modules)) < matrices[-1]:
+            attention = "att" in name or isinstance(block, nn.ModuleList)  # T5 has both in a list
+            if attention or not matrices or min(drops, default=len(modules)) < matrices[-1]:
                 continue
             for place in drops:
                 one = modules[place]  # its constants as a tensor: else every site has its program
