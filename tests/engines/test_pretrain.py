@@ -115,6 +115,17 @@ def test_an_encoder_can_be_continued_with_its_own_tokenizer(run, tmp_path):
         run(start=str(tmp_path / "nowhere"))
 
 
+def test_a_run_that_would_read_the_same_text_again_is_told(run):
+    first, _ = run()
+    start, again = str(first.folder), "reads the same text again"
+    _, told = run(name="more", start=start, steps=2)
+    assert [line for line in told.lines if again in line and "seed 1" in line]
+    _, told = run(name="more", start=start, steps=2, seed=2)
+    assert not [line for line in told.lines if again in line]
+    _, told = run(name="more", start="micro", steps=2)  # which tells nothing of its run
+    assert not [line for line in told.lines if again in line]
+
+
 def test_a_sibling_takes_the_tokenizer_of_an_encoder(run):
     first, _ = run()
     shape = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}

@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xstilts import models
+from xstilts.disk.files import read_marker
 from xstilts.engines.desk import settle
 from xstilts.engines.reported import reported
 from xstilts.engines.worker import provenance
 from xstilts.errors import UserError
 from xstilts.identity import file_sha256, fingerprint
-from xstilts.pretraining import BUDGET
+from xstilts.pretraining import BUDGET, Pretraining
 from xstilts.steps import CODE_VERSIONS
-from xstilts.store.records import Corrupt
+from xstilts.store.records import MARKER, Corrupt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
     import torch
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from xstilts.engines import Bench, Watcher
     from xstilts.model.tokenizer import LoadedTokenizer
     from xstilts.models import Model
-    from xstilts.pretraining import Pretraining
     from xstilts.steps.desk import Desk
     from xstilts.store import Finished, Store
     from xstilts.store.work import WorkArea
@@ -96,6 +96,11 @@ def _pretrain(config: Pretraining, corpus: Path | str, bench: Bench, watcher: Wa
     trunk = fingerprint(["trunk", CODE_VERSIONS["pretrain"], inputs | {"config": shared}])
     opened = Shards.open(shards.path("languages.json").parent)
     watcher.begin(f"pretrain {config.name}", 2, 2)
+    if continued is not None and _seed_of(continued) == config.seed:
+        watcher.note(
+            f"{config.start} was pretrained with seed {config.seed}, too: where the objectives are "
+            "the same, this run reads the same text again; another seed reads on"
+        )
     started = time.monotonic()
     # Runs of other lengths go on from the same plateau, and write there.
     with (
@@ -144,6 +149,19 @@ def _alone(store: Store, step_id: str, what: str) -> Iterator[None]:
 def _continued(config: Pretraining) -> Model | None:
     """The encoder that the run goes on from; None for a new one."""
     return None if config.start in ("random", "factorised") else models.find(config.start)
+
+
+def _seed_of(model: Model) -> int | None:
+    """The seed of the run that made a model; None where `xstilts pretrain` did not."""
+    record = Path(model.location) / MARKER
+    if not record.is_file():
+        return None
+    try:
+        config = read_marker(record)["inputs"].get("config", {})
+    except (ValueError, KeyError):
+        return None
+    usual = Pretraining.model_fields["seed"].default  # defaults are not in records
+    return int(config.get("seed", usual))
 
 
 def _given_shards(step_id: str, store: Store) -> Finished:

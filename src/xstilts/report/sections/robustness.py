@@ -77,10 +77,9 @@ def _sheet(
     rows, tested = [], any(line.p is not None for line in lines)
     for line in lines:
         what = languages.get(line.name).name if line.over == "language" else line.name or "mean"
-        doubt = "" if line.labels == "preserving" else " (labels possibly change)"
         rows.append(
             (
-                *(Cell(line.intermediate), Cell(what), Cell(line.perturbation + doubt)),
+                *(Cell(line.intermediate), Cell(what), Cell(line.perturbation + _doubt(line))),
                 _plain(line.changed_subwords, " %"),
                 _drop(line.baseline),
                 _drop(line.own),
@@ -120,15 +119,23 @@ def _logit(found: Estimate | None) -> Cell:
     return Cell(text, value=found.value, sure=sure)
 
 
+def _doubt(line: Interaction) -> str:
+    return "" if line.labels == "preserving" else " (labels possibly change)"
+
+
 def _curves(lines: Sequence[Interaction]) -> dict[str, list[dict[str, Any]]]:
-    """Panel -> points lost at every severity; those panels with most cells."""
-    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    """Panel -> points lost at every severity; those panels with most cells.
+
+    The baseline stands beside every intermediate, on the cells where both have headroom; it is
+    drawn once, where those are most.
+    """
+    found: dict[str, dict[tuple[str, float], tuple[int, dict[str, Any]]]] = defaultdict(dict)
     cells: dict[str, int] = defaultdict(int)
     for line in lines:
         if line.over != "script" or line.baseline is None or line.own is None:
             continue
         noise = parse_noise(line.perturbation)
-        panel = f"{noise.name}, {line.name}"
+        panel = f"{noise.name}, {line.name}{_doubt(line)}"
         cells[panel] += line.cells
         sides = ((BASELINE, line.baseline), (line.intermediate, line.own))
         changed = f"{100 * line.changed_subwords:.0f} % of sub-words changed"
@@ -136,10 +143,14 @@ def _curves(lines: Sequence[Interaction]) -> dict[str, list[dict[str, Any]]]:
             for severity, cost in ((0.0, 0.0), (noise.severity, 100 * drop.value)):
                 about = f"{cost:.1f} at {severity:g}" + f", {changed}" * bool(severity)
                 point = {"after": after, "severity": severity, "lost": cost, "about": about}
-                if point not in found[panel]:  # the baseline's, beside every intermediate
-                    found[panel].append(point)
+                if line.cells > found[panel].get((after, severity), (-1, {}))[0]:
+                    found[panel][after, severity] = line.cells, point
     kept = sorted(found, key=lambda panel: -cells[panel])[:MOST_PANELS]
-    return {panel: found[panel] for panel in found if panel in kept}
+    return {
+        panel: [point for _, point in points.values()]
+        for panel, points in found.items()
+        if panel in kept
+    }
 
 
 def _draw(curves: dict[str, list[dict[str, Any]]], alt: Any) -> Any:
