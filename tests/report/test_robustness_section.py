@@ -36,7 +36,7 @@ def test_a_panel_is_of_one_kind_of_labels_and_has_one_baseline():
             doubtful,
         ]
     )
-    assert list(found) == ["marks, Latn", "marks, Latn (labels possibly change)"]
+    assert list(found) == ["marks, Latn", "marks, Latn (?)"]
     drawn = {
         (point["after"], point["severity"]): point["lost"]
         for point in found["marks, Latn"]

@@ -54,6 +54,7 @@ def section(findings: Findings) -> Section:
         if curves := _curves(mine):
             name = f"severity-{len(blocks)}"
             title = titled("Points lost over severity, by perturbation and script")
+            title += "; (?): labels possibly change" * any("(?)" in one for one in curves)
             blocks.append(Chart(name, partial(_draw, curves), title))
         scripts = [line for line in mine if line.over == "script"]
         blocks.append(_sheet("scripts", titled("By script and severity"), scripts))
@@ -135,7 +136,7 @@ def _curves(lines: Sequence[Interaction]) -> dict[str, list[dict[str, Any]]]:
         if line.over != "script" or line.baseline is None or line.own is None:
             continue
         noise = parse_noise(line.perturbation)
-        panel = f"{noise.name}, {line.name}{_doubt(line)}"
+        panel = f"{noise.name}, {line.name}" + " (?)" * bool(_doubt(line))
         cells[panel] += line.cells
         sides = ((BASELINE, line.baseline), (line.intermediate, line.own))
         changed = f"{100 * line.changed_subwords:.0f} % of sub-words changed"
