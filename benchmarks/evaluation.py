@@ -126,7 +126,7 @@ def padded(settings: Settings, folder: Path, *, sorted_together: bool) -> Callab
         batches = sorted_batches(data) if sorted_together else official_batches(data)
         logits = []
         for ids, mask in batches:
-            given = {"input_ids": ids.to(kind), "attention_mask": mask.to(kind)}
+            given = {"input_ids": ids.to(model.device), "attention_mask": mask.to(model.device)}
             with torch.autocast(kind, torch.bfloat16, enabled=settings.precision == "bf16"):
                 logits.append(model(**given).logits.float().cpu().numpy())
         done = clock.round(sum(len(one.ids) for one in data))

@@ -23,14 +23,8 @@ if TYPE_CHECKING:
     Benchmarks = Mapping[str, Callable[[Settings], list[Row]]]
 
 
-LONG = (
-    "mining_memory",
-    "grid",
-    "base",
-    "large",
-    "languages_base",
-    "languages_large",
-)  # when asked for
+# Run only when asked for.
+LONG = ("mining_memory", "grid", "base", "large", "languages_base", "languages_large")
 
 
 def main(benchmarks: Benchmarks) -> None:

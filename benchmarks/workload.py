@@ -219,8 +219,8 @@ def stage(
     found = plan.build(study, changed, [models.find(str(model))], catalogue, sources)
     step = next(step for step in found.steps.values() if step.kind == "train")
     budget = 4096 if settings.device == "cpu" else 16384  # as the command line has it
-    desk = Desk(catalogue, sources, device=settings.device, token_budget=budget)
-    return dict(step.inputs), replace(desk, checkpoint_seconds=1e9)
+    desk = Desk(catalogue, sources, settings.device, token_budget=budget, checkpoint_seconds=1e9)
+    return dict(step.inputs), desk
 
 
 def encoded(folder: Path, task: str, clip: int, language: str = "") -> Encoded:
