@@ -28,7 +28,7 @@ from xstilts.steps.pretrain import OBJECTIVES
 
 CURVE_POINTS = 200
 # Folders of the runs that an encoder went through before.
-RUNS = ("first", "second", "third", "fourth", "fifth")
+RUNS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 CARD = Path(__file__).with_name("model_card.md")
 
 
@@ -103,6 +103,7 @@ def card(
         "ranking": "translation ranking",
         "dictionary": "ranking of dictionary entries",
         "matching": "matching of random pieces",
+        "cloze": "questions made of running text",
     }
     used = [source for source in sources().values() if not source.excluded]
     return CARD.read_text().format(

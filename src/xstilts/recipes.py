@@ -154,7 +154,7 @@ MINI = Recipe(
 )
 
 # Few rows, seen once, in small steps: what `mini` learns most from in a few seconds.
-DEMO = replace(MINI, name="demo", batch=_each(16), epochs=_each(1))
+DEMO = replace(MINI, name="demo", batch=_each(8), epochs=_each(1))
 
 # Text to text after the mT5 paper (Xue et al. 2021, section 4.1; finetune_mt5_tasks.sh): a constant
 # rate of 1e-3 and 2^17 tokens a step, which are 128 inputs of 1,024; the best of checkpoints every
