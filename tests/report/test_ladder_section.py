@@ -9,7 +9,7 @@ from analysis.test_ladder import study
 from report import synthetic
 from xstilts.analysis.gains import Gains
 from xstilts.analysis.ladder import ladders
-from xstilts.report.sections import ladder
+from xstilts.report.sections import gains, ladder
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +36,25 @@ def test_slopes_and_sizes_stand_in_tables(found):
     assert "nothing is said of others" in slopes.notes[0]
     assert [row[0].text for row in sizes.rows] == ["a", "b", "c", "d"]
     assert [row[1].text for row in sizes.rows] == ["100 M", "200 M", "400 M", "800 M"]
+
+
+def test_other_sections_show_each_size_at_its_chosen_rate_alone():
+    """Of 1e-4 and 1e-3 the second has the better selection rows on `a`, the first on the others."""
+    best = {"a": 1e-3}
+    outcomes = study(
+        lambda _: 0.02,
+        rates=(1e-4, 1e-3),
+        run_sd=1e-3,
+        selected=lambda model, rate: 0.6 if rate == best.get(model, 1e-4) else 0.4,
+    )
+    outcomes.analyses = ("ladder",)
+    found = synthetic.of(outcomes, "sizes")
+    assert found.models == ("a@0.001", "b@0.0001", "c@0.0001", "d@0.0001")
+    titles = [sheet.title for sheet in gains.section(found).sheets()]
+    assert titles
+    assert not [title for title in titles if not any(f"({name})" in title for name in found.models)]
+    assert {verdict.model for verdict in found.verdicts} <= {*found.models}
+    assert {one.model for one in found.best} <= {*found.models}
 
 
 def test_the_sentence_says_what_was_seen_and_which_scale_says_otherwise():

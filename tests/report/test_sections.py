@@ -106,11 +106,15 @@ def test_illegal_outputs_have_a_section_where_there_are_some():
 
 
 def test_layers_that_some_languages_lack_are_no_curve():
-    """BUCC is mined at layers that differ from language to language; Tatoeba at all."""
+    """BUCC is mined at layers that differ from language to language; Tatoeba at all.
 
-    def row(target, metric, code, layer, value):
+    Another model, of other depth, is on no curve of the first one's.
+    """
+    shown = synthetic.table2()
+
+    def row(target, metric, code, layer, value, model=shown.models[0]):
         about = {"target": target, "path": target, "metric": metric, "language": code}
-        return {**about, "layer": layer, "value": value}
+        return {**about, "layer": layer, "value": value, "model": model}
 
     tatoeba = [
         row("tatoeba", "retrieval_accuracy", code, layer, value)
@@ -121,7 +125,8 @@ def test_layers_that_some_languages_lack_are_no_curve():
         row("bucc2018", "bitext_f1", *one)
         for one in (("de", 4, 0.4), ("de", 2, 0.9), ("zh", 4, 0.2))
     ]
-    found = transfer._layers(replace(synthetic.table2(), rows=[*tatoeba, *bucc]))
+    deeper = [row("tatoeba", "retrieval_accuracy", "de", n, 0.9, "deeper") for n in range(3)]
+    found = transfer._layers(replace(shown, rows=[*tatoeba, *bucc, *deeper]))
     assert [(one["target"], one["layer"], round(one["score"], 6)) for one in found] == [
         ("tatoeba", 0, 15.0),
         ("tatoeba", 1, 40.0),

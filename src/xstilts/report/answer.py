@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from xstilts import languages
 from xstilts.analysis.estimate import ALPHA, holm, may_test, p_value
-from xstilts.analysis.rates import counting
 from xstilts.report.cells import shown
 from xstilts.report.protocol import mixtures
 
@@ -25,12 +24,12 @@ if TYPE_CHECKING:
 
 def sentences(findings: Findings) -> tuple[str, str]:
     """The answer for the model whose best intermediate gains most."""
-    means = {model: findings.means(model) for model in counting(findings.gains)}
+    means = {model: findings.means(model) for model in findings.models}
     with_gains = [model for model, mine in means.items() if mine]
     if not with_gains:
         return _without_means(findings)
     model = max(with_gains, key=lambda name: means[name][0].estimate.value)
-    several = len(findings.outcomes.models) > 1
+    several = len(findings.models) > 1
     every = len(findings.gains.targets)
     first = _first(means[model], model if several else "", every)
     return first, _second(findings, means[model][0])
@@ -100,11 +99,11 @@ def _second(findings: Findings, top: Gain) -> str:
 
 def _without_means(findings: Findings) -> tuple[str, str]:
     """Where no gain counts in a mean: the largest there is and why, else a score."""
-    models = counting(findings.gains)
+    models = findings.models
     gains = [g for g in findings.all if g.over == "target" and g.model in models]
     if gains:
         top = max(gains, key=lambda gain: (not gain.flag, gain.estimate.value))
-        where = f" ({top.model})" if len(findings.outcomes.models) > 1 else ""
+        where = f" ({top.model})" if len(findings.models) > 1 else ""
         number = f"{shown(100 * top.estimate.value)} points {_interval(top.estimate)}"
         return (
             f"{top.intermediate} before {top.name}{where}: {number}; {_why(findings, top)}.",

@@ -11,6 +11,7 @@ from xstilts import forecast
 from xstilts.analysis import best, claims, exchange, outcomes, scaling, verdicts
 from xstilts.analysis.attacked import attacked
 from xstilts.analysis.gains import Gains
+from xstilts.analysis.rates import counting
 from xstilts.analysis.robustness import Robustness
 from xstilts.path import parse
 from xstilts.report.rows import score_rows
@@ -103,6 +104,11 @@ class Findings:
         """Every run by (model, path, target), in the order of the study."""
         return runs(self)
 
+    @cached_property
+    def models(self) -> tuple[str, ...]:
+        """The models to show: where learning rates were tried, each at the chosen one."""
+        return counting(self.gains)
+
     @property
     def sources(self) -> list[str]:
         """Where the rows that were scored come from."""
@@ -110,7 +116,7 @@ class Findings:
 
     def titled(self, title: str, model: str) -> str:
         """The title of what is shown for each model."""
-        return f"{title} ({model})" if len(self.outcomes.models) > 1 else title
+        return f"{title} ({model})" if len(self.models) > 1 else title
 
     def means(self, model: str, versus: str = "baseline") -> list[Gain]:
         """The mean gains of a model, the largest first."""
@@ -138,14 +144,15 @@ def of(
     """
     gains = Gains(found)
     judged = verdicts.judge([*claims.built_in(), *own], Gains(found, same_data=True), catalogue)
-    chosen = [best.best(gains, m, p) for m in found.models for p in best.PROTOCOLS]
+    shown = counting(gains)
+    chosen = [best.best(gains, m, p) for m in shown for p in best.PROTOCOLS]
     return Findings(
         name=name,
         outcomes=found,
         gains=gains,
         all=tuple(gains.all()),
         best=tuple(one for one in chosen if one is not None),
-        verdicts=tuple(judged),
+        verdicts=tuple(one for one in judged if one.model in shown),
         curves=tuple(scaling.curves(gains, noisy.drops() if noisy else {})),
         exchanges=tuple(exchange.exchanges(gains)),
         interactions=tuple(noisy.all() if noisy else ()),

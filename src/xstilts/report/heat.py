@@ -47,7 +47,7 @@ def heat(findings: Findings, runs: Mapping[tuple[str, str, str], Run]) -> dict[s
         return None if one is None else numbers[one.model, one.path, one.target]
 
     conditions = []
-    for model in outcomes.models:
+    for model in findings.models:
         for kind in ("gain", "score"):
             befores = findings.gains.intermediates
             for before in befores if kind == "gain" else ("", *befores):

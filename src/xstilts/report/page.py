@@ -128,7 +128,7 @@ def _kind(block: Block) -> str:
 
 def _facts(findings: Findings) -> Iterator[tuple[str, str]]:
     outcomes = findings.outcomes
-    models = outcomes.models
+    models = findings.models
     codes = {code for one in outcomes for code in one.languages}
     seeds = dict.fromkeys(seed for one in outcomes for seed in one.seeds or ())
     yield f"encoder{'s' * (len(models) > 1)}", ", ".join(models)

@@ -75,7 +75,7 @@ def _claim(one: Verdict) -> dict[str, str]:
 
 
 def _claims(findings: Findings) -> Sheet:
-    several = len(findings.outcomes.models) > 1
+    several = len(findings.models) > 1
     rows = []
     for verdict in findings.verdicts:
         found, claim = verdict.finding.estimate, verdict.claim
@@ -117,7 +117,7 @@ def _published(findings: Findings) -> Sheet:
         return (Cell("") if v is None else Cell(f"{v:.1f}", value=v) for v in values)
 
     rows = []
-    for model in findings.outcomes.models if targets else ():
+    for model in findings.models if targets else ():
         top = findings.means(model)[:1]
         for before in ("", *(gain.intermediate for gain in top)):
             ours = {name: _mean_score(findings, model, name, before) for name in targets}

@@ -25,9 +25,7 @@ SLOPE = "tenfold pretraining text"
 def section(findings: Findings) -> Section:
     """A table each, and the best intermediate's gain per language over its text."""
     tables = (
-        _over(findings, model, over)
-        for model in findings.outcomes.models
-        for over in ("family", "script")
+        _over(findings, model, over) for model in findings.models for over in ("family", "script")
     )
     blocks: list[Block] = [table for table in tables if table.rows]
     if (rows := _sizes(findings)) and blocks:
@@ -38,7 +36,7 @@ def section(findings: Findings) -> Section:
 
 def _sizes(findings: Findings) -> list[dict[str, Any]]:
     """Languages of known size, after the intermediate that gains most."""
-    tops = [top for model in findings.outcomes.models for top in findings.means(model)[:1]]
+    tops = [top for model in findings.models for top in findings.means(model)[:1]]
     if not tops:
         return []
     best = max(tops, key=lambda gain: gain.estimate.value)

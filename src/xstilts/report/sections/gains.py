@@ -33,7 +33,7 @@ def section(findings: Findings) -> Section:
     blocks: list[Block] = []
     if rows := _means(findings):
         blocks.append(Chart("means", partial(_draw_means, rows)))
-    for model in findings.outcomes.models:
+    for model in findings.models:
         tables = (
             *(_matrix(findings, model), _controls(findings, model)),
             _equivalence(findings, model),
@@ -51,7 +51,7 @@ def section(findings: Findings) -> Section:
 
 def _means(findings: Findings) -> list[dict[str, Any]]:
     """Mean gains with their intervals, the largest first."""
-    several = len(findings.outcomes.models) > 1
+    several = len(findings.models) > 1
     rows: list[dict[str, Any]] = [
         {
             "what": f"{g.intermediate} ({g.model})" if several else g.intermediate,
@@ -61,7 +61,7 @@ def _means(findings: Findings) -> list[dict[str, Any]]:
             "side": (g.estimate.low > 0) - (g.estimate.high < 0),
             "about": hover(g.estimate),
         }
-        for model in findings.outcomes.models
+        for model in findings.models
         for g in findings.means(model)
     ]
     return sorted(rows, key=lambda row: -row["value"])

@@ -137,7 +137,8 @@ def _sizes(one: Ladder, name: str) -> Sheet:
         "parameters used: the encoder with its embeddings; from text to text the whole model",
         (
             "a learning rate is chosen for each size on English selection rows, the baseline and "
-            "what comes after intermediate tasks counting half each; all sizes try the same ones"
+            "what comes after intermediate tasks counting half each; all sizes try the same ones; "
+            "other sections of a report show each size at its chosen rate alone"
         ),
     )
     return Sheet(f"{name}-sizes", f"{one.name}: sizes", header, tuple(rows), notes, (0, 2, 3))

@@ -40,7 +40,7 @@ def _lead(mapped: dict[str, Any]) -> str:
 
 
 def _first(findings: Findings, mapped: dict[str, Any]) -> int:
-    tops = [findings.means(model)[:1] for model in findings.outcomes.models]
+    tops = [findings.means(model)[:1] for model in findings.models]
     best = {(gain.model, gain.intermediate) for top in tops for gain in top}
     for number, one in enumerate(mapped["conditions"]):
         if one["kind"] == "gain" and (one["model"], one["name"]) in best:

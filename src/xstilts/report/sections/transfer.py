@@ -34,7 +34,7 @@ def section(findings: Findings) -> Section:
 
 def _slopes(findings: Findings) -> list[dict[str, Any]]:
     rows = []
-    for model in findings.outcomes.models[:1]:
+    for model in findings.models[:1]:
         for target in findings.gains.targets:
             for before in ("", *findings.gains.intermediates):
                 one = findings.gains.outcome(model, target, before)
@@ -77,8 +77,8 @@ def _layers(findings: Findings) -> list[dict[str, Any]]:
     sums: dict[tuple[str, str, int], list[float]] = {}
     for row in findings.rows:
         task = findings.tasks.get(row["target"])
-        if row.get("part", "evaluate") != "evaluate":
-            continue  # BUCC's development set
+        if row.get("part", "evaluate") != "evaluate" or row["model"] not in findings.models[:1]:
+            continue  # BUCC's development set; models of other depths
         if row["layer"] is not None and task and row["metric"] in task.main_metrics:
             sums.setdefault((row["target"], row["path"], row["layer"]), []).append(row["value"])
     most = {
@@ -90,7 +90,7 @@ def _layers(findings: Findings) -> list[dict[str, Any]]:
     sums = {key: v for key, v in sums.items() if layers[key[0]] > 1}
     befores = {
         one.path: before or BASELINE
-        for model in findings.outcomes.models[:1]
+        for model in findings.models[:1]
         for target in dict.fromkeys(target for target, _, _ in sums)
         for before in ("", *findings.gains.intermediates)
         if (one := findings.gains.outcome(model, target, before)) is not None
