@@ -15,7 +15,7 @@ from xstilts.analysis.draws import Draws, error_reduction, logit, slope
 from xstilts.analysis.gains import Gains
 from xstilts.analysis.ladder import _bending, _verdict, ladders
 from xstilts.analysis.outcomes import Outcome, Outcomes
-from xstilts.analysis.rates import counting
+from xstilts.analysis.rates import counted
 from xstilts.ladders import Rung
 from xstilts.report.answer import sentences
 
@@ -218,9 +218,11 @@ def test_what_is_said_first_is_said_of_chosen_rates_alone():
     """Else the rate with the largest gain on test rows would be picked by test rows."""
     best = {"a": 1e-3, "b": 1e-4, "c": 1e-3, "d": 1e-3}
     outcomes = rated(lambda model, rate: 0.6 if rate == best[model] else 0.5)
-    chosen = counting(Gains(outcomes))
-    assert chosen == ("a@0.001", "b@0.0001", "c@0.001", "d@0.001")
-    assert counting(Gains(study(lambda _: 0.01))) == ("a", "b", "c", "d")  # nothing to choose
+    chosen = counted(outcomes)
+    assert chosen.models == ("a@0.001", "b@0.0001", "c@0.001", "d@0.001")
+    assert {one.model for one in outcomes.all} > {*chosen.models}  # the rest is still in the whole
+    nothing_to_choose = study(lambda _: 0.01)
+    assert counted(nothing_to_choose) is nothing_to_choose
     first, _ = sentences(synthetic.of(outcomes, "rates"))
     assert "b@0.0001" in first
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from analysis.test_ladder import study
 from report import synthetic
 from xstilts.analysis.gains import Gains
 from xstilts.analysis.ladder import ladders
+from xstilts.report import answer
 from xstilts.report.sections import gains, ladder
 
 
@@ -55,6 +58,27 @@ def test_other_sections_show_each_size_at_its_chosen_rate_alone():
     assert not [title for title in titles if not any(f"({name})" in title for name in found.models)]
     assert {verdict.model for verdict in found.verdicts} <= {*found.models}
     assert {one.model for one in found.best} <= {*found.models}
+
+
+def test_a_ladder_is_answered_about_size_first(found):
+    size, gain = answer.sentences(found)
+    assert size == (
+        "From 100 M to 800 M parameters the gain after csqa changes by -1.0 points a doubling "
+        "[-1.0, -1.0]: diminishes."
+    )
+    assert gain.startswith("For a, training on csqa first")
+
+
+def test_several_trends_are_counted_and_the_clearest_is_told():
+    outcomes = study(lambda doublings: 0.06 - 0.01 * doublings, run_sd=1e-4, item_sd=1e-4)
+    flat = study(lambda _: -0.01, run_sd=1e-4, item_sd=1e-4, number=1)
+    outcomes.all += [
+        replace(one, path=f"ccg > {one.target}") for one in flat if one.path != one.target
+    ]
+    outcomes.analyses = ("ladder",)
+    size, _ = answer.sentences(synthetic.of(outcomes, "sizes"))
+    assert "after csqa changes by -1.0 points a doubling" in size
+    assert size.endswith("diminishes, the clearest of 2 trends (1 diminishes, 1 constant).")
 
 
 def test_the_sentence_says_what_was_seen_and_which_scale_says_otherwise():

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 Scale = Literal["points", "error reduction", "logit"]
 Over = Literal["mean", "target", "languages"]
 Verdict = Literal["constant", "diminishes", "grows", "undetermined", "too few sizes"]
+LADDER = "ladder"  # among a study's analyses
 MARGIN = "doubling"  # among a study's margins: points that a doubling may change
 FEWEST_SIZES, FEWEST_SEEDS = 3, 3
 ENGLISH = "English"
@@ -173,10 +174,14 @@ def millions(parameters: int) -> str:
 
 
 def ladders(gains: Gains) -> list[Ladder]:
-    """Every ladder of a study, in its order."""
+    """Every ladder of a study, in its order.
+
+    Args:
+        gains: at every learning rate that was tried.
+    """
     found = []
     for name in dict.fromkeys(rung.ladder for rung in gains.outcomes.rungs):
-        sizes, missing = chosen(gains, name)
+        sizes, missing = chosen(gains.outcomes, name)
         trends = list(_trends(gains, name, sizes)) if _different(sizes) > 1 else []
         found.append((name, sizes, missing, trends))
     judged = iter(_judged([trend for *_, trends in found for trend in trends], found))

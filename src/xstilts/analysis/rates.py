@@ -8,7 +8,7 @@ say in it, so that the choice favours neither side of the gain.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +18,7 @@ from xstilts.analysis import routes
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from xstilts.analysis.gains import Gains
+    from xstilts.analysis.outcomes import Outcomes
     from xstilts.ladders import Rung
 
 
@@ -46,18 +46,18 @@ class Size:
         return len(self.tried) > 1 and self.learning_rate in (min(self.tried), max(self.tried))
 
 
-def chosen(gains: Gains, ladder: str) -> tuple[tuple[Size, ...], dict[str, str]]:
+def chosen(outcomes: Outcomes, ladder: str) -> tuple[tuple[Size, ...], dict[str, str]]:
     """The sizes of a ladder that have scores, the smallest first; and the others -> why not.
 
     Args:
-        gains: of the study.
+        outcomes: of the study.
         ladder: its name.
     """
     by_model: dict[str, list[Rung]] = defaultdict(list)
-    for rung in gains.outcomes.rungs:
+    for rung in outcomes.rungs:
         if rung.ladder == ladder:
             by_model[rung.model].append(rung)
-    finished = set(gains.outcomes.models)
+    finished = set(outcomes.models)
     sizes: list[Size] = []
     missing: dict[str, str] = {}
     for model, rungs in by_model.items():
@@ -71,7 +71,7 @@ def chosen(gains: Gains, ladder: str) -> tuple[tuple[Size, ...], dict[str, str]]
             only = rungs[0]
             sizes.append(Size(model, only.name, parameters, only.learning_rate, {}))
         else:
-            scores = {rung: dict(_selected(gains, rung.name)) for rung in rungs}
+            scores = {rung: dict(_selected(outcomes, rung.name)) for rung in rungs}
             if not all(scores.values()) or len({frozenset(one) for one in scores.values()}) > 1:
                 missing[model] = "its learning rates have not been tried on the same runs yet"
                 continue
@@ -82,19 +82,27 @@ def chosen(gains: Gains, ladder: str) -> tuple[tuple[Size, ...], dict[str, str]]
     return tuple(sorted(sizes, key=lambda size: size.parameters)), missing
 
 
-def counting(gains: Gains) -> tuple[str, ...]:
-    """The models that count: of those that were tried at several rates, at the chosen one alone."""
-    outcomes = gains.outcomes
+def counted(outcomes: Outcomes) -> Outcomes:
+    """The outcomes that count: of a model tried at several rates, those of the chosen one alone.
+
+    Where no choice can be made yet, all are left.
+    """
     tried = {rung.name for rung in outcomes.rungs if rung.learning_rate is not None}
+    if not tried:
+        return outcomes
     ladders = dict.fromkeys(rung.ladder for rung in outcomes.rungs)
-    best = {size.name for name in ladders for size in chosen(gains, name)[0]}
-    left = tuple(name for name in outcomes.models if name not in tried or name in best)
-    return left or outcomes.models
+    best = {size.name for name in ladders for size in chosen(outcomes, name)[0]}
+    left = {name for name in outcomes.models if name not in tried or name in best}
+    return replace(
+        outcomes,
+        all=[one for one in outcomes if not left or one.model in left],
+        perturbed=[one for one in outcomes.perturbed if not left or one.model in left],
+    )
 
 
-def _selected(gains: Gains, name: str) -> Iterator[tuple[tuple[str, str, int], float]]:
+def _selected(outcomes: Outcomes, name: str) -> Iterator[tuple[tuple[str, str, int], float]]:
     """What every run scored on the English selection rows of its last stage."""
-    for one in gains.outcomes:
+    for one in outcomes:
         if one.model == name and one.selected and one.seeds:
             before = routes.route(one, one.baseline).before
             if routes.is_control(before):

@@ -67,8 +67,9 @@ def gains(
     """Print what every intermediate task gains over the baseline and over controls."""
     from xstilts.analysis.best import PROTOCOLS, best
     from xstilts.analysis.gains import Gains
+    from xstilts.analysis.rates import counted
 
-    outcomes = asked.outcomes(context, paths, asked.catalogue(task), store)
+    outcomes = counted(asked.outcomes(context, paths, asked.catalogue(task), store))
     found = Gains(outcomes, same_data=same_data)
     every = found.all()
     chosen = [
@@ -170,10 +171,11 @@ def claims(
     from xstilts.analysis import claims as data
     from xstilts.analysis import verdicts
     from xstilts.analysis.gains import Gains
+    from xstilts.analysis.rates import counted
 
     mine = data.load(claims_file) if claims_file else ()
     catalogue = asked.catalogue(task)
-    outcomes = asked.outcomes(context, paths, catalogue, store)
+    outcomes = counted(asked.outcomes(context, paths, catalogue, store))
     known = [*data.built_in(), *mine]
     found = verdicts.judge(known, Gains(outcomes, same_data=True), catalogue)
     if json_:

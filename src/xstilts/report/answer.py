@@ -2,15 +2,17 @@
 
 A gain counts as found where its test says so: two-sided at 5 %, by Holm over all intermediates of
 the model, whether the study declared that family or not. The second sentence describes, and tests
-nothing.
+nothing. A study of model sizes says first how the gain changes with size, then if there is one.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from xstilts import languages
 from xstilts.analysis.estimate import ALPHA, holm, may_test, p_value
+from xstilts.analysis.ladder import millions
 from xstilts.report.cells import shown
 from xstilts.report.protocol import mixtures
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def sentences(findings: Findings) -> tuple[str, str]:
-    """The answer for the model whose best intermediate gains most."""
+    """The answer: of a ladder about size, else of the model whose best intermediate gains most."""
     means = {model: findings.means(model) for model in findings.models}
     with_gains = [model for model, mine in means.items() if mine]
     if not with_gains:
@@ -32,7 +34,35 @@ def sentences(findings: Findings) -> tuple[str, str]:
     several = len(findings.models) > 1
     every = len(findings.gains.targets)
     first = _first(means[model], model if several else "", every)
+    if said := _of_size(findings):
+        return said, first
     return first, _second(findings, means[model][0])
+
+
+def _of_size(findings: Findings) -> str:
+    """What the mean gain that changes most clearly does as models grow; "" without a ladder."""
+    trends = [
+        (ladder, trend)
+        for ladder in findings.ladders
+        for trend in ladder.trends
+        if (trend.over, trend.scale) == ("mean", "points")
+    ]
+    if not trends:
+        return ""
+    ladder, top = max(trends, key=lambda pair: _clearness(pair[1].slope))
+    first, last = (millions(ladder.sizes[end].parameters) for end in (0, -1))
+    slope = f"{shown(100 * top.slope.value)} points a doubling {_interval(top.slope)}"
+    verdicts = Counter(trend.verdict for _, trend in trends)
+    of_all = ", ".join(f"{number} {verdict}" for verdict, number in verdicts.most_common())
+    clearest = f", the clearest of {len(trends)} trends ({of_all})" if len(trends) > 1 else ""
+    return (
+        f"From {first} to {last} parameters the gain after {top.intermediate} changes by {slope}: "
+        f"{top.verdict}{clearest}."
+    )
+
+
+def _clearness(found: Estimate) -> float:
+    return abs(found.value) / max(found.high - found.low, 1e-12)
 
 
 def _first(gains: Sequence[Gain], model: str, every: int) -> str:

@@ -11,7 +11,8 @@ from xstilts import forecast
 from xstilts.analysis import best, claims, exchange, outcomes, scaling, verdicts
 from xstilts.analysis.attacked import attacked
 from xstilts.analysis.gains import Gains
-from xstilts.analysis.rates import counting
+from xstilts.analysis.ladder import LADDER, ladders
+from xstilts.analysis.rates import counted
 from xstilts.analysis.robustness import Robustness
 from xstilts.path import parse
 from xstilts.report.rows import score_rows
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from xstilts.analysis.claims import Claim
     from xstilts.analysis.exchange import Exchange
     from xstilts.analysis.gains import Gain
+    from xstilts.analysis.ladder import Ladder
     from xstilts.analysis.outcomes import Outcomes
     from xstilts.analysis.robustness import Interaction
     from xstilts.analysis.scaling import Curve
@@ -62,11 +64,13 @@ class Findings:
 
     Attributes:
         name, about: of the study; what it asks.
-        outcomes, gains: its scores and what is compared with what.
+        outcomes: its scores.
+        gains: what is compared with what; where learning rates were tried, at the chosen ones.
         all: every difference.
         best: per model and protocol.
         verdicts: on published claims.
         curves, exchanges: over sizes of intermediate data.
+        ladders: over sizes of the model, where the study asks.
         interactions, attacked: what noise and attacks cost with and without an intermediate task.
         rows: of `score_rows`; empty for outcomes that come from no store.
         costs: by kind of step.
@@ -89,6 +93,7 @@ class Findings:
     tasks: Mapping[str, Task]
     interactions: tuple[Interaction, ...] = ()
     attacked: tuple[Attacked, ...] = ()
+    ladders: tuple[Ladder, ...] = ()
     about: str = ""
     rows: Sequence[dict[str, Any]] = ()
     costs: tuple[Cost, ...] = ()
@@ -104,10 +109,10 @@ class Findings:
         """Every run by (model, path, target), in the order of the study."""
         return runs(self)
 
-    @cached_property
+    @property
     def models(self) -> tuple[str, ...]:
         """The models to show: where learning rates were tried, each at the chosen one."""
-        return counting(self.gains)
+        return self.gains.outcomes.models
 
     @property
     def sources(self) -> list[str]:
@@ -142,20 +147,21 @@ def of(
         noisy: its scores on perturbed rows.
         **more: what only a plan and a store know: fields of `Findings`.
     """
-    gains = Gains(found)
-    judged = verdicts.judge([*claims.built_in(), *own], Gains(found, same_data=True), catalogue)
-    shown = counting(gains)
-    chosen = [best.best(gains, m, p) for m in shown for p in best.PROTOCOLS]
+    shown = counted(found)
+    gains = Gains(shown)
+    known = [*claims.built_in(), *own]
+    chosen = [best.best(gains, m, p) for m in shown.models for p in best.PROTOCOLS]
     return Findings(
         name=name,
         outcomes=found,
         gains=gains,
         all=tuple(gains.all()),
         best=tuple(one for one in chosen if one is not None),
-        verdicts=tuple(one for one in judged if one.model in shown),
+        verdicts=tuple(verdicts.judge(known, Gains(shown, same_data=True), catalogue)),
         curves=tuple(scaling.curves(gains, noisy.drops() if noisy else {})),
         exchanges=tuple(exchange.exchanges(gains)),
         interactions=tuple(noisy.all() if noisy else ()),
+        ladders=tuple(ladders(Gains(found)) if LADDER in found.analyses else ()),
         tasks=_tasks(found, catalogue),
         **more,
     )

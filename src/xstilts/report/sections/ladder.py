@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from xstilts.analysis.ladder import FEWEST_SIZES, SCALES, ladders, millions
+from xstilts.analysis.ladder import FEWEST_SIZES, LADDER, SCALES, millions
 from xstilts.report.blocks import Cell, Chart, Section, Sheet
 from xstilts.report.charts import COLOURS, inline, panels
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from xstilts.report.blocks import Block
     from xstilts.report.findings import Findings
 
-LADDER = "ladder"  # among a study's analyses
 LEAD = (
     "The gain over the parameters used. The same gains in points, as a share of the baseline's "
     "errors, and on the logit scale: near a ceiling points diminish by themselves."
@@ -42,15 +41,12 @@ NOTES = (
 
 def section(findings: Findings) -> Section:
     """The gains over sizes, their slopes, and what may be said of them."""
-    empty = Section(LADDER, "Model size", "Model size")
-    if LADDER not in findings.outcomes.analyses:
-        return empty
     blocks: list[Block] = []
-    for number, one in enumerate(ladders(findings.gains)):
+    for number, one in enumerate(findings.ladders):
         if one.trends:
             blocks.append(Chart(f"ladder-{number}", partial(_draw, one), one.name))
         blocks += sheets(one, f"ladder-{number}")
-    return Section(LADDER, "Model size", "Model size", LEAD, tuple(blocks)) if blocks else empty
+    return Section(LADDER, "Model size", "Model size", LEAD if blocks else "", tuple(blocks))
 
 
 def sheets(one: Ladder, name: str) -> list[Sheet]:
