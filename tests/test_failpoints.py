@@ -226,7 +226,7 @@ def upkeep(inputs: Path, folder: Path) -> None:
     store = Store(folder / "store")
     if not store.has(A):
         finish(store, A)
-    store.evict_weights(A)
+    store.evict(A)
     finish(store, A)
     if not store.has(B):
         finish(store, B)

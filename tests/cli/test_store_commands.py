@@ -45,7 +45,7 @@ def test_ls_says_what_steps_are(cli, tmp_path):
             evictable = ["data"] if kind == "train" else []
             changed = {"kind": kind, "inputs": about, "evictable": evictable}
             made.finish(step_id, folder, RECORD | changed)
-    made.evict_weights(ids[0])
+    made.evict(ids[0])
     lines = cli("store", "ls", "--store", tmp_path).out.splitlines()
     assert [line.split("  ")[-1] for line in lines] == [
         "mnli + mlm (seed 2), weights evicted",
@@ -160,3 +160,31 @@ def test_the_steps_of_a_study_travel_and_nothing_is_left_to_do(cli, at_mirror, t
     assert again.code == 0
     assert "3 steps, 3 finished before" in again.err
     assert "xnli" in again.out
+
+
+def test_scores_travel_without_rows_and_say_the_same(cli, at_mirror, tiny, tmp_path):
+    study, out = tmp_path / "s.yaml", tmp_path / "s.tar.zst"
+    study.write_text(
+        f"name: s\nmodels: [{tiny}]\nsource: mirror\nseeds: [1, 2]\n"
+        "paths: ['taxinli | xnli:de', 'csqa > taxinli | xnli:de']\n"
+        "options: {max_steps: 1, max_eval_rows: 2}\n"
+    )
+    here, there = ("--store", tmp_path / "here"), ("--store", tmp_path / "there")
+    assert cli("run", study, *here, "--threads", 1).code == 0
+    assert cli("store", "pack", out, "--study", study, "--scores", *here).code == 0
+    assert cli("store", "merge", out, *there).code == 0
+    steps = list(Store(tmp_path / "there").ls())
+    assert {one.kind for one in steps if one.evicted} == {"train", "predict"}
+    said = [cli("gains", study, *store, "--json").out for store in (here, there)]
+    assert said[0] == said[1]
+    assert '"csqa"' in said[0]
+    assert cli("report", study, *there, "--format", "markdown", "--out", tmp_path / "r").code == 0
+    assert "to do: nothing" in cli("plan", study, *there).out
+    assert "14 steps, 14 finished before" in cli("run", study, *there, "--threads", 1).err
+    lost = next(one.id for one in steps if one.kind == "score")
+    Store(tmp_path / "there").discard(lost)
+    redone = cli("run", study, *there, "--threads", 1).err  # with what it is made from
+    assert all(done in redone for done in ("train ", "predict xnli de", "score xnli de"))
+    assert cli("gains", study, *there, "--json").out == said[0]
+    assert cli("store", "merge", tmp_path / "here", *there).code == 0  # and the rest comes after
+    assert not [one for one in Store(tmp_path / "there").ls() if one.evicted]

@@ -19,7 +19,7 @@ class Store:
     def sound(self, step_id):
         return step_id in self.finished
 
-    def weights_present(self, step_id):
+    def whole(self, step_id):
         assert step_id in self.finished
         return step_id not in self.evicted
 

@@ -412,7 +412,7 @@ def weights(plan, store):
     return [
         ("first" if not step.parent else "last")
         for step in stages
-        if store.has(step.id) and store.weights_present(step.id)
+        if store.has(step.id) and store.whole(step.id)
     ]
 
 
@@ -440,7 +440,7 @@ def test_a_stage_that_retrieval_uses_as_it_is_counts_as_intermediate(small, tiny
     run(plan, small, tmp_path)
     store = Store(tmp_path)
     stages = {s.label: s.id for s in plan.steps.values() if s.kind == "train"}
-    assert {label: store.weights_present(one) for label, one in stages.items()} == {
+    assert {label: store.whole(one) for label, one in stages.items()} == {
         "train s_nli (seed 1)": True,
         "train s_squad (seed 1)": False,
     }

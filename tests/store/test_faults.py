@@ -69,7 +69,7 @@ def test_200_of_200_faults_are_found(tmp_path):
     for number in range(FAULTS):
         step, name = ids[number % STEPS], FILES[number % len(FILES)]
         if number % 4 == 1:  # the weights of every fourth went before
-            store.evict_weights(step)
+            store.evict(step)
             name = name if name != FILES[0] else FILES[1]
         if number % 10 == 9:
             kind, name = WRONG_MARKERS[number // 10 % 2], "step.json"

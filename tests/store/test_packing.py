@@ -96,15 +96,15 @@ def test_a_folder_is_merged_like_a_pack(here, there):
 
 def test_without_weights_a_stage_arrives_as_if_they_had_been_evicted(here, there, tmp_path):
     light, whole = tmp_path / "light", tmp_path / "whole"
-    pack(here, light, [A, B], silent, weights=False)
+    pack(here, light, [A, B], silent, left_out=["train"])
     pack(here, whole, [B], silent)
     assert merge(there, light, silent).added == [B, A]
     assert there.record(B) == here.record(B) | {"evicted": [WEIGHTS]}
-    assert not there.weights_present(B)
+    assert not there.whole(B)
     assert merge(there, whole, silent).restored == [B]  # the weights come back
     assert there.open(B).path(WEIGHTS).read_bytes() == CONTENT[WEIGHTS]
     assert merge(there, light, silent).kept == [B, A]  # and stay
-    assert there.weights_present(B)
+    assert there.whole(B)
     assert there.verify() == []
 
 

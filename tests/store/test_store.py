@@ -78,9 +78,9 @@ def store_life(root, done):
     if not store.has(A):
         finish(store, A)
     done("A finished")
-    store.evict_weights(A)
+    store.evict(A)
     done("A evicted")
-    if not store.weights_present(A):
+    if not store.whole(A):
         finish(store, A)
     done("A restored")
     if not store.has(B):
@@ -223,16 +223,16 @@ def test_killed_anywhere_the_store_is_valid_and_goes_on(kills, name):
         for step_id in (A, B):
             if store.has(step_id):
                 check_whole(store, step_id)
-        assert "A restored" not in log or store.weights_present(A)
+        assert "A restored" not in log or store.whole(A)
         freed = store.gc()
         assert strays(store) == []
         assert not any(path.exists() for path in freed.paths)
-        if store.has(A) and not store.weights_present(A):
+        if store.has(A) and not store.whole(A):
             assert not (store.folder(A) / WEIGHTS).exists()
         store_life(root, lambda _: None)
         assert store.verify() == []
         assert [entry.id for entry in store.ls()] == [A]
-        assert store.weights_present(A)
+        assert store.whole(A)
         check_whole(store, A)
         assert store.gc() == (0, ())
 
@@ -426,10 +426,10 @@ def test_unknown_file_is_suggested(store):
 
 def test_evicted_weights_are_gone_and_the_record_stays(store):
     before = finish(store, A).record
-    assert store.weights_present(A)
-    assert store.evict_weights(A) == 999
-    assert store.evict_weights(A) == 0
-    assert not store.weights_present(A)
+    assert store.whole(A)
+    assert store.evict(A) == 999
+    assert store.evict(A) == 0
+    assert not store.whole(A)
     assert store.has(A)
     assert store.record(A) == before | {"evicted": [WEIGHTS]}
     assert store.verify() == []
@@ -444,7 +444,7 @@ def test_evicted_weights_are_gone_and_the_record_stays(store):
 
 def test_a_redone_step_brings_evicted_weights_back(store):
     before = finish(store, A).record
-    store.evict_weights(A)
+    store.evict(A)
     other = CONTENT | {WEIGHTS: b"elsewhere", "empty.txt": b"not empty"}
     after = finish(store, A, other, provenance={"host": "there"}, result={"loss": 9.0})
     assert after.path(WEIGHTS).read_bytes() == b"elsewhere"
@@ -607,7 +607,7 @@ def test_a_forged_record_cannot_name_outside_files(store, tmp_path, field):
     sealed = {"bytes": 1, "sha256": files.file_sha256(outside)}
     body[field] = body[field] | {name: sealed} if field == "files" else [name]
     write_marker(store.folder(A) / "step.json", body, tmp_path)
-    for attempt in (store.open, store.evict_weights):
+    for attempt in (store.open, store.evict):
         with pytest.raises(Corrupt, match="not a file of the step"):
             attempt(A)
     store.gc()
@@ -622,7 +622,7 @@ def test_links_planted_in_a_step_are_not_followed(store, tmp_path):
     sub.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(Corrupt, match="not a plain file"):
         store.open(A).path("sub/w")
-    assert store.evict_weights(A) == 0
+    assert store.evict(A) == 0
     assert (tmp_path / "elsewhere" / "w").exists()
     with pytest.raises(Corrupt, match="not a plain file"):
         finish(store, A, {"sub/w": b"v"}, evictable=["sub/w"])
@@ -755,7 +755,7 @@ def finish_b(store):
 
 
 def evict_a(store):
-    store.evict_weights(A)
+    store.evict(A)
 
 
 def restore_c(store):
@@ -772,7 +772,7 @@ def test_a_disk_that_fills_up_at_any_call_loses_nothing(tmp_path, act):
         store = Store(tmp_path / str(call))
         finish(store, A)
         finish(store, C)
-        store.evict_weights(C)
+        store.evict(C)
         for step in (1, 2):
             store.work(B).save(step, tensors_at(step), {})
         with failing_at(call, errno.ENOSPC) as failed:
@@ -837,7 +837,7 @@ ACTS = {
     "save": lambda store: store.work(A).save(1, tensors_at(1), {}),
     "load": lambda store: store.work(A).load(),
     "clear": lambda store: store.work(A).clear(),
-    "evict": lambda store: store.evict_weights(B),
+    "evict": lambda store: store.evict(B),
     "discard": lambda store: store.discard(B),
     "gc": lambda store: store.gc(),
 }

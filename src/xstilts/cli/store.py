@@ -39,7 +39,8 @@ def ls(
         output.put([one._asdict() for one in steps])
         return 0
     for one in steps:
-        gone = ", weights evicted" if one.evicted else ""
+        what = "predictions" if one.kind == "predict" else "weights"
+        gone = f", {what} evicted" if one.evicted else ""
         line = f"{one.id}  {one.kind:8} {one.bytes:>14,} bytes  {one.created[:19]}  {one.about}"
         sys.stdout.write(f"{plain(line)}{gone}\n")
     kinds = Counter(one.kind for one in steps)
@@ -111,6 +112,9 @@ def pack(
     weights: Annotated[
         bool, typer.Option("--weights/--no-weights", help="With the models, or results alone.")
     ] = True,
+    scores: Annotated[
+        bool, typer.Option("--scores", help="Without predictions too, which hold text of datasets.")
+    ] = False,
     store: StoreFolder = STORE,
     debug: Debug = False,  # noqa: ARG001
 ) -> int:
@@ -127,8 +131,10 @@ def pack(
         picked = chosen(found, steps or [])
     if not picked:
         raise UserError(f'nothing to pack: no step of it is finished in "{found.root}"')
+    with_weights = ("train", "pretrain")
+    left_out = (*with_weights, "predict") if scores else () if weights else with_weights
     with _bar("packing") as told:
-        number = packing.pack(found, out, picked, told, weights=weights)
+        number = packing.pack(found, out, picked, told, left_out)
     size = out.stat().st_size
     sys.stderr.write(f"{_counted(number, 'step')}, {size:,} bytes: merge them elsewhere by\n")
     sys.stdout.write(f"xstilts store merge {out}\n")

@@ -22,7 +22,8 @@ def remaining(plan: Plan, store: Store) -> list[Step]:
     """The steps to run, parents first: predictions and scores not there, and what they need.
 
     Weights are needed only by steps that are not finished. Where they were evicted, damaged, or
-    never were here, their stage is trained (again): the same inputs give the same weights.
+    never were here, their stage is trained (again): the same inputs give the same weights. So it
+    is with predictions that came in a pack without them.
     """
     needed: set[str] = set()
     for step in reversed(plan.steps.values()):  # children first: a need travels up the path
@@ -38,14 +39,15 @@ def still_needed(plan: Plan, store: Store, step: Step) -> bool:
 
 def _needed(plan: Plan, store: Store, step: Step, needs: Callable[[Step], bool]) -> bool:
     children = plan.children(step.id)
-    if step.kind == "train" and children and not any(map(needs, children)):
+    wanted = any(map(needs, children))
+    if step.kind == "train" and children and not wanted:
         return False
-    return not (is_there(step, store) if children else store.sound(step.id))
+    return not (is_there(step, store) if wanted else store.sound(step.id))
 
 
 def is_there(step: Step, store: Store) -> bool:
-    """Whether a step's files can be read: it is finished and its weights were not evicted."""
-    return store.sound(step.id) and (step.kind != "train" or store.weights_present(step.id))
+    """Whether a step's files can be read: it is finished and none of them was evicted."""
+    return store.sound(step.id) and store.whole(step.id)
 
 
 def grouped(steps: list[Step]) -> list[list[Step]]:
@@ -118,7 +120,7 @@ def evict(plan: Plan, store: Store, steps: Iterable[Step], left: Collection[str]
         if any(child.id in left for child in plan.children(step.id)):
             continue
         if plan.keep == "none" or not is_intermediate(plan, step):
-            store.evict_weights(step.id)
+            store.evict(step.id)
 
 
 def purpose(plan: Plan, stage: Step) -> str:

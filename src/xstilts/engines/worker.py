@@ -204,7 +204,8 @@ class Worker:
             step = group[number]
             with store.writing(step.id) as folder:
                 written, took = predict.write(rows, folder), spent.get(number)
-                self._finish(step, folder, written, started, took=took)
+                keep = (predict.PREDICTIONS,)  # until a pack leaves them out
+                self._finish(step, folder, written, started, evictable=keep, took=took)
 
     def _heads(self, step: Step) -> Path | None:
         """Where the head lies of a prediction that takes an earlier stage's; None: any other."""

@@ -229,11 +229,11 @@ class Store:
         body = {**theirs, "files": theirs["files"] | files, "evicted": [], "restored": restored}
         write_marker(place / MARKER, body, folder.parent)
 
-    def weights_present(self, step_id: str) -> bool:
+    def whole(self, step_id: str) -> bool:
         """Whether none of a finished step's files was evicted. Raises what `record` raises."""
         return not self.record(step_id)["evicted"]
 
-    def evict_weights(self, step_id: str) -> int:
+    def evict(self, step_id: str) -> int:
         """Remove a finished step's evictable files and say so in its marker.
 
         Returns:
@@ -242,7 +242,7 @@ class Store:
         Raises:
             Corrupt, UserError: as `record`; or the disk is not writable.
         """
-        doing = f"evicting the weights of step {step_id}"
+        doing = f"evicting files of step {step_id}"
         with disk_errors(doing, self.root), scratch(self.root, step_id) as box, alone(self.root):
             body = self.record(step_id)
             if body["evicted"] != body["evictable"]:

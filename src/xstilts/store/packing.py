@@ -22,7 +22,7 @@ from xstilts.failpoints import failpoint
 from xstilts.store.records import MARKER, is_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from pathlib import Path
 
     from xstilts.store import Store
@@ -57,7 +57,11 @@ class _Counted:
 
 
 def pack(
-    store: Store, out: Path, step_ids: Iterable[str], told: Told, *, weights: bool = True
+    store: Store,
+    out: Path,
+    step_ids: Iterable[str],
+    told: Told,
+    left_out: Collection[str] = (),
 ) -> int:
     """Write finished steps into one file, which appears when it is complete.
 
@@ -66,7 +70,8 @@ def pack(
         out: a file that is not there yet.
         step_ids: which steps.
         told: how far it is.
-        weights: without them, steps travel as if their weights had been evicted.
+        left_out: kinds of step that travel as if their evictable files had been evicted:
+            ``train`` without weights, ``predict`` without predictions.
 
     Returns:
         How many steps it holds.
@@ -79,7 +84,7 @@ def pack(
 
     if os.path.lexists(out):
         raise UserError(f'"{out}" is there already: give another name, or remove it first')
-    records = parents_first({one: _travelling(store.record(one), weights) for one in step_ids})
+    records = parents_first({one: _travelling(store.record(one), left_out) for one in step_ids})
     total = sum(map(payload_bytes, records.values()))
     contents = {"format": 1, "steps": list(records), "bytes": total}
     tally = Tally(told, total)
@@ -109,8 +114,8 @@ def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
     tar.addfile(about, io.BytesIO(data))
 
 
-def _travelling(record: dict[str, Any], weights: bool) -> dict[str, Any]:
-    return record if weights else {**record, "evicted": record["evictable"]}
+def _travelling(record: dict[str, Any], left_out: Collection[str]) -> dict[str, Any]:
+    return {**record, "evicted": record["evictable"]} if record["kind"] in left_out else record
 
 
 def present(record: Mapping[str, Any]) -> list[str]:
