@@ -33,6 +33,7 @@ from xstilts.tasks import (
     Task,
 )
 from xstilts.tasks.candidates import answer_sentence
+from xstilts.tasks.text import wikiann_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -250,6 +251,19 @@ def test_hub_orders():
     assert list(TASKS["panx"].sources["hub"].evaluate.labels.values()) == entities
     # MISC, the eighth and ninth, is no entity here
     assert list(TASKS["wikineural"].sources["hub"].train.labels.values()) == [*entities, "O", "O"]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "text"),
+    [
+        (["Amina", "lives", "in", "Kano", "."], "Amina lives in Kano ."),
+        (["北", "京", "在", "中", "国"], "北京在中国"),
+        (["BMW", "の", "車"], "BMW の車"),
+        (["ไ", "ท", "ย"], "ไทย"),
+    ],
+)
+def test_raw_text_of_the_hub_has_spaces_where_its_script_has(tokens, text):
+    assert wikiann_text({"tokens": tokens, "ner_tags": [0] * len(tokens)}) == {"text": text}
 
 
 def test_a_dataset_of_the_hub_is_read_at_one_commit():

@@ -128,9 +128,10 @@ MIRROR = Suite(
     groups=MappingProxyType(
         {
             "classification": ("xnli", "pawsx"),
+            "choice": ("xcopa",),
             "tagging": ("udpos", "wikineural"),
             "qa": ("xquad", "mlqa", "tydiqa"),
-            "retrieval": ("tatoeba",),
+            "retrieval": ("lareqa", "tatoeba"),
         }
     ),
     languages=MappingProxyType({}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -166,7 +167,7 @@ def run(
     source: str | None = None,
     seeds: Sequence[int] | None = None,
     recipe: str | None = None,
-    store: str | Path = ".xstilts",
+    store: str | Path | None = None,
     device: str = "auto",
     **study: Any,
 ) -> Results:
@@ -179,7 +180,7 @@ def run(
         source: ``hub`` (of paths, where none is given), ``mirror``, ``microworld`` or ``files``.
         seeds: each covers every path from its first stage on; of paths, 1 where none are given.
         recipe: ``mini`` (of paths, where none is given), ``authors``, ``mt5`` and others.
-        store: where finished work lives.
+        store: where finished work lives; else ``XSTILTS_STORE`` says, else ``.xstilts``.
         device: ``cpu``, ``cuda``, ``cuda:1``; ``auto``: the GPU where there is one.
         **study: further fields of `xstilts.study.Study`, such as ``intermediate``, ``targets`` and
             ``options``.
@@ -208,7 +209,8 @@ def run(
         declared = studies.load(file)
         if given:
             declared = studies.of({**declared.model_dump(exclude_unset=True), **given})
-    catalogue, sources, kept = Catalogue(), Sources.from_environment(), Store(Path(store))
+    folder = Path(store or os.environ.get("XSTILTS_STORE") or ".xstilts")
+    catalogue, sources, kept = Catalogue(), Sources.from_environment(), Store(folder)
     found = plan.build(
         declared,
         recipes.of(declared),

@@ -126,11 +126,14 @@ WIKINEURAL = Task(
     },
 )
 
-_PANX_HUB = partial(
+WIKIANN = partial(
     Hub,
     repo="unimelb-nlp/wikiann",
     revision="f0a3be6dc5564c0cc4150bb660144800a1f539d4",
     config="{lang}",
+)
+_PANX_HUB = partial(
+    WIKIANN,
     fields={"words": "tokens", "tags": "ner_tags"},
     labels=_numbered(HUB_ENTITIES),
 )
