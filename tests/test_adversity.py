@@ -6,6 +6,7 @@ import pytest
 
 import small_tasks
 from small_tasks import plan
+from xstilts.adversity import pairs
 from xstilts.errors import UserError
 
 
@@ -111,3 +112,13 @@ def test_parents_of_transfers_come_first(small, tiny):
         carried += bool(step.also)
         seen.add(step.id)
     assert carried == 2 * len(small_tasks.LANGUAGES)
+
+
+def test_cases_are_carried_to_the_suites_own_baseline(small, tiny):
+    """Where a target's baseline has stages of its own, its last stage alone is none."""
+    paths = ("s_squad > s_xnli", "s_tags > s_squad > s_xnli", "s_tags > s_xnli")
+    found = plan(small, tiny, *paths, attacks=["greedy"])
+    english = [one for one in found.attacks if one.language == "en" and not one.transferred]
+    assert [*pairs(english, {})] == []  # no run of the last stage by itself
+    asked = {(a.path, b.path) for a, b in pairs(english, {"s_xnli": paths[0]})}
+    assert asked == {(paths[1], paths[0]), (paths[0], paths[1])}

@@ -58,3 +58,20 @@ def test_finished_stages_say_what_they_took_and_short_runs_stop(small, tiny, tmp
             assert result["steps"] == -(-steps // 4)
             # The learning rate is that of the whole schedule: still warming up, or hardly falling.
             assert result["planned_steps"] == steps > result["steps"]
+
+
+def test_a_clock_says_what_all_that_was_done_together_took(small, tiny, tmp_path):
+    plan = small_tasks.plan(small, tiny, "s_xnli", perturbations=["keyboard@0.5"])
+    store, predicted = Store(tmp_path), [s for s in plan.steps.values() if s.kind == "predict"]
+    assert len({step.together for step in predicted}) == 1  # all languages, clean and perturbed
+    for number, step in enumerate(predicted):
+        with store.writing(step.id) as folder:
+            record = {"kind": "predict", "inputs": dict(step.inputs), "result": {}}
+            about = {"provenance": {"seconds": 1.0 + number}, "evictable": []}
+            store.finish(step.id, folder, record | about)
+    assert counting.clocks(plan.steps.values(), store) == {predicted[0].together: len(predicted)}
+
+
+def test_sequences_of_tasks_that_nobody_counted_have_no_share_to_save():
+    uncounted = counting.Saving(sequences=6, alone=0, shared=0, exact=False)
+    assert str(uncounted) == "6 sequences, of tasks whose rows nobody has counted yet"

@@ -16,6 +16,7 @@ from small_tasks import plan, recipe
 from xstilts import metrics, models, recipes, suites
 from xstilts import plan as planning
 from xstilts.errors import AbsentError, UserError
+from xstilts.scenario import Measure
 from xstilts.sources import Sources
 from xstilts.steps import CODE_VERSIONS
 from xstilts.study import Options, Study
@@ -398,6 +399,12 @@ def test_a_suite_has_its_own_languages_and_baselines(small, tiny, monkeypatch):
     }
     assert found.baselines == {"s_tatoeba": "s_squad | s_tatoeba"}
     assert found.absent == {"s_xnli:sw": "not there in source files, though the suite has them"}
+    measured = study.model_copy(update={"measure": Measure(scenarios=("offline",))})
+    built = planning.build(measured, recipe(), [models.find(str(tiny))], catalogue, Sources())
+    assert {(one.path, one.against) for one in built.measured} == {
+        ("s_xnli", "s_tags > s_xnli"),
+        ("s_squad | s_tatoeba", "s_tags > s_squad | s_tatoeba"),
+    }
 
 
 def test_a_mixture_that_is_not_whole_is_run_as_what_is_there(small, tiny, monkeypatch):

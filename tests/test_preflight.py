@@ -309,3 +309,14 @@ def test_raw_text_needs_sentinels(small, mt5, tmp_path):
         small, plain, tmp_path / "store", "s_nli + s_text@0.2 > s_xnli", recipe=AS_TEXT
     )
     assert "its tokenizer has no sentinels (<extra_id_0>)" in message
+
+
+@pytest.mark.parametrize(
+    ("keep", "kept"),
+    [("all", 4), ("intermediates", 3), ("none", 1)],  # two stay, and one is under way
+)
+def test_what_stays_on_the_disk_is_counted(small, tiny, tmp_path, keep, kept):
+    paths = ("s_squad > s_tags > s_xnli", "s_squad > s_choice")
+    plan = small_tasks.plan(small, tiny, *paths, keep=keep)
+    trained = [step for step in plan.steps.values() if step.kind == "train"]
+    assert preflight._kept(plan, trained) == kept

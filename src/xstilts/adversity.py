@@ -14,7 +14,7 @@ from xstilts.steps import attacks
 from xstilts.steps.attacks.transformation import slips
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from xstilts.study import Study
@@ -128,12 +128,20 @@ class Adversity:
         return lines
 
 
-def pairs(found: Sequence[Attack]) -> Iterator[tuple[Attack, Attack]]:
-    """Who is asked, and on whom the cases were found: every run and its baseline, both ways."""
+def pairs(found: Sequence[Attack], baselines: Mapping[str, str]) -> Iterator[tuple[Attack, Attack]]:
+    """Who is asked, and on whom the cases were found: every run and its baseline, both ways.
+
+    Args:
+        found: the attacks of a study.
+        baselines: target -> the path of the suite's own baseline, where it has stages of its own.
+    """
     by_place = {(one.path, *_place(one)): one for one in found}
     for one in found:
         own = path.parse(one.path)
         base = str(path.Path(own.stages[-1:], own.evaluations))
+        if suite := baselines.get(one.target):
+            stages = path.parse(suite).stages
+            base = suite if own.stages[-len(stages) :] == stages else base
         other = by_place.get((base, *_place(one)))
         if other is not None and base != one.path:
             yield one, other

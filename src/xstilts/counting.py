@@ -32,6 +32,8 @@ class Saving:
     exact: bool
 
     def __str__(self) -> str:
+        if not self.alone:
+            return f"{self.sequences} sequences, of tasks whose rows nobody has counted yet"
         share = 100 * (1 - self.shared / self.alone)
         about = "" if self.exact else "about "
         return (
@@ -112,3 +114,18 @@ def _rows(item: Mapping[str, Any], source: str) -> int:
 def total_steps(steps: Iterable[Step], store: Store) -> int:
     """The optimiser steps of all train steps among these."""
     return sum(optimiser_steps(step, store)[0] for step in steps if step.kind == "train")
+
+
+def clocks(steps: Iterable[Step], store: Store) -> dict[str, float]:
+    """What finished steps took, in seconds, by the name of what was done `together`.
+
+    A clock runs from the start of what is done together, so that its last step says what all of it
+    took. What was not timed, as imported steps were not, is left out.
+    """
+    found: dict[str, float] = {}
+    for step in steps:
+        if store.has(step.id):
+            took = store.record(step.id)["provenance"].get("seconds")
+            if took is not None:
+                found[step.together] = max(found.get(step.together, 0.0), float(took))
+    return found

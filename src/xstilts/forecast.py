@@ -18,7 +18,7 @@ from xstilts.disk.whole import whole
 from xstilts.engines.groups import grouped, is_intermediate
 from xstilts.identity import canonical_json, fingerprint
 from xstilts.preflight import beside
-from xstilts.rehearsal import ReadPace, prediction_kind, rehearse, root, stage_kind
+from xstilts.rehearsal import ReadPace, prediction_kind, rehearse, stage_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -98,7 +98,7 @@ def forecast(plan: Plan, steps: Sequence[Step], bench: Bench, watcher: Watcher) 
 
     def counted(step: Step) -> tuple[int, float]:
         if (kind := kinds[step.id]) not in known:
-            known[kind] = _stage(step.inputs, loaded[root(plan, step)], desk)
+            known[kind] = _stage(step.inputs, loaded[plan.root(step)], desk)
         return known[kind]
 
     pace = rehearse(plan, steps, bench, lambda step: counted(step)[0], watcher)
@@ -129,7 +129,7 @@ def _predictions(
     seen: dict[str, _Data] = {}  # many paths are evaluated on the same rows
     for group in grouped([step for step in steps if step.kind == "predict"]):
         read: dict[str, _Data] = {}  # candidates that several languages share are read once
-        model = root(plan, group[0])
+        model = plan.root(group[0])
         for inputs in _reads(group, desk):
             key = canonical_json([model, _of_rows(inputs)])
             if key not in seen:

@@ -232,7 +232,8 @@ class _Adding:
         """The paths that train on something before this one's stages."""
         assert self.study is not None
         given = [text for text in self.study.intermediate if text != BASELINE]
-        found = [str(Path(parse(text).stages + parse(path).stages)) for text in given]
+        own = parse(path)
+        found = [str(Path(parse(text).stages + own.stages, own.evaluations)) for text in given]
         literal = self.study.paths
         return [*found, *(literal[1:] if literal and path == literal[0] else ())]
 

@@ -15,6 +15,7 @@ from statistics import median_low
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from xstilts import datafiles, footprint, leakage
+from xstilts.engines.groups import is_intermediate
 from xstilts.errors import UserError
 from xstilts.sizes import WEIGHT_BYTES
 from xstilts.steps import tracking
@@ -68,10 +69,10 @@ def check(plan: Plan, steps: Sequence[Step], bench: Bench, *, elsewhere: bool = 
         opened = _opened_whole if any(map(_is_as_text, steps)) else _opened
         every = plan.models.values()
         parameters = max(opened(model, longest, lora, masked_lm=masked_lm) for model in every)
-        if trained := sum(step.kind == "train" for step in steps):
-            _check_disk(parameters, trained, plan.keep, bench.store.root)
+        if trained := [step for step in steps if step.kind == "train"]:
+            _check_disk(parameters, _kept(plan, trained), plan.keep, bench.store.root)
             if not elsewhere:
-                _check_memory(parameters, bench.device, frozen=bool(lora))
+                _check_memory(parameters, bench, frozen=bool(lora))
     with bench.store.writing(steps[0].id):
         pass  # the store can be written to
     read: set[tuple[str, Split, str]] = set()
@@ -252,8 +253,15 @@ def _check_device(name: str) -> None:
         raise UserError(f'device "{name}" cannot be used ({line:.100}): use --device cpu') from None
 
 
-def _check_disk(parameters: int, trained: int, keep: str, root: Path) -> None:
-    kept = trained if keep == "all" else 2
+def _kept(plan: Plan, trained: Sequence[Step]) -> int:
+    """How many stages' weights are on the disk at once: what stays, and the one under way."""
+    if plan.keep == "all":
+        return len(trained)
+    stay = sum(is_intermediate(plan, one) for one in trained) if plan.keep != "none" else 0
+    return min(stay + 1, len(trained))
+
+
+def _check_disk(parameters: int, kept: int, keep: str, root: Path) -> None:
     needed = parameters * (WEIGHT_BYTES * kept + RESUME_BYTES)
     there = next(folder for folder in (root, *root.parents) if folder.exists())
     free = shutil.disk_usage(there).free
@@ -265,12 +273,17 @@ def _check_disk(parameters: int, trained: int, keep: str, root: Path) -> None:
         )
 
 
-def _check_memory(parameters: int, device: str, *, frozen: bool = False) -> None:
+def _check_memory(parameters: int, bench: Bench, *, frozen: bool = False) -> None:
+    """Several processes hold a model each on a CPU; on GPUs each may hold a part of one."""
     each = footprint.FROZEN_BYTES if frozen else footprint.STATE_BYTES  # adapters are few
-    needed, free = each * parameters, _free_memory(device)
+    needed, free = each * parameters, _free_memory(bench.device)
+    if bench.device == "cpu":
+        needed *= bench.devices
+    elif bench.layout != "ddp":
+        needed //= bench.devices
     if free is not None and needed > free:
         raise UserError(
-            f"training needs {_gib(needed)} of memory on {device} and more for activations; "
+            f"training needs {_gib(needed)} of memory on {bench.device} and more for activations; "
             f"{_gib(free)} are free: take a smaller model or another machine"
         )
 

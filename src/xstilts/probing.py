@@ -13,7 +13,6 @@ from xstilts import counting, similarity
 from xstilts import plan as planning
 from xstilts.errors import AbsentError, UserError
 from xstilts.forgetting import Looks
-from xstilts.identity import fingerprint
 from xstilts.path import parse
 from xstilts.similarity import FEATURES, SHORT_RUN, SHORT_SHARE
 
@@ -111,16 +110,8 @@ def passes(plan: Plan, store: Store) -> float:
 
 
 def seconds(steps: Iterable[Step], store: Store) -> float:
-    """What finished steps took; steps of one group that were timed together count once."""
-    groups: dict[str, float] = {}
-    for step in steps:
-        if store.has(step.id):
-            took = float(store.record(step.id)["provenance"]["seconds"])
-            own = ("language", "data", "pool", "tune")
-            alike = {k: v for k, v in step.inputs.items() if k not in own}
-            key = fingerprint(alike) if step.kind == "predict" else step.id
-            groups[key] = max(groups.get(key, 0.0), took)
-    return sum(groups.values())
+    """What finished steps took; steps that were timed together count once."""
+    return sum(counting.clocks(steps, store).values())
 
 
 def _paths(texts: Iterable[str]) -> dict[str, Any]:

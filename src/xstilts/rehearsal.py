@@ -91,21 +91,14 @@ class Rehearsal:
 def stage_kind(plan: Plan, step: Step) -> str:
     """What says how long a stage takes: all it depends on but its seed and what was before it."""
     inputs = {k: v for k, v in step.inputs.items() if k not in ("seed", "parent")}
-    return canonical_json([root(plan, step), inputs])
+    return canonical_json([plan.root(step), inputs])
 
 
 def prediction_kind(plan: Plan, step: Step) -> str:
     """What says how long a row takes that is predicted: model, task, head and way to answer."""
     inputs = step.inputs
     told = {k: inputs.get(k) for k in ("task", "head", "limits", "precision", "serve", "text2text")}
-    return canonical_json([root(plan, step), told, inputs.get("attack"), "found_on" in inputs])
-
-
-def root(plan: Plan, step: Step) -> str:
-    """The fingerprint of the pretrained model that a step began with."""
-    while step.parent:
-        step = plan.steps[step.parent]
-    return str(step.inputs.get("parent") or step.inputs.get("weights"))
+    return canonical_json([plan.root(step), told, inputs.get("attack"), "found_on" in inputs])
 
 
 def rehearse(
@@ -186,7 +179,7 @@ class _Small:
         if kind not in self._stages:
             share = min(1.0, STEPS / max(self._count(step), 1))
             share *= step.inputs.get("pause", 1.0)
-            inputs = {**step.inputs, "parent": root(self._of, step), "pause": share}
+            inputs = {**step.inputs, "parent": self._of.root(step), "pause": share}
             if not self._stages:
                 once = Step.of("train", {**inputs, "seed": -1}, "", step.label)
                 self.plan.add(once)
@@ -206,7 +199,7 @@ class _Small:
             parent = ""
             if inputs["head"] is not None and step.parent:
                 parent = self._stage(self._of.steps[inputs.pop("head_of", step.parent)])
-            inputs["weights"] = parent or root(self._of, step)
+            inputs["weights"] = parent or self._of.root(step)
             if "attack" in inputs:
                 inputs["attack"] = {**inputs["attack"], "rows": ATTACKED}
             small = Step.of("predict", inputs, parent, step.label)

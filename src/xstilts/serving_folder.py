@@ -62,14 +62,15 @@ def export(
     check_free(out)
     finished = store.open(step_id)
     inputs = finished.record["inputs"]
-    folder = next(finished.path(name) for name in finished.record["files"]).parent
+    for name in finished.record["files"]:
+        finished.path(name)  # verified
     sources = Sources.from_environment()
     task, rows = _rows(catalogue, sources, inputs.get("source", "hub"), head)
     limits = _limits(inputs, head, task)
     desk = Desk(catalogue=catalogue, sources=sources)
     with whole(out) as part:
         part.mkdir()
-        return onnx_folder.export(folder, head, task, rows, limits, part, desk, int8=int8)
+        return onnx_folder.export(finished.folder, head, task, rows, limits, part, desk, int8=int8)
 
 
 def _limits(inputs: dict[str, Any], head: str | None, task: Task) -> Limits:

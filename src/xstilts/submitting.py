@@ -82,9 +82,10 @@ def write(found: list[Entry], out: Path) -> None:
     """
     if out.exists():
         raise UserError(f"{out} is there already: give --out another folder")
-    for one in found:
-        _write(out, one, "prediction")
-    _read_back(found, out)
+    with whole(out) as part:
+        for one in found:
+            _write(part, one, "prediction")
+        _read_back(found, part)
 
 
 class _NotWholeError(Exception):

@@ -72,7 +72,7 @@ def test_break_even_stays_within_the_measured_sizes():
 
 def test_sizes_outcomes_and_exchange_of_a_study():
     gains = {f"mnli[{n}]": points for n, points in (("100", 1.0), ("1k", 3.0), ("10k", 5.0))}
-    gains |= {"mnli:de/sw[1k]": 4.0, "csqa": 2.0}
+    gains |= {"mnli:de/sw[1k]": 4.0, "csqa": 2.0, "mnli[1k] ~keyboard@0.1": 9.0}
     found = Gains(simulator.study(gains, seed_sd=1e-5, item_sd=1e-5))
     assert sizes(found) == {
         ("mnli", "fixed epochs"): {100: "mnli[100]", 1000: "mnli[1k]", 10_000: "mnli[10k]"},

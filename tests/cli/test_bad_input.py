@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections import namedtuple
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -461,13 +462,22 @@ def test_disk_and_memory_by_hand(tmp_path, monkeypatch):
     preflight._check_disk(10**6, 3, "all", tmp_path)
     with pytest.raises(preflight.UserError, match=r"needs about 0\.03 GiB"):
         preflight._check_disk(10**6 + 1, 3, "all", tmp_path)
-    preflight._check_disk(10**6, 100, "none", tmp_path)  # two stages at a time: 32 MB
+    alone = SimpleNamespace(device="cpu", devices=1, layout="auto")
     monkeypatch.setattr(preflight, "_free_memory", lambda _: 16_000_000)
-    preflight._check_memory(10**6, "cpu")  # weight, gradient, two moments
+    preflight._check_memory(10**6, alone)  # weight, gradient, two moments
     with pytest.raises(preflight.UserError, match=r"training needs 0\.01 GiB of memory on cpu"):
-        preflight._check_memory(10**6 + 1, "cpu")
+        preflight._check_memory(10**6 + 1, alone)
+    two = SimpleNamespace(device="cpu", devices=2, layout="auto")  # each holds the whole model
+    preflight._check_memory(10**6 // 2, two)
+    with pytest.raises(preflight.UserError, match="training needs"):
+        preflight._check_memory(10**6, two)
+    parted = SimpleNamespace(device="cuda", devices=4, layout="auto")  # as fsdp2 can
+    preflight._check_memory(4 * 10**6, parted)
+    copied = SimpleNamespace(device="cuda", devices=4, layout="ddp")
+    with pytest.raises(preflight.UserError, match="training needs"):
+        preflight._check_memory(4 * 10**6, copied)
     monkeypatch.setattr(preflight, "_free_memory", lambda _: None)
-    preflight._check_memory(10**12, "cpu")  # a system that does not say
+    preflight._check_memory(10**12, alone)  # a system that does not say
 
 
 def test_too_little_memory(refused_run, at_mirror, monkeypatch):

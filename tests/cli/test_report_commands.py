@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from cli.conftest import pristine  # noqa: F401 (a fixture)
 from xstilts.cli import main
+from xstilts.path import Item, parse
+from xstilts.report.card import _mixture, _scores
 from xstilts.tasks import Catalogue
 
 STUDY = """
@@ -123,6 +127,62 @@ def test_a_study_is_not_compared_with_a_path(ask, ran):
 def stages(ran):
     records = [json.loads(p.read_text()) for p in (ran / "store").glob("steps/*/*/step.json")]
     return {one["id"]: one for one in records if one["kind"] == "train"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "same_steps(mnli[1k])",
+        "mnli[1k as 10k]",
+        "mnli:de/sw[2k]",
+        "shuffled(csqa)",
+        "mnli[1k] ~keyboard@0.1",
+        "mnli + mlm@0.2",
+    ],
+)
+def test_a_stage_is_called_on_its_card_what_its_path_calls_it(path):
+    declared = parse(path).stages[0]
+
+    def record(item, **changes):
+        one = replace(item, **changes)
+        noise = {code: {"noise": str(one.noise)} for code in one.languages or ("en",)}
+        return {
+            "task": one.task,
+            "control": one.control,
+            "languages": list(one.languages or ("en",)),
+            "rows": one.rows,
+            "share": one.share,
+            **({"noise": noise} if one.noise else {}),
+        }
+
+    items = []
+    for item in declared.items:
+        if item.control == "same_steps":  # on the target's own data
+            other = record(item, control=None)
+            items.append(record(Item("xnli", control="same_steps")) | {"steps_of": other})
+        elif item.as_rows:
+            items.append(record(item) | {"steps_of": record(item, rows=item.as_rows)})
+        else:
+            items.append(record(item))
+    assert str(_mixture({"items": items})) == path
+
+
+def test_a_card_has_scores_of_clean_evaluation_rows_alone():
+    """Noise, attacks, other ways to answer and looks at selection rows are of the same weights."""
+    about = {"weights": "w", "task": "xnli", "source": "mirror"}
+    more = ({}, {"perturbation": {}}, {"attack": {}}, {"serve": "int8"}, {"split": "select"})
+    result = [{"main": True, "metric": "accuracy", "value": 0.5, "n": 8}]
+    records = {}
+    for number, changes in enumerate(more):
+        place, of = f"p{number}", f"s{number}"
+        records[place] = {"kind": "predict", "inputs": about | changes, "result": {}}
+        inputs = {"predictions": place, "language": f"l{number}"}
+        records[of] = {"kind": "score", "inputs": inputs, "result": result}
+    store = SimpleNamespace(
+        ls=lambda: [SimpleNamespace(id=key, kind=one["kind"]) for key, one in records.items()],
+        record=lambda key: {"id": key, **records[key]},
+    )
+    assert [one.language for one in _scores(store, "w")] == ["l0"]
 
 
 def test_a_stage_becomes_a_folder_with_a_card(ask, ran, tmp_path):

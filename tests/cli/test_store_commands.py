@@ -128,6 +128,7 @@ def test_a_refused_step_is_named(cli, store, tmp_path):
         (["0", ""], "2 steps of"),
         (["0", "--study", "s.yaml"], "steps or --study, not both"),
         (["--study", "s.yaml"], "s.yaml"),
+        (["--study", "mnli > xnli"], "nothing to pack"),
     ],
 )
 def test_what_to_pack_must_be_clear(cli, store, tmp_path, arguments, why):

@@ -184,3 +184,14 @@ def test_damaged_shards_are_made_again(run, name):
     with pytest.raises(UserError, match="has other bytes"):
         run(given=shards, steps=13)
     assert store.has(shards)  # nothing here could make them again
+
+
+@pytest.mark.parametrize(
+    ("objective", "file"),
+    [("tlm", "parallel"), ("ranking", "parallel"), ("dictionary", "dictionary")],
+)
+def test_an_objective_without_rows_is_refused(run, corpus, objective, file):
+    (corpus / "parallel.jsonl").write_text("")
+    with pytest.raises(UserError) as caught:
+        run(objectives={"mlm": 0.5, objective: 0.5}, start="random")
+    assert f"objectives.{objective}: {file}.jsonl of the corpus has no rows" in str(caught.value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ import small_tasks
 import tiny_encoder
 from engines.test_local import Watch
 from xstilts import sizes
+from xstilts.engines import spread
 from xstilts.engines.local import LocalEngine
 from xstilts.engines.spread import layout
 from xstilts.recipes import Lora
@@ -216,3 +218,26 @@ def test_on_gpus_what_their_memory_asks_for(small, tiny, tmp_path, monkeypatch, 
     bench = small_tasks.bench(small, tmp_path, device="cuda", devices=2)
     inputs = small_tasks.train_inputs(small, tiny, "s_xnli")
     assert layout(bench, sizes.known("xlm-roberta-large"), inputs) == expected
+
+
+def test_a_process_that_dies_fails_its_stage_in_one_line(small, tiny, tmp_path, monkeypatch):
+    """Not the whole run, as an exception that nobody expects would."""
+
+    class Dies(Exception):  # noqa: N818 (as torch's own is called)
+        def get_first_failure(self):
+            return 0, SimpleNamespace(message={"message": "OutOfMemoryError: too large\nand more"})
+
+    def launch(*_):
+        def started(*_):
+            raise Dies
+
+        return started
+
+    monkeypatch.setattr(spread, "ChildFailedError", Dies)
+    monkeypatch.setattr(spread, "elastic_launch", launch)
+    plan = small_tasks.plan(small, tiny, "s_nli > s_choice")
+    bench = small_tasks.bench(small, tmp_path, devices=2)
+    outcome = LocalEngine().run(plan, bench, Watch())
+    assert next(iter(outcome.failures.values())) == (
+        "a training process died: OutOfMemoryError: too large"
+    )

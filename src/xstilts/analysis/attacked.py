@@ -16,7 +16,7 @@ from xstilts.analysis.draws import mean
 from xstilts.analysis.estimate import Estimate, estimate
 from xstilts.analysis.resample import Items
 from xstilts.analysis.right import FEWEST, by_group, ratio, shares
-from xstilts.analysis.routes import route_of
+from xstilts.analysis.routes import Route, route_of
 from xstilts.steps import PREDICTIONS
 from xstilts.steps.score import group_hash
 
@@ -84,7 +84,7 @@ def attacked(plan: Plan, store: Store, catalogue: Catalogue) -> list[Attacked]:
     by_place: dict[tuple[str, str, str, str], list[Attack]] = defaultdict(list)
     for one in plan.attacks:
         for path in {one.path, one.found_on}:
-            before = route_of(path, one.target).before
+            before = _route(plan, path, one.target).before
             if before:
                 by_place[one.model, before, one.target, one.search].append(one)
             elif not one.transferred:  # the baseline is everybody's
@@ -93,30 +93,38 @@ def attacked(plan: Plan, store: Store, catalogue: Catalogue) -> list[Attacked]:
     found = []
     for place, mine in by_place.items():
         if all(store.has(one.step) for one in mine):
-            found += list(_of(place, mine, store, catalogue))
+            found += list(_of(place, mine, plan, store, catalogue))
     return found
+
+
+def _route(plan: Plan, path: str, target: str) -> Route:
+    return route_of(path, target, baseline=plan.baselines.get(target, ""))
 
 
 def _partners(plan: Plan, base: Attack) -> list[str]:
     """The intermediates that a baseline's attack is compared with."""
     alike = (
-        route_of(one.path, one.target).before
+        _route(plan, one.path, one.target).before
         for one in plan.attacks
         if (one.model, one.target, one.search) == (base.model, base.target, base.search)
-        and route_of(one.path, one.target).last == route_of(base.path, base.target).last
+        and _route(plan, one.path, one.target).last == _route(plan, base.path, base.target).last
     )
     return [before for before in dict.fromkeys(alike) if before]
 
 
 def _of(
-    place: tuple[str, str, str, str], attacks: list[Attack], store: Store, catalogue: Catalogue
+    place: tuple[str, str, str, str],
+    attacks: list[Attack],
+    plan: Plan,
+    store: Store,
+    catalogue: Catalogue,
 ) -> Iterator[Attacked]:
     target, before = catalogue.get(place[2]), place[1]
     # (language, seed) -> (asked after the intermediate task, found so) -> rows
     read: dict[tuple[str, int], dict[tuple[bool, bool], list[dict[str, Any]]]] = defaultdict(dict)
     for one in attacks:
         sides = tuple(
-            route_of(path, one.target).before == before for path in (one.path, one.found_on)
+            _route(plan, path, one.target).before == before for path in (one.path, one.found_on)
         )
         read[one.language, one.seed][sides[0], sides[1]] = _rows(store, one.step)
     whole = {key: four for key, four in read.items() if len(four) == 4}

@@ -78,7 +78,10 @@ def _points(
     variants: Sequence[Variant], plan: Plan, store: Store, catalogue: Catalogue
 ) -> Iterator[Point]:
     cells = [cell for one in variants for cell in _cells(one, plan)]
-    if not any(store.has(cell.score) for cell in cells):
+    runs: dict[tuple[str, int | None], list[bool]] = {}
+    for cell in cells:
+        runs.setdefault((cell.path, cell.seed), []).append(store.has(cell.score))
+    if not any(map(all, runs.values())):  # none is whole
         return
     scored = {one.path: one for one in outcomes.load(replace(plan, cells=cells), store, catalogue)}
     base = scored.get(variants[0].base)

@@ -191,7 +191,9 @@ def _translated(plan: Plan, catalogue: Catalogue) -> frozenset[str]:
 
 
 def _cap(plan: Plan, name: str) -> int | None:
-    return next((cap for step in plan.steps.values() if (cap := step.inputs.get(name))), None)
+    """The cap of a quick look; looks back at earlier tasks always have one of their own."""
+    asked = (step.inputs for step in plan.steps.values() if "split" not in step.inputs)
+    return next((cap for inputs in asked if (cap := inputs.get(name))), None)
 
 
 # Model, path, target, perturbation, seed.

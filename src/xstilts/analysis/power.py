@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from xstilts import counting
 from xstilts.analysis import outcomes
 from xstilts.analysis.estimate import ALPHA, Variance, detectable, variance_of
 from xstilts.analysis.gains import Gains
@@ -16,9 +17,7 @@ from xstilts.analysis.routes import is_control, route
 from xstilts.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from xstilts.plan import Plan, Step
+    from xstilts.plan import Plan
     from xstilts.store import Store
     from xstilts.tasks import Catalogue
 
@@ -139,23 +138,18 @@ def seconds_per_seed(plan: Plan, store: Store) -> float | None:
 
     A step that is not finished is taken to last as long as those of its kind do on average.
     """
-    work: dict[object, list[Step]] = {}
+    jobs: dict[str, set[str]] = {}
     for step in plan.steps.values():
-        if step.kind != "score":
-            work.setdefault(_job(step), []).append(step)
-    timed: dict[str, list[float]] = {}
-    for steps in work.values():
-        done = [step for step in steps if store.has(step.id)]
-        if done:
-            seconds = float(store.record(done[0].id)["provenance"]["seconds"])
-            timed.setdefault(steps[0].kind, []).append(seconds)
+        if step.kind not in ("score", "measure"):
+            jobs.setdefault(step.kind, set()).add(step.together)
+    clocks = counting.clocks(plan.steps.values(), store)
+    timed = {
+        kind: times
+        for kind, mine in jobs.items()
+        if (times := [clocks[name] for name in mine if name in clocks])
+    }
     seeds = {cell.seed for cell in plan.cells if cell.seed is not None}
     if not timed or not seeds:
         return None
-    usual: Mapping[str, float] = {kind: sum(times) / len(times) for kind, times in timed.items()}
-    return sum(usual.get(steps[0].kind, 0.0) for steps in work.values()) / len(seeds)
-
-
-def _job(step: Step) -> object:
-    """What is timed together: one training, or all languages of a task with one model."""
-    return step.id if step.kind == "train" else (step.inputs["weights"], step.inputs["task"])
+    all_seeds = sum(len(jobs[kind]) * sum(times) / len(times) for kind, times in timed.items())
+    return all_seeds / len(seeds)

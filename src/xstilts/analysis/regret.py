@@ -143,6 +143,8 @@ def noise_floor(
             rows["one"].append(found.regret_at_1)
             rows["three"].append(found.regret_at_3)
             by_family.append(dict(found.by_family))
+    if not by_family:
+        return None
     means = {
         name: sum(one.get(name, 0.0) for one in by_family) / len(by_family) for name in by_family[0]
     }

@@ -139,7 +139,8 @@ def sizes(gains: Gains) -> dict[tuple[str, str], dict[int, str]]:
     for before in gains.intermediates:
         stages = parse(before).stages
         item = stages[0].items[0]
-        if len(stages) == 1 and len(stages[0].items) == 1 and item.rows:
+        alone = len(stages) == 1 and len(stages[0].items) == 1
+        if alone and item.rows and item.noise is None:
             name, _, _ = before.partition("[")
             arm = EPOCHS + capped
             if item.as_rows:

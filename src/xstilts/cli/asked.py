@@ -207,7 +207,7 @@ def _study(context: typer.Context, paths: list[str], file: Path | None) -> Study
         )
         fields = _fields(context.params)
         if "model" not in _given(context):
-            del fields["models"]  # the study's default is the option's
+            fields.pop("models", None)  # the study's default is the option's
         return study.of({"name": "run", "paths": once, **fields})
     declared = study.load(file)
     fields = _fields({name: context.params[name] for name in _given(context)})

@@ -176,6 +176,9 @@ def _choice(
         own = own or gains.intermediates
         targets = choosing.stages_of(gains, model)
     else:
+        asked.declared(
+            context, [target], catalogue
+        )  # the source is one, before its tasks are listed
         own = own or _usual(context.params["source"], target, catalogue)
         _, study = asked.declared(context, [f"{one} > {target}" for one in own], catalogue)
     if not own:

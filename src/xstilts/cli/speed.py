@@ -170,7 +170,8 @@ def _measure(**fields: Any) -> Measure:
         return Measure(**fields)
     except ValidationError as error:
         first = error.errors()[0]
-        option = str(first["loc"][0]).replace("_", "-").removesuffix("s")
+        name = str(first["loc"][0])
+        option = {"scenarios": "scenario", "variants": "variant"}.get(name, name.replace("_", "-"))
         raise UserError(f"--{option} {first['input']}: {first['msg']}") from None
 
 

@@ -131,8 +131,7 @@ def pack(
         picked = chosen(found, steps or [])
     if not picked:
         raise UserError(f'nothing to pack: no step of it is finished in "{found.root}"')
-    with_weights = ("train", "pretrain")
-    left_out = (*with_weights, "predict") if scores else () if weights else with_weights
+    left_out = ("train", "predict") if scores else () if weights else ("train",)
     with _bar("packing") as told:
         number = packing.pack(found, out, picked, told, left_out)
     size = out.stat().st_size

@@ -95,7 +95,8 @@ def build(
         "sources": _licences(met | rows.keys(), excluded=False),
         "excluded": _licences(met | rows.keys(), excluded=True),
     }
-    (part / "report.json").write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+    written = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
+    (part / "report.json").write_text(written, encoding="utf-8")
     failpoint("corpus.rename")
     part.rename(out)
     return report

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xstilts.engines import Job
-from xstilts.identity import canonical_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -53,24 +52,14 @@ def is_there(step: Step, store: Store) -> bool:
 def grouped(steps: list[Step]) -> list[list[Step]]:
     """Steps in groups, in an order in which parents come before children.
 
-    A train step is a group of its own, and so is a measurement. Predict steps that differ in
-    language and perturbation only are one, and the score steps of those another; the probe steps
-    of one encoder are one too.
+    What is done `together` is one group, and the score steps of predictions that are another.
     """
     groups: dict[str, list[Step]] = {}
     group_of: dict[str, str] = {}
     for step in steps:
-        match step.kind:
-            case "train" | "measure":
-                key = step.id
-            case "predict":
-                own = ("language", "data", "pool", "tune", "perturbation", "moves", "found_on")
-                alike = {k: v for k, v in step.inputs.items() if k not in own}
-                key = canonical_json([alike, "found_on" in step.inputs])
-            case "probe":
-                key = f"probe {step.inputs['weights']}"
-            case "score":
-                key = "score " + group_of.get(step.parent, "")
+        key = step.together
+        if step.kind == "score":
+            key = "score " + group_of.get(step.parent, "")
         group_of[step.id] = key
         groups.setdefault(key, []).append(step)
     return list(groups.values())

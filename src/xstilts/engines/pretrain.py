@@ -95,6 +95,7 @@ def _pretrain(config: Pretraining, corpus: Path | str, bench: Bench, watcher: Wa
     shared = {key: value for key, value in declared.items() if key not in ("name", *BUDGET)}
     trunk = fingerprint(["trunk", CODE_VERSIONS["pretrain"], inputs | {"config": shared}])
     opened = Shards.open(shards.path("languages.json").parent)
+    _check_rows(config, opened)
     watcher.begin(f"pretrain {config.name}", 2, 2)
     if continued is not None and _seed_of(continued) == config.seed:
         watcher.note(
@@ -124,6 +125,19 @@ def _pretrain(config: Pretraining, corpus: Path | str, bench: Bench, watcher: Wa
     last.clear()
     watcher.end(config.name, time.monotonic() - started)
     return finished
+
+
+def _check_rows(config: Pretraining, shards: Shards) -> None:
+    """Every objective has something to learn from."""
+    translations = "tlm", len(shards.parallel), "parallel.jsonl"
+    ranked = "ranking", len(shards.parallel), "parallel.jsonl"
+    words = "dictionary", len(shards.dictionary), "dictionary.jsonl"
+    for name, rows, file in (translations, ranked, words):
+        if getattr(config.objectives, name) and not rows:
+            raise UserError(
+                f"objectives.{name}: {file} of the corpus has no rows in these languages: take the "
+                "objective out, or languages in"
+            )
 
 
 @contextmanager

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from xstilts.store.work import WorkArea
 
 SHARE_OF_MEMORY = 0.9  # of a device, that a replica of the model may take
-_MISTAKE = "UserError: "
+_MISTAKES = ("UserError", "AbsentError")  # whose words are for people
 
 
 def layout(bench: Bench, shape: sizes.Architecture | None, inputs: Mapping[str, Any]) -> Layout:
@@ -68,8 +68,7 @@ def train(
     """Run a stage on ``bench.devices`` devices. As `xstilts.steps.train.train` otherwise.
 
     Raises:
-        UserError: as that.
-        RuntimeError: if a process died; the step is not done then, and can be done again.
+        UserError: as that, and if a process died; the step is not done then, and can be done again.
     """
     context = multiprocessing.get_context("spawn")
     news: Any = context.Queue()
@@ -93,10 +92,12 @@ def train(
             return elastic_launch(config, _process)(*given)[0]
     except ChildFailedError as error:
         told = error.get_first_failure()[1].message
-        text = told if isinstance(told, str) else told.get("message", "")
-        if text.startswith(_MISTAKE):
-            raise UserError(text.removeprefix(_MISTAKE)) from None
-        raise
+        text = str(told if isinstance(told, str) else told.get("message", ""))
+        kind_, _, said = text.partition(": ")
+        if kind_ in _MISTAKES:
+            raise UserError(said) from None
+        first = next(iter(text.splitlines()), "it left no word")
+        raise UserError(f"a training process died: {first:.300}") from error
     except SignalException as stop:
         raise stops[0] if stops else KeyboardInterrupt(stop.sigval) from None
     finally:

@@ -168,8 +168,11 @@ class Worker:
         """Run a stage on several devices."""
         from xstilts.engines import spread
 
-        model = next(iter(self._plan.models.values()))
-        kind = spread.layout(self._bench, model.architecture, step.inputs)
+        model = self._plan.models.get(
+            self._plan.root(step)
+        )  # None: what it began with was imported
+        shape = None if model is None else model.architecture
+        kind = spread.layout(self._bench, shape, step.inputs)
         result = spread.train(
             *(step.inputs, weights, folder, area),
             self._bench,

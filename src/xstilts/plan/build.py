@@ -309,7 +309,7 @@ def _check_margins(plan: Plan, targets: Iterable[str]) -> None:
 
 def _transfer(plan: Plan) -> None:
     """Ask every model about the baseline's worst cases, and the baseline about its own."""
-    for victim, source in [*pairs(plan.attacks)]:
+    for victim, source in [*pairs(plan.attacks, plan.baselines)]:
         asked = plan.steps[victim.step]
         inputs = {**asked.inputs, "found_on": source.step}
         label = asked.label.replace("attack", "transfer", 1)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from xstilts.identity import fingerprint
+from xstilts.identity import canonical_json, fingerprint
 from xstilts.steps import CODE_VERSIONS
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from xstilts.models import Model
 
 Kind = Literal["train", "predict", "score", "probe", "measure"]
+# What predictions of one sorted stream may differ in.
+_IN_ONE_STREAM = ("language", "data", "pool", "tune", "perturbation", "moves", "found_on")
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,22 @@ class Step:
         """The step with its name; arguments as in the attributes."""
         name = fingerprint([kind, CODE_VERSIONS[kind], inputs])
         return cls(name, kind, inputs, parent, label, also)
+
+    @cached_property
+    def together(self) -> str:
+        """A name that steps share which are done in one go: of one clock, with one model loaded.
+
+        All languages and perturbations of a task with the same weights and options are predicted
+        together, and all tasks are probed together with one encoder. Others stand alone.
+        """
+        match self.kind:
+            case "predict":
+                alike = {k: v for k, v in self.inputs.items() if k not in _IN_ONE_STREAM}
+                return canonical_json([alike, "found_on" in self.inputs])
+            case "probe":
+                return f"probe {self.inputs['weights']}"
+            case _:
+                return self.id
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -136,6 +155,12 @@ class Plan:
             self.steps[step.id] = step
             for parent in (step.parent, *step.also):
                 self._children.setdefault(parent, []).append(step)
+
+    def root(self, step: Step) -> str:
+        """The fingerprint of the pretrained model that a step began with."""
+        while step.parent:
+            step = self.steps[step.parent]
+        return str(step.inputs.get("parent") or step.inputs.get("weights"))
 
     def children(self, step_id: str) -> list[Step]:
         """The steps that read this one's files."""

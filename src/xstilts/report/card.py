@@ -16,7 +16,7 @@ from xstilts import metrics, models
 from xstilts._version import __version__
 from xstilts.disk.whole import check_free, whole
 from xstilts.errors import UserError
-from xstilts.path import Item, Mixture, Path
+from xstilts.path import Item, Mixture, Path, parse_noise
 from xstilts.report.licences import licences
 from xstilts.tasks.base import Hub
 from xstilts.tasks.citations import bibtex
@@ -241,27 +241,36 @@ def _mixture(inputs: Mapping[str, Any]) -> Mixture:
 
 
 def _item(item: Mapping[str, Any]) -> Item:
-    control, counted = item["control"], item.get("steps_of")
-    if counted is not None:
-        item, control = counted, "same_steps"
-    usual = item["task"] == "mlm" or item["languages"] == ["en"]
-    languages = () if usual else tuple(item["languages"])
-    return Item(item["task"], languages, item["rows"], item["share"], control)
+    counted = item.get("steps_of")
+    controls = item["control"] == "same_steps"
+    said = counted if controls and counted else item  # the control is called after the other task
+    usual = said["task"] == "mlm" or said["languages"] == ["en"]
+    noise = next((one["noise"] for one in item.get("noise", {}).values()), None)
+    return Item(
+        said["task"],
+        () if usual else tuple(said["languages"]),
+        said["rows"],
+        item["share"],
+        item["control"],
+        as_rows=None if controls or counted is None else counted["rows"],
+        noise=None if noise is None else parse_noise(noise),
+    )
 
 
 def _scores(store: Store, step_id: str) -> Iterator[Score]:
-    """Every score of what a stage predicted of clean rows; of retrieval, the layer that counts."""
-    predictions = {
-        one.id: store.record(one.id)["inputs"] for one in store.ls() if one.kind == "predict"
-    }
+    """Every score of what a stage predicted of clean rows; of retrieval, the layer that counts.
+
+    What only looks at it is none: noise, attacks, other ways to answer, and selection rows.
+    """
+    others = {"perturbation", "attack", "serve", "split"}
+    records = [store.record(one.id) for one in store.ls() if one.kind in ("predict", "score")]
     mine = {
-        key: inputs
-        for key, inputs in predictions.items()
-        if inputs.get("weights") == step_id and "perturbation" not in inputs
+        record["id"]: record["inputs"]
+        for record in records
+        if record["inputs"].get("weights") == step_id and not others & record["inputs"].keys()
     }
-    for one in store.ls():
-        record = store.record(one.id) if one.kind == "score" else None
-        if record is not None and record["inputs"]["predictions"] in mine:
+    for record in records:
+        if record["inputs"].get("predictions") in mine:
             inputs = mine[record["inputs"]["predictions"]]
             for row in record["result"]:
                 if row["main"]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from xstilts import forecast
+from xstilts import counting, forecast
 from xstilts.analysis import best, claims, exchange, outcomes, scaling, verdicts
 from xstilts.analysis.attacked import attacked
 from xstilts.analysis.gains import Gains
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from xstilts.analysis.robustness import Interaction
     from xstilts.analysis.scaling import Curve
     from xstilts.analysis.verdicts import Verdict
-    from xstilts.plan import Plan
+    from xstilts.plan import Plan, Step
     from xstilts.report.runs import Run
     from xstilts.store import Store
     from xstilts.tasks import Catalogue
@@ -212,33 +212,19 @@ def collect(
 
 def costs(plan: Plan, store: Store) -> list[Cost]:
     """What every kind of step took, from the steps that were timed."""
-    jobs: dict[str, dict[object, list[str]]] = defaultdict(lambda: defaultdict(list))
+    kinds: dict[str, list[Step]] = defaultdict(list)
     for step in plan.steps.values():
-        together = (
-            tuple(str(step.inputs.get(name)) for name in ("weights", "task", "attack"))
-            if _at_once(step.inputs)
-            else step.id
-        )
-        jobs[step.kind][together].append(step.id)
+        kinds[step.kind].append(step)
     found = []
-    for kind, mine in jobs.items():
-        timed, finished = [], 0
-        for steps in mine.values():
-            done = [store.record(one)["provenance"] for one in steps if store.has(one)]
-            finished += len(done)
-            # A clock runs from the start of a group: its last language says what all took.
-            seconds = [float(one["seconds"]) for one in done if one.get("seconds") is not None]
-            timed += [max(seconds)] if seconds else []
-        left = sum(map(len, mine.values())) - finished
-        waiting = sum(not any(map(store.has, steps)) for steps in mine.values())
+    for kind, steps in kinds.items():
+        done = [step for step in steps if store.has(step.id)]
+        timed = list(counting.clocks(done, store).values())
+        waiting = {step.together for step in steps} - {step.together for step in done}
+        left = len(steps) - len(done)
         usual = sum(timed) / len(timed) if timed else None
-        later = 0.0 if not left else None if usual is None else usual * waiting
-        found.append(Cost(kind, finished, left, sum(timed), later))
+        later = 0.0 if not left else None if usual is None else usual * len(waiting)
+        found.append(Cost(kind, len(done), left, sum(timed), later))
     return found
-
-
-def _at_once(inputs: Mapping[str, Any]) -> bool:
-    return "weights" in inputs and "task" in inputs
 
 
 def _tasks(found: Outcomes, catalogue: Catalogue) -> dict[str, Task]:

@@ -187,7 +187,7 @@ class Sources:
         if rows.expand is not None:
             found = _expanded(rows, found)
         if isinstance(rows, Files) and rows.language_column:
-            found = (row for row in found if row[rows.language_column] == language)
+            found = (row for row in found if row.get(rows.language_column) == language)
         return found
 
     def _paths(self, rows: Files, language: str) -> list[Path]:

@@ -251,7 +251,8 @@ def _refuse_strangers(place: Hub) -> None:
     except (yaml.YAMLError, ValueError, ArithmeticError, RecursionError):
         return  # the library says what is wrong with it
     configs = front.get("configs") if isinstance(front, dict) else None
-    named = [one.get("data_files") for one in configs or () if isinstance(one, dict)]
+    listed = configs if isinstance(configs, list) else ()
+    named = [one.get("data_files") for one in listed if isinstance(one, dict)]
     for file in _texts(named):
         if "://" in file or file.startswith(("/", "~")) or ".." in file.split("/"):
             raise UserError(

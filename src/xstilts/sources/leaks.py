@@ -85,8 +85,8 @@ def compare(
 
     Rows are read once, however many paths use them, and of two equal comparisons one is returned.
 
-    Evaluation rows are compared in the languages of the training rows; where the target has none of
-    them (the English side of retrieval), in all of its own.
+    Evaluation rows are compared in the languages of the training rows and in English; where the
+    target has none of them (the English side of retrieval), in all of its own.
 
     Raises:
         UserError: if rows are not as they should be.

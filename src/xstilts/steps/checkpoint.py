@@ -57,7 +57,8 @@ def save(
     index = {
         task: {"format": labels[task][0], "labels": list(labels[task][1])} for task in task_heads
     }
-    (folder / HEADS_INDEX).write_text(json.dumps(index, indent=1, ensure_ascii=False))
+    written = json.dumps(index, indent=1, ensure_ascii=False)
+    (folder / HEADS_INDEX).write_text(written, encoding="utf-8")
 
 
 def load_head(folder: Path, task: str, encoder: Encoder) -> tuple[nn.Module, dict[str, Any]]:
@@ -68,7 +69,7 @@ def load_head(folder: Path, task: str, encoder: Encoder) -> tuple[nn.Module, dic
     """
     from safetensors.torch import load_file
 
-    index = json.loads((folder / HEADS_INDEX).read_text())
+    index = json.loads((folder / HEADS_INDEX).read_text(encoding="utf-8"))
     if task not in index:
         raise UserError(f'{folder} has no head for "{task}"; it has: {", ".join(sorted(index))}')
     about = index[task]

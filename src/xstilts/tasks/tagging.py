@@ -9,12 +9,7 @@ from functools import partial
 
 from xstilts.tasks.base import Data, Files, HoldOut, Hub, Task
 
-UPOS = (
-    *("ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM"),
-    *("PART", "PRON", "PROPN", "PUNCT", "SCONJ", "SYM", "VERB", "X"),
-)
-# The order of the classes in the hub's copy of the treebanks.
-HUB_UPOS = (
+UPOS = (  # in the order of the classes in the hub's copy of the treebanks
     *("ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM"),
     *("PART", "PRON", "PROPN", "PUNCT", "SCONJ", "SYM", "VERB", "X"),
 )
@@ -36,7 +31,7 @@ _UDPOS_HUB = partial(
     revision="ec5f1f46e9af79639a90684a7a70a956c4998f04",
     config="udpos.{name}",
     fields={"words": "tokens", "tags": "pos_tags"},
-    labels=_numbered(HUB_UPOS),
+    labels=_numbered(UPOS),
 )
 _UDPOS_MIRROR = partial(Files, reader="conll", fields={"words": "0", "tags": "1"})
 UDPOS = Task(

@@ -282,6 +282,8 @@ def _place(one: Point) -> dict[str, Any]:
 
 def _labelled(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Rows in the order of time, with the ``row`` of their label: those of near points stack."""
+    if not rows:
+        return []
     wide, high = (
         max(row[key] for row in rows) - min(row[key] for row in rows) or 1.0
         for key in ("time", "score")
