@@ -85,11 +85,12 @@ def _points(
         return
     scored = {one.path: one for one in outcomes.load(replace(plan, cells=cells), store, catalogue)}
     base = scored.get(variants[0].base)
+    there = speed.finished(plan, store, [one.step for one in variants if one.step])
     for one in variants:
         mine = scored.get(one.serve)
         if mine is None:
             continue
-        steps = speed.finished(plan, store, one.step) if one.step else []
+        steps = there.get(one.step, [])
         measured = speed.read(store, _as_measured(one, steps[0])) if steps else None
         memory = measured.memory_bytes if measured else {}
         against = None if base is None else _difference(mine, base)

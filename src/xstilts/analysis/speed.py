@@ -16,7 +16,7 @@ from xstilts.identity import fingerprint
 from xstilts.scenario import AGAIN, FIRST, QUERIES, SECOND, serving
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -142,19 +142,20 @@ def measurements(plan: Plan, store: Store) -> list[Measurement]:
     Those of the frontier are not in it. A measurement of another machine is one of the same
     checkpoints in the same scenario: all of its identity but the hardware.
     """
+    there = finished(plan, store, [one.step for one in plan.measured])
     return [
-        read(store, replace(one, step=step))
-        for one in plan.measured
-        for step in finished(plan, store, one.step)
+        read(store, replace(one, step=step)) for one in plan.measured for step in there[one.step]
     ]
 
 
-def finished(plan: Plan, store: Store, step_id: str) -> list[str]:
-    """A measure step that is finished, and those of other machines that measured the same."""
-    wanted = _anywhere(plan.steps[step_id].inputs)
-    others = (one.id for one in store.ls() if one.kind == "measure" and one.id != step_id)
-    found = [one for one in others if _anywhere(store.record(one)["inputs"]) == wanted]
-    return [*[step_id] * store.has(step_id), *found]
+def finished(plan: Plan, store: Store, step_ids: Iterable[str]) -> dict[str, list[str]]:
+    """Measure steps -> the finished ones that measured the same: itself first, then elsewhere."""
+    alike: dict[str, list[str]] = {}
+    for one in store.ls():
+        if one.kind == "measure":
+            alike.setdefault(_anywhere(store.record(one.id)["inputs"]), []).append(one.id)
+    found = {one: alike.get(_anywhere(plan.steps[one].inputs), []) for one in step_ids}
+    return {one: sorted(same, key=lambda other: other != one) for one, same in found.items()}
 
 
 def _anywhere(inputs: Mapping[str, Any]) -> str:
