@@ -115,7 +115,8 @@ def runs(found: Plan) -> list[tuple[str, ...]]:
     chains = {}
     for cell in found.cells:
         predict = found.steps[found.steps[cell.score].parent]
-        chains[cell.path, cell.target, cell.seed] = counting.lineage(found, predict.parent)
+        stages = found.lineage(predict.parent)
+        chains[cell.path, cell.target, cell.seed] = tuple(stage.id for stage in stages)
     return list(chains.values())
 
 

@@ -34,8 +34,8 @@ def test_an_order_takes_as_many_steps_as_its_stages_together(small, tiny, tmp_pa
     sizes = set()
     for cell in plan.cells:
         predict = plan.steps[plan.steps[cell.score].parent]
-        *before, _ = counting.lineage(plan, predict.parent)
-        sizes.add(counting.total_steps((plan.steps[one] for one in before), Store(tmp_path)))
+        *before, _ = plan.lineage(predict.parent)
+        sizes.add(counting.total_steps(before, Store(tmp_path)))
     assert sizes == {2 * 5 + 2 * 2}
 
 

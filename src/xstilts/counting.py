@@ -59,21 +59,12 @@ def sequences(plan: Plan) -> list[tuple[str, ...]]:
     found: dict[tuple[str, ...], None] = {}
     for cell in plan.cells:
         predict = plan.steps[plan.steps[cell.score].parent]
-        chain = lineage(plan, predict.parent)
+        chain = tuple(stage.id for stage in plan.lineage(predict.parent))
         if predict.inputs.get("head") is not None:  # the last stage is the target's
             chain = chain[:-1]
         if len(chain) > 1:
             found[chain] = None
     return list(found)
-
-
-def lineage(plan: Plan, stage: str) -> tuple[str, ...]:
-    """A stage and those before it, the first one first."""
-    found: list[str] = []
-    while stage:
-        found.insert(0, stage)
-        stage = plan.steps[stage].parent
-    return tuple(found)
 
 
 def optimiser_steps(step: Step, store: Store) -> tuple[int, bool]:

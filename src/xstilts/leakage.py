@@ -90,7 +90,7 @@ def pairs(plan: Plan, catalogue: Catalogue, steps: Collection[str] | None = None
     found: dict[str, Pair] = {}
     for (stage_id, task), by_language in evaluations.items():
         source = next(iter(by_language.values()))["source"]
-        for stage in _lineage(plan, stage_id):
+        for stage in plan.lineage(stage_id):
             for seen in _sides(stage, catalogue):
                 common = [code for code in by_language if code in (*seen.languages, "en")]
                 codes = tuple(common or by_language)
@@ -152,13 +152,6 @@ def told(found: dict[Pair, Leak]) -> list[str]:
         key=lambda one: (-one[1].shared_paragraphs, -one[1].shared_sentences, one[0].name),
     )
     return [pair.told(leak) for pair, leak in shared]
-
-
-def _lineage(plan: Plan, stage: str) -> Iterator[Step]:
-    """A stage and those before it."""
-    while stage in plan.steps:
-        yield plan.steps[stage]
-        stage = plan.steps[stage].parent
 
 
 def _sides(stage: Step, catalogue: Catalogue) -> Iterator[Side]:

@@ -187,8 +187,8 @@ class _Builder:
 
     def _train(self, whole: Plan, last: Step) -> None:
         """The short runs of a path."""
-        for one in counting.lineage(whole, last.id):
-            self.found.plan.add(whole.steps[one])
+        for stage in whole.lineage(last.id):
+            self.found.plan.add(stage)
 
     def _select(self, stage: str, target: str, last: Step) -> None:
         """The score of a short run on English selection rows."""

@@ -272,11 +272,9 @@ def _tokens(cells: Sequence[Cell], plan: Plan, store: Store) -> float | None:
     """What all stages but the target's own trained on, the mean over runs."""
     found = []
     for cell in cells:
-        stages, at = [], plan.steps[plan.steps[cell.score].parent].parent
-        while at:
-            stages.append(at)
-            at = plan.steps[at].parent
-        before = stages[1:] if cell.trained_on is not None else stages
+        predict = plan.steps[plan.steps[cell.score].parent]
+        stages = [stage.id for stage in plan.lineage(predict.parent)]
+        before = stages[:-1] if cell.trained_on is not None else stages
         if not all(map(store.has, before)):
             return None
         found.append(sum(float(store.record(one)["result"].get("tokens", 0)) for one in before))

@@ -158,9 +158,16 @@ class Plan:
 
     def root(self, step: Step) -> str:
         """The fingerprint of the pretrained model that a step began with."""
-        while step.parent:
-            step = self.steps[step.parent]
-        return str(step.inputs.get("parent") or step.inputs.get("weights"))
+        first = (*self.lineage(step.parent), step)[0]
+        return str(first.inputs.get("parent") or first.inputs.get("weights"))
+
+    def lineage(self, step_id: str) -> tuple[Step, ...]:
+        """A step and what it was made from, the first one first; none of a pretrained model."""
+        found: list[Step] = []
+        while step_id in self.steps:
+            found.insert(0, self.steps[step_id])
+            step_id = found[0].parent
+        return tuple(found)
 
     def children(self, step_id: str) -> list[Step]:
         """The steps that read this one's files."""

@@ -121,17 +121,8 @@ def _sums(plan: Plan, left: set[str]) -> list[str]:
     kinds = Counter(step.kind for step in plan.steps.values())
     todo = Counter(step.kind for step in plan.steps.values() if step.id in left)
     parts = [f"{todo[kind]} of {n} {kind} steps" for kind, n in kinds.items() if todo[kind]]
-    naive = sum(_depth(plan, cell.score) for cell in plan.cells)
+    naive = sum(step.kind == "train" for cell in plan.cells for step in plan.lineage(cell.score))
     lines.append(f"to do: {', '.join(parts) or 'nothing'}")
     runs = f"{kinds['train']} training runs ({naive} if every score trained its own)"
     perturbed = f" and {len(plan.perturbed)} of perturbed rows" if plan.perturbed else ""
     return [*lines, f"{len(plan.cells)} scores{perturbed} from {runs}"]
-
-
-def _depth(plan: Plan, score: str) -> int:
-    """Training runs on the way to a score."""
-    count, step_id = 0, score
-    while step_id:
-        count += plan.steps[step_id].kind == "train"
-        step_id = plan.steps[step_id].parent
-    return count
