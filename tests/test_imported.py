@@ -340,3 +340,9 @@ def test_names_of_two_contents_are_refused(small, tiny, store, classifier, tmp_p
     merge(store, other.root, lambda *_: None)
     with pytest.raises(UserError, match="imported 2 times with different content"):
         plan(small, tiny, store, "imported(mine) > s_tags")
+
+
+def test_a_folder_without_a_head_for_the_task_is_refused(store, tasks, tiny):
+    """The likeliest mistake: an encoder that was only pretrained."""
+    with pytest.raises(UserError, match=r"has no head for s_xnli \(classification\): no "):
+        checkpoint(store, tiny, "mine", 1, tasks.get("s_xnli"), [])

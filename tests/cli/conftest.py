@@ -27,6 +27,12 @@ class Ran:
     err: str
 
 
+@pytest.fixture(autouse=True)
+def _nobodys_store(monkeypatch) -> None:
+    """Not that of whoever runs the tests."""
+    monkeypatch.delenv("XSTILTS_STORE", raising=False)
+
+
 @pytest.fixture
 def cli(capsys) -> Callable[..., Ran]:
     """Give a command line, get its exit code and what it wrote."""

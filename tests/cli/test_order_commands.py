@@ -94,3 +94,19 @@ def test_rank_judges_rankings_and_ranks_one_target(cli, ran, at_mirror):
     assert one["features"]
     merits = [c["merit"] for c in one["ranked"]]
     assert merits == sorted(merits, reverse=True)
+
+
+@pytest.mark.slow
+def test_rank_without_a_study_ranks_every_task_that_could_come_before(
+    cli, at_mirror, tiny, tmp_path
+):
+    where = ("--source", "mirror", "--model", tiny, "--store", tmp_path, "--threads", 1)
+    found = cli("rank", "--target", "udpos", "--budget", "1000%", *where)
+    assert found.code == 0, found.err
+    assert "for udpos, the best first" in found.out
+    assert "no scores of other targets are at hand" in found.out
+    assert "csqa" in found.out
+    assert "looking cost " in found.out
+    unknown = cli("rank", "--target", "udpos", "--source", "nowhere", "--store", tmp_path)
+    assert unknown.code == 2
+    assert "nowhere" in unknown.err

@@ -262,3 +262,34 @@ def test_a_tracker_is_told_every_step(cli, at_mirror, tiny, tmp_path, monkeypatc
     assert '--track "notbook" is no tracker' in err
     err = cli(*words, *common[:-1], tmp_path / "other", "--track", "comet_ml").err
     assert "--track comet_ml needs its package" in err
+
+
+@pytest.mark.slow
+def test_a_stage_becomes_a_folder_for_onnxruntime(ask, ran, tmp_path):
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    of = {
+        one["inputs"]["items"][0]["task"]: one["id"]
+        for one in stages(ran).values()
+        if (one["inputs"]["max_steps"], one["inputs"]["seed"]) == (2, 1)
+    }
+    written = ask("export", "onnx", of["taxinli"][:12])
+    folder = tmp_path / written.out.strip()
+    assert folder.name.endswith("taxinli-seed1-taxinli-fp32")
+    assert {"model.onnx", "tokenizer.json", "serving.json"} <= {p.name for p in folder.iterdir()}
+    assert written.err.startswith("checked on ")
+    small = ask("export", "onnx", of["taxinli"][:12], "--int8", "--out", tmp_path / "int8")
+    assert small.code == 0
+    sizes = [(one / "model.onnx").stat().st_size for one in (tmp_path / "int8", folder)]
+    assert sizes[0] < sizes[1]
+    vectors = ask("export", "onnx", of["csqa"][:12], "--head", "vectors")
+    assert vectors.out.strip().endswith("-vectors-fp32")
+    for more, why in (
+        (["--out", folder], "is in use"),
+        (["--head", "nlix"], 'has no head "nlix"'),
+    ):
+        refused = ask("export", "onnx", of["taxinli"], *more, code=2)
+        assert why in refused.err
+        assert refused.err.count("\n") == 1
+    (scored, *_) = [p.parent.name for p in (ran / "store").glob("steps/*/*/scores.parquet")]
+    assert "only a trained stage" in ask("export", "onnx", scored, code=2).err

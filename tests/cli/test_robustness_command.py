@@ -23,22 +23,24 @@ options: {max_eval_rows: 8, max_steps: 1, attack_rows: 3}
 def test_a_study_from_run_to_answer(cli, tmp_path):
     file = tmp_path / "noisy.yaml"
     file.write_text(STUDY)
-    ran = cli("run", file, "--json", "--threads", 1)
+    store = ("--store", tmp_path / "store")
+    ran = cli("run", file, "--json", "--threads", 1, *store)
     document = json.loads(ran.out)
     assert {row["perturbation"] for row in document["perturbed"]} == {"keyboard@0.5", "bidi@0.5"}
     assert all("perturbation" not in row for row in document["scores"])
     assert any(what.startswith("xnli ~bidi in") for what in document["refused"])
-    found = json.loads(cli("robustness", file, "--json").out)
+    found = json.loads(cli("robustness", file, "--json", *store).out)
     assert found["unfinished"] == 0
     assert {"mean", "target", "perturbation", "script", "language"} <= {
         one["over"] for one in found["interactions"]
     }
-    out = cli("robustness", file).out
+    out = cli("robustness", file, *store).out
     assert "sub-words changed" in out
     assert "not judged: one seed" in out or "no headroom" in out
-    assert "perturbed: keyboard@0.5 bidi@0.5" in cli("plan", file).out
+    assert "perturbed: keyboard@0.5 bidi@0.5" in cli("plan", file, *store).out
     file.write_text(STUDY.replace("none, ", ""))
-    assert 'no baseline: give "xnli[16]" beside "ccg[16] > xnli[16]"' in cli("robustness", file).out
+    alone = cli("robustness", file, *store).out
+    assert 'no baseline: give "xnli[16]" beside "ccg[16] > xnli[16]"' in alone
 
 
 def test_a_study_without_noise_says_what_to_add(cli, tmp_path):

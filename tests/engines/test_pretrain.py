@@ -12,7 +12,7 @@ from xstilts.errors import UserError
 from xstilts.pretraining import Pretraining
 from xstilts.report.watch import Lines
 from xstilts.sources import Sources
-from xstilts.store import Store
+from xstilts.store import Store, merging, packing
 from xstilts.tasks import Catalogue
 
 WORDS = {
@@ -49,7 +49,7 @@ def corpus(tmp_path):
 
 @pytest.fixture
 def run(tmp_path, corpus):
-    def go(given=corpus, **changes):
+    def go(given=corpus, store=None, **changes):
         values = {
             "name": "toy",
             "tokenizer": {"vocabulary": 100, "sample_lines": 100},
@@ -64,7 +64,7 @@ def run(tmp_path, corpus):
         }
         told = Told()
         bench = Bench(
-            store=Store(tmp_path / "store"),
+            store=store or Store(tmp_path / "store"),
             catalogue=Catalogue(),
             sources=Sources(mirror=None),
             checkpoint_seconds=0.0,
@@ -144,11 +144,19 @@ def test_a_folder_without_text_is_refused(run, corpus):
         run()
 
 
-def test_shards_that_came_from_elsewhere_need_no_corpus(run):
+def test_shards_that_came_from_elsewhere_need_no_corpus(run, tmp_path):
     first, _ = run()
     shards = first.record["inputs"]["shards"]
     again, told = run(given=shards)
     assert (again.id, told.steps) == (first.id, [])
+    here, carried = Store(tmp_path / "store"), tmp_path / "shards.tar.zst"
+    packing.pack(here, carried, [shards], lambda *_: None)
+    there = Store(tmp_path / "elsewhere")
+    assert merging.merge(there, carried, lambda *_: None).added == [shards]
+    other, told = run(given=shards, store=there)
+    assert (other.id, len(told.steps)) == (first.id, 8)
+    weights = [one.path("model.safetensors").read_bytes() for one in (first, other)]
+    assert weights[0] == weights[1]
     with pytest.raises(UserError, match="is a train step: --shards takes the id of shards"):
         run(given=first.id)
 

@@ -132,9 +132,9 @@ def test_a_run_that_dies_ends_where_it_would_have(small, tiny, tmp_path, select_
     kept = {name for name in points.newest[0] if name.startswith("model/")}
     assert all("lora_" in name or name.startswith("model/heads.") for name in kept)
     points.dies_after = 0
-    again, other = trained(
-        small, tiny, tmp_path / "rest", given, points=points, checkpoint_seconds=0
-    )
+    notes, now = [], {"points": points, "checkpoint_seconds": 0}
+    again, other = trained(small, tiny, tmp_path / "rest", given, note=notes.append, **now)
+    assert notes[0].startswith("resumed at step 3 of ")
     assert files(other) == files(out)
     assert {**again, "seconds": 0} == {**whole, "seconds": 0}
 

@@ -96,6 +96,7 @@ def test_a_run_that_was_killed_ends_bit_for_bit_the_same(folder, tmp_path, more)
         run(folder, tmp_path / "first", points, **more)
     points.stop_after = 0
     run(folder, tmp_path / "second", points, **more)
+    assert [step for *_, step in points.kept][:6] == [1, 2, 3, 4, 5, 6]  # it went on from the fifth
     whole, second = (load_file(tmp_path / n / "model.safetensors") for n in ("whole", "second"))
     assert whole.keys() == second.keys()
     assert all(torch.equal(whole[name], second[name]) for name in whole)
@@ -261,6 +262,7 @@ def test_a_killed_run_of_span_corruption_ends_bit_for_bit_the_same(folder, tmp_p
         spans(folder, tmp_path / "first", points, steps=6)
     points.stop_after = 0
     spans(folder, tmp_path / "second", points, steps=6)
+    assert [step for *_, step in points.kept][:4] == [1, 2, 3, 4]  # it went on from the third
     one, two = (tmp_path / name / "model.safetensors" for name in ("whole", "second"))
     assert one.read_bytes() == two.read_bytes()
 

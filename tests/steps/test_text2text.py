@@ -100,7 +100,9 @@ def test_a_run_that_dies_ends_where_it_would_have(small, model, tmp_path, optimi
     points = Points(dies_after=4)
     with pytest.raises(KilledError):
         trained(small, model, tmp_path / "a", inputs, points=points, checkpoint_seconds=0)
-    again, two = trained(small, model, tmp_path / "b", inputs, points=points)
+    notes = []
+    again, two = trained(small, model, tmp_path / "b", inputs, points=points, note=notes.append)
+    assert notes[0].startswith("resumed at step 4 of ")
     assert {**again, "seconds": 0} == {**whole, "seconds": 0}
     assert (one / "model.safetensors").read_bytes() == (two / "model.safetensors").read_bytes()
     curve = pq.read_table(one / "curve.parquet").to_pydict()
