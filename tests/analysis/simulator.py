@@ -147,6 +147,7 @@ def study(
     collapsed=(),
     selected=None,
     resamples=99,
+    number=5,
 ):
     """The outcomes of a study in which every intermediate gains what is said.
 
@@ -156,8 +157,9 @@ def study(
         item_sd: of a score over test sets.
         collapsed: (intermediate, target, seed) of runs that score as if guessing.
         selected: intermediate -> English selection score; None: nothing is selected.
+        number: of the study.
     """
-    rng = np.random.default_rng(5)
+    rng = np.random.default_rng(number)
     found = []
     for target, (trained_on, codes) in targets.items():
         languages = tuple(codes.split())

@@ -200,3 +200,14 @@ def test_families_margins_and_the_largest_err_at_most_at_5_percent(seeds):
     three = 3 * sqrt(0.05 * 0.95 / studies)
     for seed_variance in (0.1, 10.0):
         assert max(simulator.families(seeds, seed_variance, studies)) < 0.05 + three
+
+
+def test_one_group_of_items_and_what_never_varies_tell_nothing_of_chance():
+    one_article = estimate(Draws(np.array([[0.1, 0.1, 0.1], [0.2, 0.2, 0.2]]), (1, 2), 1))
+    assert not may_test(one_article)
+    assert one_article.covers == "training only: one group of items"
+    alone = estimate(Draws(np.array([[0.1, 0.1, 0.1]]), (1,), 1))
+    assert alone.covers == "nothing: one seed, one group of items"
+    constant = estimate(Draws(np.full((3, 9), 0.1), (1, 2, 3), 50))
+    assert not may_test(constant)
+    assert may_test(estimate(Draws(np.array([[0.1, 0.2, 0.1], [0.2, 0.2, 0.3]]), (1, 2), 50)))

@@ -332,3 +332,29 @@ def test_what_was_imported_is_compared_as_any_intermediate_is():
 )
 def test_rows_of_the_target(before, trained_on, expected):
     assert routes.has_rows_of(before, trained_on) is expected
+
+
+def test_no_run_is_singled_out_within_the_noise_of_items():
+    """XCOPA near chance: 500 items, a standard deviation of 2.2 points, a median of 52."""
+    rng = np.random.default_rng(3)
+    found = []
+    for before in ("", "csqa", "qqp"):
+        run = 0.52 + rng.normal(0, 0.01, (3, 1, 1))
+        values = np.concatenate([run, run + rng.normal(0, 0.022, (3, 1, 99))], axis=2)
+        path = f"{before} > xcopa" if before else "xcopa"
+        about = (MODEL, path, "xcopa", "copa", "test", (1, 2, 3), ("et",), values, 500)
+        found.append(Outcome(*about, chance=0.5))
+    study = Outcomes(found)
+    assert [study.collapsed(one) for one in found] == [(), (), ()]
+    high = [replace(one, values=one.values + 0.3) for one in found]
+    fallen = replace(high[1], values=np.concatenate([high[1].values[:2], high[1].values[2:] - 0.3]))
+    study = Outcomes([high[0], fallen, high[2]])
+    assert [study.collapsed(one) for one in study.all] == [(), (3,), ()]
+
+
+def test_what_a_family_can_detect_is_at_its_own_level():
+    study = simulator.study({"csqa": 2.0, "qqp": 1.0})
+    alone = {g.intermediate: g.detectable for g in Gains(study).all() if g.over == "mean"}
+    study.analyses = ("gains",)
+    family = {g.intermediate: g for g in Gains(study).all() if g.over == "mean"}
+    assert all(one.tests == 2 and one.detectable > alone[name] for name, one in family.items())

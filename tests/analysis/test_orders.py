@@ -61,11 +61,14 @@ def test_a_true_best_order_is_found_and_compared():
     def effect(path):
         return 0.02 if path[-1:] == ("c",) and len(path) == 3 else 0.0
 
-    study = orders.study(effect, run_sd=0.001, item_sd=0.001)
+    study = orders.study(effect, seeds=8, run_sd=0.001, item_sd=0.001)
     found = sequences.analyse(Gains(study))
     (one,) = [
         b for b in found.best if (b.group, b.target, b.versus) == ("a, b, c", "", "random order")
     ]
+    assert one.held_out.seeds == 4  # half of the seeds judge what the others picked
+    few = sequences.analyse(Gains(orders.study(effect, seeds=3, run_sd=0.001, item_sd=0.001)))
+    assert all(b.held_out is None and b.p is None and b.estimate for b in few.best)
     # Two of six orders have it: 0.02 x (1 - 1/3).
     assert one.estimate.value == pytest.approx(0.02 * 2 / 3, abs=0.002)
     assert one.p < 0.05

@@ -41,10 +41,11 @@ def test_six_single_runs_are_too_few_for_a_power_law_unless_it_fits_well():
 
 
 def test_aicc_by_hand():
-    # Constant through 1, 2, 3, 4: mean 2.5, squares 5; n = 4, k = 2: 4 ln(5/4) + 4 + 12 / 1.
-    found = fit(np.array([1.0, 2, 3, 4]), np.array([1.0, 2, 3, 4]))
-    assert found.aicc["constant"] == pytest.approx(4 * np.log(1.25) + 4 + 12)
-    assert found.aicc["power law"] == np.inf  # k = 4 leaves no degree of freedom
+    # Constant through 1 to 6: mean 3.5, squares 17.5; n = 6, k = 2: 6 ln(17.5/6) + 4 + 12 / 3.
+    found = fit(np.arange(1.0, 7), np.arange(1.0, 7))
+    assert found.aicc["constant"] == pytest.approx(6 * np.log(17.5 / 6) + 4 + 4)
+    # With five runs k = 4 leaves no degree of freedom: the power law could not win.
+    assert fit(np.arange(1.0, 6), np.arange(1.0, 6)) is None
 
 
 def constant(value, noise=0.0):

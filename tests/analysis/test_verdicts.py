@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
 from analysis import simulator
 from xstilts.analysis import claims
 from xstilts.analysis.gains import Gains
+from xstilts.analysis.outcomes import Outcome, Outcomes
 from xstilts.analysis.verdicts import judge
 from xstilts.errors import UserError
 from xstilts.suites import MIXTURES, SUITES
@@ -167,6 +170,89 @@ def test_best_per_target_is_chosen_on_the_scored_split_and_says_so():
     assert found.direction == "consistent, under different conditions"
     assert found.differences == ("chosen on the split that is scored",)
     assert "xnli: csqa" in found.finding.detail
+
+
+def test_what_is_chosen_is_judged_by_other_seeds():
+    gains = {"csqa": 5.4, "qqp": 0.0}
+    few = verdict("best-per-target", gains, seeds=(1, 2, 3))
+    assert few.direction == "inconclusive"
+    assert "four seeds are the fewest for a verdict" in few.finding.detail
+    enough = verdict("best-per-target", gains)
+    assert "judged on the others" in enough.finding.detail
+    assert enough.finding.estimate.seeds == 2  # of five, three choose
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("protocol", ["english_dev", "official_dev"])
+def test_luck_is_seldom_called_a_gain(protocol):
+    """Six intermediates that bring nothing before five targets: at most 5 % may look otherwise."""
+    names, seeds = ("", *"abcdef"), (1, 2, 3, 4, 5, 6)
+    claim = {"rule": "best_per_target", "protocol": protocol}
+    about = {"id": "mine", "text": "a", "source": "me"}
+    mine = TypeAdapter(claims.Claim).validate_python({**about, **claim})
+    rng, wrong, studies = np.random.default_rng(11), 0, 300
+    for _ in range(studies):
+        found = []
+        for target in ("xnli", "udpos", "panx", "tydiqa", "pawsx"):
+            items = rng.normal(0, 0.003, (1, 1, 60))
+            for before in names:
+                run = rng.normal(0, 0.01, (len(seeds), 1))
+                both = np.broadcast_to(run[:, :, None], (len(seeds), 1, 60)) + items
+                values = 0.5 + np.concatenate([run[:, :, None], both], axis=2)
+                path = f"{before} > {target}" if before else target
+                selected = tuple((0.5 + run[:, 0] + rng.normal(0, 0.002, len(seeds))).tolist())
+                found.append(
+                    Outcome(
+                        *("m", path, target, target, "test", seeds, ("en",), values, 500),
+                        selected=selected,
+                    )
+                )
+        (one,) = judge([mine], Gains(Outcomes(found), same_data=True), Catalogue())
+        wrong += one.finding.direction == "supported"
+    assert wrong / studies <= 0.05
+
+
+@pytest.mark.slow
+def test_what_is_not_seen_to_be_largest_is_not_called_smaller():
+    """Both named gains are a point above the others', and runs are too noisy to see it."""
+    gains = {"csqa": {"bucc2018": 1.0, "tatoeba": 1.0}}
+    answers = Counter()
+    for number in range(60):
+        outcomes = simulator.study(
+            gains, seeds=(1, 2, 3), seed_sd=0.015, item_sd=0.005, number=number
+        )
+        (one,) = judge([BY_ID["retrieval-largest"]], Gains(outcomes, same_data=True), Catalogue())
+        answers[one.finding.direction] += 1
+    assert answers["contradicted"] <= 4
+
+
+def test_a_study_that_is_half_done_is_another_condition():
+    outcomes = simulator.study({"squad_v1": 8.2}, seeds=FIVE)
+    outcomes.all = [one for one in outcomes.all if one.path in ("squad_v1 > tydiqa", one.target)]
+    (found,) = judge([BY_ID["squad-mean"]], Gains(outcomes, same_data=True), Catalogue())
+    assert found.direction == "consistent, under different conditions"
+    assert found.differences == (
+        "without xnli, pawsx, udpos, panx, xquad, mlqa, bucc2018, tatoeba",
+    )
+
+
+def test_what_guesses_is_not_called_equivalent():
+    outcomes = simulator.study({"csqa": 0.0, "qqp": 0.0}, seeds=FIVE)
+    guessing = [replace(one, chance=0.5) if one.target == "xnli" else one for one in outcomes.all]
+    (found,) = judge(
+        [BY_ID["xnli-none"]], Gains(replace(outcomes, all=guessing), same_data=True), Catalogue()
+    )
+    assert found.direction == "inconclusive"
+    assert "scores at chance" in found.finding.detail
+
+
+@pytest.mark.parametrize(("better", "direction"), [(1, "inconclusive"), (0, "supported")])
+def test_a_coin_that_fell_once_decides_no_sign_test(better, direction):
+    """0 of 5 is p = 0.03, 1 of 5 p = 0.19."""
+    targets = dict(list(simulator.TARGETS.items())[:5])
+    points = {name: 1.0 if place < better else -1.0 for place, name in enumerate(targets)}
+    gains = {"csqa": 0.0, "csqa + mlm@0.2": points}
+    assert verdict("mlm-not-more-targets", gains, targets=targets).finding.direction == direction
 
 
 def test_a_collapsed_run_is_left_out_of_the_verdict_and_named():

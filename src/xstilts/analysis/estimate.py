@@ -20,12 +20,19 @@ if TYPE_CHECKING:
 
     from xstilts.analysis.draws import Draws
 
-Covers = Literal["training and items", "items only: one seed", "items: nothing is trained"]
+Covers = Literal[
+    "training and items",
+    "items only: one seed",
+    "items: nothing is trained",
+    "training only: one group of items",
+    "nothing: one seed, one group of items",
+]
 
 LEVEL = 0.95  # of intervals
 ALPHA = 0.05  # of tests, and of families of tests
 POWER = 0.8
 POINT = 0.01  # scores are shares
+_NOTHING = 1e-20  # a variance that is one of rounding
 # What keeps Satterthwaite's degrees of freedom from running away on one or two degrees of freedom;
 # found by simulation (docs/statistics.md), as a share of seeds' degrees of freedom.
 _DAMPING = 12.0
@@ -138,6 +145,10 @@ def estimate(draws: Draws, collapsed: tuple[int, ...] = ()) -> Estimate:
     covers: Covers = "training and items" if variance.seed_df else "items only: one seed"
     if draws.seeds is None:
         covers = "items: nothing is trained"
+    if draws.groups < 2:
+        covers = "nothing: one seed, one group of items"
+        if variance.seed_df:
+            covers = "training only: one group of items"
     seeds = 0 if draws.seeds is None else len(draws.seeds)
     left = draws.without(collapsed)
     learnt = estimate(left) if collapsed and len(left.values) else None
@@ -146,11 +157,22 @@ def estimate(draws: Draws, collapsed: tuple[int, ...] = ()) -> Estimate:
 
 
 def may_test(found: Estimate) -> bool:
-    """Whether a p-value may be given: one seed that learnt, or none, says nothing of training."""
+    """Whether a p-value may be given.
+
+    One seed that learnt, or none, says nothing of training; one group of items nothing of items;
+    and where nothing varies, as where all runs always say the same, nothing is known of chance.
+    """
     if found.collapsed and found.learnt is None:
         return False
     tested = found.tested
+    if tested.groups < 2 or tested.variance.total < _NOTHING:
+        return False
     return tested.variance.seed_df > 0 if tested.seeds else True
+
+
+def is_chance(scores: Draws, chance: float | None) -> bool:
+    """Whether scores may be those of guessing; of retrieval nobody says what that is."""
+    return chance is not None and estimate(scores).low <= chance
 
 
 def needed_distance(parts: Variance, level: float) -> float:

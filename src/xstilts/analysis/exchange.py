@@ -17,10 +17,10 @@ import numpy as np
 from xstilts.analysis.draws import combine, common_seeds, mean
 from xstilts.analysis.estimate import Estimate, estimate
 from xstilts.analysis.joint import joint
-from xstilts.analysis.scaling import EPOCHS, sizes
+from xstilts.analysis.scaling import EPOCHS, everywhere, sizes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -101,9 +101,10 @@ def _exchange(
     scored: Scored,
 ) -> Exchange | None:
     inside = scored == "trained in"
-    curve = {n: _some(gains, model, one, trained, inside) for n, one in english.items()}
+    targets = everywhere(gains, model, (before, *english.values()))
+    curve = {n: _some(gains, model, one, trained, inside, targets) for n, one in english.items()}
     by_rows = {n: one for n, one in curve.items() if one is not None}
-    other = _some(gains, model, before, trained, inside)
+    other = _some(gains, model, before, trained, inside, targets)
     if other is None or len(by_rows) < 2 or common_seeds([other, *by_rows.values()]) == ():
         return None
     expense = {n: gains.tokens(model, english[n]) for n in by_rows}
@@ -134,11 +135,16 @@ def _minus(one: Draws, other: Draws | None) -> Estimate | None:
 
 
 def _some(
-    gains: Gains, model: str, before: str, trained: tuple[str, ...], inside: bool
+    gains: Gains,
+    model: str,
+    before: str,
+    trained: tuple[str, ...],
+    inside: bool,
+    targets: Iterable[str],
 ) -> Draws | None:
     """The mean over targets, in the languages that were trained in, or in the others."""
     found = []
-    for target in gains.targets:
+    for target in targets:
         one = gains.outcome(model, target, before)
         if one is not None and gains.counts(one):
             codes = [c for c in one.languages if c != "en" and (c in trained) == inside]

@@ -17,6 +17,7 @@ from xstilts import languages, suites
 from xstilts.analysis import routes
 from xstilts.analysis.draws import Draws, common_seeds, mean, slope
 from xstilts.analysis.estimate import (
+    ALPHA,
     POINT,
     Estimate,
     detectable,
@@ -24,6 +25,7 @@ from xstilts.analysis.estimate import (
     estimate,
     family_p,
     holm,
+    is_chance,
     may_test,
 )
 
@@ -69,6 +71,7 @@ class Gain:
         p: adjusted by Holm within the family; None outside families and with one seed.
         margin: the points within which the study calls the gain none; None where it does not say.
         equivalence_p: for "the gain is not within the margin", by Holm over all that have one.
+        tests: how many there are in its family; 1 outside families.
     """
 
     model: str
@@ -83,16 +86,18 @@ class Gain:
     p: float | None = None
     margin: float | None = None
     equivalence_p: float | None = None
+    tests: int = 1
 
     @property
     def detectable(self) -> float | None:
         """The smallest true difference that a test of this one finds in four of five studies.
 
-        None where there is nothing to test, or not over a mean.
+        Of a declared family at Holm's first level, at which any of its tests must be found. None
+        where there is nothing to test, or not over a mean.
         """
         if not self.over.startswith("mean") or not may_test(self.estimate):
             return None
-        return detectable(self.estimate.tested.variance)
+        return detectable(self.estimate.tested.variance, ALPHA / self.tests)
 
     def row(self) -> dict[str, Any]:
         """As a flat row of a table."""
@@ -225,6 +230,14 @@ class Gains:
         runs = (self.outcome(model, target, b) for target in targets for b in befores)
         return tuple(sorted({s for one in runs if one for s in self.outcomes.collapsed(one)}))
 
+    def at_chance(self, model: str, targets: Iterable[str], *befores: str) -> bool:
+        """Whether a target is no better than guessing after all of these: then it tells nothing."""
+        for target in targets:
+            runs = [one for b in befores if (one := self.outcome(model, target, b)) is not None]
+            if runs and all(is_chance(one.over(), one.chance) for one in runs):
+                return True
+        return False
+
     def all(self) -> list[Gain]:
         """Every difference; those of the families that the study declared with p-values."""
         found = [
@@ -235,7 +248,7 @@ class Gains:
         ]
         for family in (name for name in FAMILIES if name in self.outcomes.analyses):
             found = _tested(found, family)
-        return _equivalent(found, self.outcomes.margins)
+        return _equivalent(found, self.outcomes.margins, self.at_chance)
 
     def _of(self, model: str, before: str) -> Iterator[Gain]:
         for target in self.targets:
@@ -313,14 +326,21 @@ def slope_by_size(gains: dict[str, Draws]) -> Draws | None:
 
 def _tested(gains: list[Gain], family: str) -> list[Gain]:
     """The gains with p-values for those of the family that may be tested."""
-    ps = iter(family_p([one.estimate for one in gains if FAMILIES[family](one)]))
+    ps = family_p([one.estimate for one in gains if FAMILIES[family](one)])
+    tests, left = max(sum(p is not None for p in ps), 1), iter(ps)
     return [
-        replace(one, family=family, p=next(ps)) if FAMILIES[family](one) else one for one in gains
+        replace(one, family=family, p=next(left), tests=tests) if FAMILIES[family](one) else one
+        for one in gains
     ]
 
 
-def _equivalent(gains: list[Gain], margins: Mapping[str, float]) -> list[Gain]:
-    """The gains with p-values for equivalence where the study declared a margin."""
+def _equivalent(
+    gains: list[Gain], margins: Mapping[str, float], at_chance: Callable[..., bool]
+) -> list[Gain]:
+    """The gains with p-values for equivalence where the study declared a margin.
+
+    Two scores at chance are alike, and say nothing of whether the intermediate task matters.
+    """
 
     def margin(one: Gain) -> float | None:
         if one.versus != BASELINE or one.flag or one.over not in ("target", "mean"):
@@ -332,6 +352,7 @@ def _equivalent(gains: list[Gain], margins: Mapping[str, float]) -> list[Gain]:
         str(place): equivalence_p(gains[place].estimate, points * POINT)
         for place, points in mine.items()
         if may_test(gains[place].estimate)
+        and not at_chance(gains[place].model, gains[place].targets, gains[place].intermediate, "")
     }
     adjusted = holm(tested)
     return [

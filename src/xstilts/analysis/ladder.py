@@ -35,6 +35,7 @@ from xstilts.analysis.estimate import (
     equivalence_p,
     estimate,
     holm,
+    is_chance,
     may_test,
     p_value,
 )
@@ -246,7 +247,7 @@ def _trend(
             if common_seeds(pair) == ():
                 return None
             own.append(SCALES[scale](*pair))
-            at_chance |= all(_is_chance(one, after.chance) for one in pair)
+            at_chance |= all(is_chance(one, after.chance) for one in pair)
             levels.append(float(pair[1].values[:, 0].mean()))
         if common_seeds(own) == ():
             return None
@@ -269,11 +270,6 @@ def _trend(
         0 < seeds < FEWEST_SEEDS,
         at_chance,
     )
-
-
-def _is_chance(scores: Draws, chance: float | None) -> bool:
-    """Whether scores may be those of guessing; of retrieval nobody says what that is."""
-    return chance is not None and estimate(scores).low <= chance
 
 
 def _bending(places: NDArray[np.float64]) -> NDArray[np.float64]:

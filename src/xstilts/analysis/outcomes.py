@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from xstilts.tasks.base import Task
 
 _COLLAPSE = 0.25  # of the way from chance to the usual score
+_SURE = 3.0  # standard deviations over items that no run is singled out within
 
 
 @dataclass(frozen=True)
@@ -120,15 +121,25 @@ class Outcomes:
         """Seeds of runs that did not learn.
 
         Their first language, English where there is one, is less than a quarter of the way from
-        chance to the median of all of the study's runs of that model and target.
+        chance to the median of all of the study's runs of that model and target, and further below
+        the median than the choice of items could make it. Where the median itself may be chance,
+        no run is singled out: nothing was learnt by any.
         """
         if one.seeds is None or one.chance is None:
             return ()
         alike = [o for o in self.all if (o.model, o.target) == (one.model, one.target)]
         usual = float(np.median(np.concatenate([other.values[:, 0, 0] for other in alike])))
-        least = one.chance + _COLLAPSE * max(usual - one.chance, 0.0)
-        low = one.values[:, 0, 0] < least
-        return tuple(seed for seed, is_low in zip(one.seeds, low, strict=True) if is_low)
+        noise = float(np.median(np.concatenate([_spread(other) for other in alike])))
+        if usual - one.chance <= _SURE * noise:
+            return ()
+        least = one.chance + _COLLAPSE * (usual - one.chance)
+        below = one.values[:, 0, 0] < np.minimum(least, usual - _SURE * _spread(one))
+        return tuple(seed for seed, is_low in zip(one.seeds, below, strict=True) if is_low)
+
+
+def _spread(one: Outcome) -> NDArray[np.float64]:
+    """The standard deviation over items of each run's first language, ``[seeds]``."""
+    return np.std(one.values[:, 0, 1:], axis=1)
 
 
 def load(

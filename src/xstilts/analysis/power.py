@@ -85,8 +85,15 @@ def detect(points: float, plan: Plan, store: Store, catalogue: Catalogue) -> Nee
     spread = None
     if any(store.has(cell.score) for cell in plan.cells):
         spread = pilot(Gains(outcomes.load(plan, store, catalogue)))
-    befores = {route(cell, plan.baselines.get(cell.target, "")).before for cell in plan.cells}
-    tests = len([before for before in befores if before and not is_control(before)])
+    models = {rung.name: rung.model for rung in plan.rungs}  # at one learning rate each
+    befores = {
+        (
+            models.get(cell.model, cell.model),
+            route(cell, plan.baselines.get(cell.target, "")).before,
+        )
+        for cell in plan.cells
+    }
+    tests = len([before for _, before in befores if before and not is_control(before)])
     family = max(tests, 1) if "gains" in plan.analyses else 1
     return needed(points, spread or ASSUMED, seconds_per_seed(plan, store), family)
 

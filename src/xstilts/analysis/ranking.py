@@ -158,7 +158,7 @@ def fused(described: Described) -> NDArray[np.float64]:
     own = [place for place, name in enumerate(described.names) if name != SIZE]
     if not own:
         return np.zeros(len(described.candidates))
-    table = described.table[:, own]
+    table = described.table[:, own].round(12)  # means of the same numbers, in whatever order
     beats = (table[:, None] > table[None]).mean(axis=1) - (table[:, None] < table[None]).mean(
         axis=1
     )

@@ -107,12 +107,30 @@ def tau(merit: NDArray[np.float64], scores: Sequence[Draws]) -> Draws:
 def regret(merit: NDArray[np.float64], grid: Mapping[str, Draws], k: int) -> Draws | None:
     """The grid's best minus the best of the first k, each picked and judged on other seeds.
 
-    With equal merits the first of the grid is taken.
+    Equal merits take turns: the mean over as many orders of them as are tied at the k-th place, so
+    that where a candidate stands in the grid is no merit.
     """
-    order = np.argsort(-merit, kind="stable")[:k]
-    names = list(grid)
-    best, followed = held_out.best(grid), held_out.best({names[i]: grid[names[i]] for i in order})
-    return None if best is None or followed is None else best - followed
+    names, rounded = list(grid), merit.round(12)
+    order = np.argsort(-rounded, kind="stable")
+    last = rounded[order[min(k, len(order)) - 1]]
+    sure = [i for i in order if rounded[i] > last]
+    tied = [i for i in order if rounded[i] == last]
+    best = held_out.best(grid)
+    followed = [
+        held_out.best({names[i]: grid[names[i]] for i in (*sure, *chosen)})
+        for chosen in _turns(tied, k - len(sure))
+    ]
+    whole = [one for one in followed if one is not None]
+    return None if best is None or len(whole) < len(followed) else best - mean(whole)
+
+
+def _turns(tied: Sequence[int], places: int) -> list[tuple[int, ...]]:
+    """Ways to fill the places with tied candidates, each of them in equally many."""
+    if places >= len(tied):
+        return [tuple(tied)]
+    return [
+        tuple(tied[(start + n) % len(tied)] for n in range(places)) for start in range(len(tied))
+    ]
 
 
 def noise_floor(

@@ -18,7 +18,7 @@ from xstilts.analysis.estimate import Estimate, estimate
 from xstilts.path import parse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -75,7 +75,7 @@ class Curve:
 
     Attributes:
         points: rows -> estimate of the outcome.
-        fit: None with fewer than three sizes.
+        fit: None with fewer than three sizes or six runs.
     """
 
     model: str
@@ -86,8 +86,10 @@ class Curve:
     fit: Fit | None
 
 
-def fit(rows: NDArray[np.float64], values: NDArray[np.float64]) -> Fit:
+def fit(rows: NDArray[np.float64], values: NDArray[np.float64]) -> Fit | None:
     """The best of three forms by AICc, least squares on all runs.
+
+    None with fewer than six runs: AICc is then infinite for some form, which so could not win.
 
     Args:
         rows: ``[runs]``, the size each run was trained on, above 0.
@@ -114,6 +116,8 @@ def fit(rows: NDArray[np.float64], values: NDArray[np.float64]) -> Fit:
         forms[form] = (tuple(map(float, found)), residual)
     forms["power law"] = ((float(level), float(drop), float(best)), left)
     aicc = {form: _aicc(residual, len(rows), len(p)) for form, (p, residual) in forms.items()}
+    if not all(map(np.isfinite, aicc.values())):
+        return None
     chosen = min(aicc, key=lambda form: aicc[form])
     return Fit(chosen, forms[chosen][0], aicc)
 
@@ -168,11 +172,12 @@ def curves(gains: Gains, drops: Mapping[tuple[str, str], Draws] = _NONE) -> list
         for (task, arm), by_rows in sizes(gains).items()
         if len(by_rows) > 1
         for outcome in (*OUTCOMES, DROP)
+        for targets in [everywhere(gains, model, by_rows.values())]
         for draws in [
             {
                 rows: drops.get((model, before))
                 if outcome == DROP
-                else _draws(gains, model, before, outcome)
+                else _draws(gains, model, before, outcome, targets)
                 for rows, before in by_rows.items()
             }
         ]
@@ -180,10 +185,22 @@ def curves(gains: Gains, drops: Mapping[tuple[str, str], Draws] = _NONE) -> list
     ]
 
 
-def _draws(gains: Gains, model: str, before: str, outcome: str) -> Draws | None:
-    """An outcome after an intermediate: the mean over the targets that have it."""
+def everywhere(gains: Gains, model: str, befores: Iterable[str]) -> tuple[str, ...]:
+    """The targets that every finished size has, so that all points are means of the same."""
+    have = [
+        {target for target in gains.targets if gains.outcome(model, target, before) is not None}
+        for before in befores
+    ]
+    begun = [mine for mine in have if mine]
+    return tuple(target for target in gains.targets if all(target in mine for mine in begun))
+
+
+def _draws(
+    gains: Gains, model: str, before: str, outcome: str, targets: Iterable[str]
+) -> Draws | None:
+    """An outcome after an intermediate: the mean over those targets that have it."""
     found = []
-    for target in gains.targets:
+    for target in targets:
         one = gains.outcome(model, target, before)
         english = one is not None and one.languages[0] == "en"
         if one is None or len(one.languages) < 2 or not gains.counts(one):

@@ -56,10 +56,13 @@ class Best:
 
     Attributes:
         target: "" for the mean over targets.
-        estimate: the best order minus what it is compared with; None with one seed.
+        estimate: the best order minus what it is compared with, over all ways to halve the seeds;
+            None with one seed.
+        held_out: the same of one such way, whose judges are independent of the pick: what is
+            tested. None with fewer than four seeds.
         cursed: the same for the order that is best on all seeds, judged on the same seeds.
         order: that order.
-        p: adjusted by Holm over all of them; None with too few seeds.
+        p: of `held_out`, adjusted by Holm over all of them; None with too few seeds.
     """
 
     model: str
@@ -67,6 +70,7 @@ class Best:
     target: str
     versus: Versus
     estimate: Estimate | None
+    held_out: Estimate | None
     cursed: float
     order: str
     p: float | None = None
@@ -209,16 +213,18 @@ def _best(gains: Gains, model: str, group: Group, target: str) -> Iterator[Best]
         orders = dict(zip(group.orders, draws, strict=False))
         other = draws[len(orders) :]
         picked, cursed = held_out.best(orders), held_out.picked_by_all(orders)
+        single_pick, single = held_out.once(orders), None
         if versus == "best single task":
             singles = dict(zip(others, other, strict=True))
-            against = held_out.best(singles)
+            against, single = held_out.best(singles), held_out.once(singles)
             too_good = held_out.picked_by_all(singles)
         else:
-            against = too_good = mean(other)
+            against = too_good = single = mean(other)
         found = estimate(picked - against) if picked and against else None
+        tested = estimate(single_pick - single) if single_pick and single else None
         difference = float((cursed - too_good).values[:, 0].mean())
         top = max(orders, key=lambda before: float(orders[before].values[:, 0].mean()))
-        yield Best(model, group.name, target, versus, found, difference, top)
+        yield Best(model, group.name, target, versus, found, tested, difference, top)
 
 
 def _edges(gains: Gains, model: str, mine: Sequence[Group]) -> Iterator[Edge]:
@@ -239,5 +245,5 @@ def _edges(gains: Gains, model: str, mine: Sequence[Group]) -> Iterator[Edge]:
 
 def _tested(found: Sequence[Any]) -> list[Any]:
     """With p-values, adjusted over all of them."""
-    ps = family_p([one.estimate for one in found])
+    ps = family_p([one.held_out if isinstance(one, Best) else one.estimate for one in found])
     return [replace(one, p=p) for one, p in zip(found, ps, strict=True)]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from xstilts.analysis import claims, outcomes, power, scaling, verdicts
 from xstilts.analysis.gains import Gains
+from xstilts.analysis.rates import counted
 from xstilts.disk.whole import whole
 from xstilts.errors import UserError
 from xstilts.report.rows import score_rows
@@ -69,7 +70,7 @@ class Results:
             same_data: whether cells in which the intermediate trains on the target's own data
                 count in means.
         """
-        gains = Gains(self.outcomes(), same_data=same_data)
+        gains = Gains(counted(self.outcomes()), same_data=same_data)
         return _frame([gain.row() for gain in gains.all()])
 
     def claims(self, file: Path | None = None) -> pd.DataFrame:
@@ -79,7 +80,7 @@ class Results:
             file: a user's claims, judged beside the built-in ones.
         """
         mine = claims.load(file) if file else ()
-        gains = Gains(self.outcomes(), same_data=True)
+        gains = Gains(counted(self.outcomes()), same_data=True)
         judged = verdicts.judge([*claims.built_in(), *mine], gains, self.catalogue)
         return _frame([verdict.row() for verdict in judged])
 
@@ -105,7 +106,7 @@ class Results:
     def scaling(self) -> list[scaling.Curve]:
         """Curves over the nested sizes of every intermediate task."""
         drops = self._noisy().drops() if self.plan.perturbed else {}
-        return scaling.curves(Gains(self.outcomes()), drops)
+        return scaling.curves(Gains(counted(self.outcomes())), drops)
 
     def needed(self, points: float) -> power.Needed:
         """How many seeds see a mean gain of so many points, and what they cost."""

@@ -251,10 +251,17 @@ def _mean_gain(claim: data.MeanGain, gains: Gains, model: str) -> Finding:
                 direction = "supported" if direction == "contradicted" else "contradicted"
             other = (f"{name}, not {claim.intermediate[0]}",) * (name != claim.intermediate[0])
             other = other if name in named else (partial[name],)
+            other += _lacking(gains, whole[1])
             return Finding(
                 direction, f"{name}: {_shown(found)}", _size(found, claim.expected), found, other
             )
     return _not_run(f"{' or '.join(claim.intermediate)} beside its baseline")
+
+
+def _lacking(gains: Gains, targets: Iterable[str]) -> tuple[str, ...]:
+    """What of the study's targets is not in a mean, as where a study is half done."""
+    left = [name for name in gains.targets if name not in set(targets)]
+    return (f"without {', '.join(left)}",) if left else ()
 
 
 def _parts_of(name: str, gains: Gains) -> dict[str, str]:
@@ -274,10 +281,16 @@ def _best_per_target(claim: data.BestPerTarget, gains: Gains, model: str) -> Fin
     if found is None:
         return _not_run(f"choice by {claim.protocol}")
     chosen = ", ".join(f"{target}: {before or 'none'}" for target, before in found.choice.items())
-    other = ("chosen on the split that is scored",) if not found.zero_shot else ()
-    size = _size(found.estimate, claim.expected)
+    optimistic = ("chosen on the split that is scored",) if not found.zero_shot else ()
+    other = (*optimistic, *_lacking(gains, found.choice))
     detail = f"{_shown(found.estimate)} by {claim.protocol} ({chosen})"
-    return Finding(_above(found.estimate), detail, size, found.estimate, other)
+    judged = found.held_out
+    if judged is None:
+        detail += "; chosen and judged on the same runs: four seeds are the fewest for a verdict"
+        size: Answer = "inconclusive" if claim.expected is not None else ""
+        return Finding("inconclusive", detail, size, found.estimate, other)
+    detail += f"; chosen on half of the seeds and judged on the others {_shown(judged)}"
+    return Finding(_above(judged), detail, _size(judged, claim.expected), judged, other)
 
 
 def _largest(claim: data.Largest, gains: Gains, model: str) -> Finding:
@@ -291,14 +304,20 @@ def _largest(claim: data.Largest, gains: Gains, model: str) -> Finding:
     if common_seeds([one.without(collapsed) for one in draws.values()]) != ():
         draws = {target: one.without(collapsed) for target, one in draws.items()}
     drawn = joint([draws[target] for target in (*named, *others)], claim.id)
-    larger = drawn[:, : len(named)].min(axis=1) > drawn[:, len(named) :].max(axis=1)
+    first, rest = drawn[:, : len(named)], drawn[:, len(named) :]
+    larger = first.min(axis=1) > rest.max(axis=1)
+    # That two of many are not seen to be the largest is no evidence that they are not: some other
+    # gain must be larger than a named one, beyond what so many pairs would show by chance.
+    beaten = (rest[:, None, :] > first[:, :, None]).mean(axis=0).max()
+    pairs = len(named) * len(others)
     share, value = float(larger.mean()), {t: 100 * d.values[:, 0].mean() for t, d in draws.items()}
     top = max(others, key=lambda target: value[target])
     means = ", ".join(f"{target} {round(value[target], 1) + 0.0:+.1f}" for target in (*named, top))
     answer: Answer = "inconclusive"
     if all(may_test(estimate(draws[target])) for target in (*named, top)):
         answer = "supported" if share >= claim.probability else answer
-        answer = "contradicted" if share <= 1 - claim.probability else answer
+        if beaten >= 1 - (1 - claim.probability) / pairs:
+            answer = "contradicted"
     return Finding(answer, f"{means}; so in {100 * share:.0f} % of joint draws")
 
 
@@ -330,13 +349,15 @@ def _equivalent(claim: data.Equivalent, gains: Gains, model: str) -> Finding:
     collapsed = gains.collapsed(model, [claim.target], "", *gains.intermediates)
     found, margin = estimate(draws, collapsed), claim.margin * POINT
     answer: Answer = "inconclusive"
-    if may_test(found):
+    guessed = gains.at_chance(model, [claim.target], "", *gains.intermediates)
+    if may_test(found) and not guessed:
         value = found.tested.value
         if equivalence_p(found, margin) < ALPHA:
             answer = "supported"
         elif abs(value) > margin and p_value(found, float(np.copysign(margin, value))) < ALPHA:
             answer = "contradicted"
-    return Finding(answer, f"{_shown(found)}; margin {claim.margin:g}", estimate=found)
+    note = "; scores at chance" if guessed else ""
+    return Finding(answer, f"{_shown(found)}; margin {claim.margin:g}{note}", estimate=found)
 
 
 def _variants(gains: Gains, model: str, kind: str) -> tuple[dict[str, Draws], tuple[int, ...]]:
@@ -381,9 +402,10 @@ def _variant_not_more(claim: data.VariantNotMoreTargets, gains: Gains, model: st
     detail = f"better on {better} of {len(values)} targets (sign test, one-sided p = {p:.2f})"
     if not all(may_test(estimate(one, collapsed)) for one in draws.values()):
         return Finding("inconclusive", f"{detail}; one seed")
+    fewer = float(stats.binomtest(better, len(values), alternative="less").pvalue)
     if p < ALPHA:
         return Finding("contradicted", detail)
-    return Finding("supported" if 2 * better <= len(values) else "inconclusive", detail)
+    return Finding("supported" if fewer < ALPHA else "inconclusive", detail)
 
 
 def _catalogue(claim: data.InCatalogue, catalogue: Catalogue) -> Finding:

@@ -128,13 +128,14 @@ def scaling(
     from xstilts.analysis.exchange import exchanges
     from xstilts.analysis.gains import Gains
     from xstilts.analysis.outcomes import load
+    from xstilts.analysis.rates import counted
     from xstilts.analysis.robustness import Robustness
     from xstilts.analysis.scaling import curves
     from xstilts.store import Store
 
     catalogue, kept = asked.catalogue(task), Store(store)
     plan = asked.plan(context, paths or [], catalogue)
-    outcomes = load(plan, kept, catalogue, perturbed=True)
+    outcomes = counted(load(plan, kept, catalogue, perturbed=True))
     noisy = Robustness(outcomes, plan, kept, catalogue) if outcomes.perturbed else None
     paired = Gains(outcomes, same_data=same_data)
     found = curves(paired, noisy.drops() if noisy else {})

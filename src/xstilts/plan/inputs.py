@@ -54,6 +54,7 @@ class Inputs:
         """Of a target's predictions in a language."""
         task = self.catalogue.get(evaluation.task)
         data = self.catalogue.data(task.name, self.source)
+        ranked = task.format == "retrieval" and self.recipe.precision != "fp32"
         return {
             "weights": weights,
             "task": task.name,
@@ -63,6 +64,8 @@ class Inputs:
             "head": evaluation.head,
             "limits": self.recipe.limits(task.format),
             "precision": self.recipe.precision,
+            # It was the precision's once, on CPUs.
+            **({"ranked_in": "fp32"} if ranked else {}),
             "max_rows": self.study.options.max_eval_rows,
             **({"text2text": True} if self._as_text(task) else {}),
             **self._beside(task, data, language),

@@ -78,6 +78,10 @@ def _first(gains: Sequence[Gain], model: str, every: int) -> str:
     number = f"{shown(100 * top.estimate.value)} points {_interval(top.estimate)}"
     if not tested:
         why = "too many runs did not learn for a test"
+        if not top.estimate.collapsed:
+            why = (
+                "all runs say the same, or all items are of one group, so that chance is not known"
+            )
         if top.estimate.seeds < 2:
             why = (
                 "with one seed that interval is about the test items alone, and another training "

@@ -239,7 +239,9 @@ def nearest(queries: torch.Tensor, index: torch.Tensor) -> NDArray[np.int64]:
         int64 ``[..., n, 20]`` (fewer where the index has fewer).
     """
     size = max(1, BLOCK_BYTES // (4 * index.shape[-2]))
-    found = [_nearest(block, index) for block in queries.split(size, dim=-2)]
+    # Vectors are fp32; a product in bf16 would make ties of what they tell apart.
+    with torch.autocast(index.device.type, enabled=False):
+        found = [_nearest(block, index) for block in queries.split(size, dim=-2)]
     return torch.cat(found, dim=-2).numpy()
 
 
