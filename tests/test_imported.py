@@ -346,3 +346,16 @@ def test_a_folder_without_a_head_for_the_task_is_refused(store, tasks, tiny):
     """The likeliest mistake: an encoder that was only pretrained."""
     with pytest.raises(UserError, match=r"has no head for s_xnli \(classification\): no "):
         checkpoint(store, tiny, "mine", 1, tasks.get("s_xnli"), [])
+
+
+def test_a_head_that_would_answer_otherwise_is_refused(store, tasks, tmp_path):
+    """DistilBERT's head ends in ReLU, and ours in tanh."""
+    from transformers import DistilBertConfig, DistilBertForSequenceClassification
+
+    shape = {"dim": 16, "hidden_dim": 16, "n_layers": 1, "n_heads": 2, "num_labels": 3}
+    folder = tiny_encoder.make(tmp_path / "distil", ["a man sleeps"])
+    vocabulary = json.loads((folder / "config.json").read_text())["vocab_size"]
+    config = DistilBertConfig(vocab_size=vocabulary, **shape)
+    DistilBertForSequenceClassification(config).save_pretrained(folder)
+    with pytest.raises(UserError, match="the head of a distilbert ends in another function"):
+        checkpoint(store, folder, "mine", 1, tasks.get("s_xnli"), [])

@@ -552,3 +552,19 @@ def test_training_in_a_language_that_the_path_does_not_name_is_told(small, tiny)
     assert [note for path, note in by_path.items() if path != "mine"] == ["", ""]
     (cell,) = (c for c in plan.cells if c.path == "mine" and c.language == "de")
     assert cell.zero_shot is False
+
+
+def test_the_cap_on_mixtures_is_for_tasks_that_share_the_steps(small, tiny):
+    """Masked LM takes a share of the steps: the task beside it keeps all of its own."""
+    caps = {
+        path: {
+            s.inputs["options"]["cap"]
+            for s in plan(small, tiny, path).steps.values()
+            if s.kind == "train" and len(s.inputs["items"]) > 1
+        }
+        for path in ("s_nli + s_text@0.2 > s_xnli", "s_nli + s_squad > s_xnli")
+    }
+    assert caps == {
+        "s_nli + s_text@0.2 > s_xnli": {None},
+        "s_nli + s_squad > s_xnli": {recipe().cap},
+    }

@@ -175,9 +175,9 @@ def parameters(tiny):
 def test_disk_is_asked_for_weights_and_resume_points(
     small, tiny, tmp_path, monkeypatch, keep, stages
 ):
-    # s_nli, then two targets: three stages of weights of 4 bytes; two resume points of weights
+    # s_nli, then two targets: three stages of weights of 4 bytes; three resume points of weights
     # and two moments. With eviction at most two stages' weights stand at a time.
-    need = parameters(tiny) * 4 * (stages + 2 * 3)
+    need = parameters(tiny) * 4 * (stages + 3 * 3)
     paths = ("s_nli > s_tags", "s_nli > s_xnli")
     disk(monkeypatch, need)
     check(small, tiny, tmp_path / "a" / "b", *paths, keep=keep)

@@ -19,7 +19,7 @@ from xstilts.formats.examples import Candidate, Query, Question
 from xstilts.formats.tagging import IGNORE
 from xstilts.metrics import METRICS
 from xstilts.path import parse
-from xstilts.sources import Sources, hub, readers
+from xstilts.sources import Sources, _in_proportion, hub, readers
 from xstilts.tasks import (
     SOURCES,
     TASKS,
@@ -726,3 +726,13 @@ def test_selection_on_squad_sees_no_paragraph_of_xquad(mirror):
         for question in p["qas"]
     ]
     assert len(kept) == 10_570 - 1_190
+
+
+def test_the_first_rows_of_several_datasets_are_of_all_of_them(monkeypatch):
+    """By hand: of 6, 3 and 2 rows the first four are two, one and one; all are there once."""
+    parts = [[f"{name}{n}" for n in range(count)] for name, count in (("a", 6), ("b", 3), ("c", 2))]
+    mixed = _in_proportion(parts)
+    assert mixed == ["a0", "b0", "a1", "c0", "a2", "b1", "a3", "a4", "c1", "b2", "a5"]
+    sizes = {"nli": 900, "more": 100}
+    large = _in_proportion([[name] * count for name, count in sizes.items()])
+    assert all(large[:n].count("more") == pytest.approx(n / 10, abs=1) for n in range(1, 1000))

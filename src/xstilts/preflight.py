@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     from xstilts.tasks.base import Data, Task
 
 T = TypeVar("T")
-# A resume point holds weights and two moments, and two of them are kept beside the result.
-RESUME_BYTES = 2 * 3 * WEIGHT_BYTES
+# A resume point holds weights and two moments; two are kept beside the result, and a third is
+# written before the oldest goes.
+RESUME_BYTES = 3 * 3 * WEIGHT_BYTES
 CROWDED = 1.25  # threads that want to run, to a core: from here on they wait for each other
 
 

@@ -203,3 +203,11 @@ def test_an_objective_without_rows_is_refused(run, corpus, objective, file):
     with pytest.raises(UserError) as caught:
         run(objectives={"mlm": 0.5, objective: 0.5}, start="random")
     assert f"objectives.{objective}: {file}.jsonl of the corpus has no rows" in str(caught.value)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.1])
+def test_an_encoder_goes_on_with_the_dropout_that_is_declared(run, dropout):
+    first, _ = run(dropout=0.2)
+    more, _ = run(name="more", start=str(first.folder), steps=2, dropout=dropout)
+    told = json.loads((more.folder / "config.json").read_text())
+    assert {told["hidden_dropout_prob"], told["attention_probs_dropout_prob"]} == {dropout}

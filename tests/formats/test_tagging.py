@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,7 +11,7 @@ import toy_tokenizers
 from xstilts import formats
 from xstilts.formats import Limits
 from xstilts.formats.examples import Tagged
-from xstilts.formats.tagging import IGNORE
+from xstilts.formats.tagging import IGNORE, _words
 from xstilts.tasks import Task
 
 TASK = Task(
@@ -135,3 +136,24 @@ def test_splitting_loses_no_token(sentences, max_length):
             ids = NUMBERS.encode(word, add_special_tokens=False).ids
             expected += ids if 0 < len(ids) <= max_length - 2 else [UNKNOWN]
         assert tokens == expected
+
+
+@pytest.mark.parametrize("kind", ["byte level", "metaspace"])
+def test_words_are_tokenised_as_in_running_text(kind):
+    """Where words that are given apart would lose the space that leads them (ModernBERT, Gemma)."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
+    if kind == "byte level":
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    else:
+        tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first")
+    text = ["we live in New York", "we live", "York in New"] * 20
+    specials = ["<unk>", "<s>", "</s>", "<pad>"]
+    trainer = trainers.BpeTrainer(vocab_size=300, special_tokens=specials, show_progress=False)
+    tokenizer.train_from_iterator(text, trainer)
+    words = text[0].split()
+    one = Tagged("i", "g", tuple(words), ("O",) * len(words))
+    (ids,) = _words([one], tokenizer)
+    together = tokenizer.encode(text[0], add_special_tokens=False).ids
+    assert [one for word in ids for one in word] == together

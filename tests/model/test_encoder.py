@@ -489,3 +489,31 @@ def test_an_encoder_goes_as_soon_as_nothing_needs_it(tiny):
         assert gone() is None
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("kind", ["XLMRobertaForSequenceClassification", "XLMRobertaModel"])
+def test_a_masked_lm_head_that_was_drawn_is_none(kind, tmp_path):
+    """A classifier's checkpoint has none; what transformers puts there differs at every load."""
+
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = transformers.XLMRobertaConfig(vocab_size=50, intermediate_size=16, **sizes)
+    getattr(transformers, kind)(config).save_pretrained(tmp_path / "one")
+    first = encoders.load(tmp_path / "one")
+    assert not first.has_masked_lm
+    (tmp_path / "two").mkdir()
+    encoders.save(first, tmp_path / "two")
+    again = encoders.load(tmp_path / "two")
+    assert not again.has_masked_lm
+    assert (again.pooler is None) == (first.pooler is None)
+    mine, theirs = first.backbone.state_dict(), again.backbone.state_dict()
+    assert all(torch.equal(mine[name], theirs[name]) for name in mine)
+
+
+def test_a_deberta_classifier_is_an_encoder(tmp_path):
+    """Its pooler is of its classifier, not of its backbone."""
+    from transformers import DebertaV2Config, DebertaV2ForSequenceClassification
+
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = DebertaV2Config(vocab_size=50, intermediate_size=16, **sizes)
+    DebertaV2ForSequenceClassification(config).save_pretrained(tmp_path)
+    assert encoders.load(tmp_path).pooler is None

@@ -74,9 +74,12 @@ def decode(
 
 
 def _words(examples: Sequence[Tagged], tokenizer: Tokenizer) -> Iterator[list[list[int]]]:
-    """The token ids of each word of each sentence; every word is tokenised as if a space led it."""
+    """The token ids of each word of each sentence; every word is tokenised as in running text."""
+    led = " " if _needs_spaces(tokenizer) else ""
     encodings = tokenizer.encode_batch(
-        [list(one.words) for one in examples], is_pretokenized=True, add_special_tokens=False
+        [[word if n == 0 else led + word for n, word in enumerate(one.words)] for one in examples],
+        is_pretokenized=True,
+        add_special_tokens=False,
     )
     for example, encoding in zip(examples, encodings, strict=True):
         words: list[list[int]] = [[] for _ in example.words]
@@ -84,6 +87,15 @@ def _words(examples: Sequence[Tagged], tokenizer: Tokenizer) -> Iterator[list[li
             if word is not None:
                 words[word].append(token)
         yield words
+
+
+def _needs_spaces(tokenizer: Tokenizer) -> bool:
+    """Whether words that are given apart lose the space before them, as in byte-level tokenizers.
+
+    XLM-R's and BERT's put back, or never had, what tells a word's first piece.
+    """
+    apart = tokenizer.encode(["a", "a"], is_pretokenized=True, add_special_tokens=False).ids
+    return apart != tokenizer.encode("a a", add_special_tokens=False).ids
 
 
 def _unknown_id(tokenizer: Tokenizer) -> int:

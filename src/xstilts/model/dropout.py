@@ -10,7 +10,7 @@ hash takes six passes over int32, several times less than ``torch.nn.functional.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -125,6 +125,23 @@ class KeyedDropout(nn.Dropout):
         if self.columns is not None and len(self.columns) == x.shape[-1]:
             return drop(x, keys, self.columns, self.p)
         return apply_dropout(x, keys, self.site, self.p)
+
+
+_RATES = ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout_rate")
+
+
+def set_rate(model: nn.Module, p: float) -> None:
+    """Drop with this probability everywhere in a transformers model, and say so in its config."""
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = p
+        for name in ("dropout", "attention_dropout"):  # of attention, in some architectures
+            if isinstance(getattr(module, name, None), float):
+                setattr(module, name, p)
+    config: Any = getattr(model, "config", None)
+    for name in _RATES:
+        if hasattr(config, name):
+            setattr(config, name, p)
 
 
 def install(model: nn.Module, holder: KeyHolder) -> None:

@@ -58,17 +58,20 @@ class Encoder(nn.Module):
             section 5, where the mean is better).
     """
 
-    def __init__(self, network: nn.Module, pooler: nn.Linear | None = None) -> None:
+    def __init__(
+        self, network: nn.Module, pooler: nn.Linear | None = None, drawn: tuple[str, ...] = ()
+    ) -> None:
         super().__init__()
         self.network = network
         self.pooler = pooler
+        self.drawn = drawn
         self.pools_mean = of_encoder_decoder(network.config)
         self.holder = KeyHolder()
         install(network, self.holder)
         self.first_position = 0
         self.rows: torch.Tensor | None
         self.register_buffer("rows", None, persistent=False)
-        self.has_masked_lm = self._prove_masked_lm()
+        self.has_masked_lm = not drawn and self._prove_masked_lm()
         self.packed = self._prove_packing()
         self.cuts_last = self.packed and self._prove_cut()
 
@@ -290,7 +293,10 @@ def load(folder: Path | str, revision: str | None = None) -> Encoder:
             **SAFE,
         )
         _check_complete(folder, network, report, has_masked_lm=has_masked_lm)
-        return Encoder(network, _pooler(folder, config, report["unexpected_keys"], revision))
+        prefix = str(network.base_model_prefix)
+        pooler = _pooler(folder, config, f"{prefix}.pooler", report["unexpected_keys"], revision)
+        drawn = tuple(key for key in report["missing_keys"] if has_masked_lm and prefix not in key)
+        return Encoder(network, pooler, drawn)
     except UserError:
         raise
     except Exception as error:  # transformers raises many kinds for a broken folder
@@ -324,11 +330,12 @@ def _check_complete(
 def _pooler(
     folder: Path | str,
     config: Any,
+    name: str,
     unexpected: set[str] | list[str],
     revision: str | None,
 ) -> nn.Linear | None:
     """The checkpoint's pooler, which a masked LM does not load."""
-    if not any(key.endswith("pooler.dense.weight") for key in unexpected):
+    if f"{name}.dense.weight" not in set(unexpected):  # DeBERTa has another, in its classifier
         return None
     model = AutoModel.from_pretrained(
         folder, revision=revision, dtype=torch.float32, use_safetensors=True, **SAFE
@@ -346,7 +353,8 @@ def save(encoder: Encoder | TextToText, folder: Path) -> None:
         for name, tensor in encoder.network.state_dict().items()
     }
     tied = set(getattr(encoder.network, "all_tied_weights_keys", {}))
-    state = {name: tensor for name, tensor in state.items() if name not in tied}
+    drawn = set(getattr(encoder, "drawn", ()))  # a later load has to see that they are not there
+    state = {name: tensor for name, tensor in state.items() if name not in tied | drawn}
     if encoder.pooler is not None:
         prefix = encoder.network.base_model_prefix
         for name, tensor in encoder.pooler.state_dict().items():

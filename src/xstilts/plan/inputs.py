@@ -37,6 +37,8 @@ class Inputs:
     def train(self, stage: Stage, weights: str, seed: int) -> dict[str, Any]:
         """Of a stage that begins with some weights."""
         options = self.recipe.options()
+        if len(stage.items) > 1 and sum(one.item.share is None for one in stage.items) < 2:
+            options["cap"] = None  # it is among tasks that share the steps; a share is of steps
         inputs = {
             "parent": weights,
             "seed": seed,

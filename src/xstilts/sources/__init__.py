@@ -21,7 +21,7 @@ from xstilts.tasks import TASKS
 from xstilts.tasks.base import Files, Generated, HoldOut, Hub, Joined, Rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from xstilts.formats.examples import Example
     from xstilts.microworld.meaning import Pool
@@ -104,7 +104,7 @@ class Sources:
     def _grouped(self, task: Task, rows: Rows | Joined, language: str) -> list[Example]:
         if isinstance(rows, Joined):
             parts = enumerate(rows.parts, start=1)
-            found = [one for n, part in parts for one in self._examples(task, part, language, n)]
+            found = _in_proportion([[*self._examples(task, p, language, n)] for n, p in parts])
         else:
             found = list(self._examples(task, rows, language))
         return groups.tied(found, task.tied_by) if task.tied_by else found
@@ -126,7 +126,8 @@ class Sources:
         if split == "evaluate" and task.parallel and language != first:
             reading["groups"] = self.fingerprint(task, data, split, first)
         if isinstance(rows, Joined):
-            return fingerprint([[*self._content(part, language), reading] for part in rows.parts])
+            each = [[*self._content(part, language), reading] for part in rows.parts]
+            return fingerprint([*each, "in proportion"])
         content, columns = self._content(rows, language)
         return fingerprint([content, columns | reading])
 
@@ -224,6 +225,16 @@ class Sources:
         if key not in self._hashes:
             self._hashes[key] = file_sha256(path)
         return self._hashes[key]
+
+
+def _in_proportion(parts: Sequence[Sequence[Example]]) -> list[Example]:
+    """All rows, so that the first ones of them hold of each part what is its share of the whole."""
+    placed = [
+        ((place + 0.5) / len(part), number, one)
+        for number, part in enumerate(parts)
+        for place, one in enumerate(part)
+    ]
+    return [one for *_, one in sorted(placed, key=lambda row: row[:2])]
 
 
 def _expanded(rows: Rows, found: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _SQUARE = ("classifier.dense", "pre_classifier", "pooler.dense")
 _OUTPUT = ("classifier.out_proj", "qa_outputs", "classifier")
+# Whose square layer ends in tanh. DistilBERT's ends in ReLU, ELECTRA's and DeBERTa's in GELU.
+TANH = frozenset({"bert", "roberta", "xlm-roberta", "xlm-roberta-xl", "camembert"})
 
 
 def load(folder: Path, encoder: Encoder, task: Task, labels: Sequence[str]) -> nn.Module:
@@ -35,11 +37,18 @@ def load(folder: Path, encoder: Encoder, task: Task, labels: Sequence[str]) -> n
         labels: of its outputs, in order; where none are given, config.json's.
 
     Raises:
-        UserError: if there is no head, it is another format's, or its labels are not the task's.
+        UserError: if there is no head, it is another format's or another kind of model's, or its
+            labels are not the task's.
     """
     head = heads.build(task.format, len(task.labels), encoder)
     if head is None or not hasattr(head, "out"):  # a dual encoder's has a scale alone
         raise UserError(f"{task.name} ({task.format}) needs no head: import the encoder alone")
+    kind = str(getattr(encoder.config, "model_type", ""))
+    if hasattr(head, "dense") and kind not in TANH:
+        raise UserError(
+            f"{folder}: the head of a {kind} ends in another function than tanh and would answer "
+            "otherwise here: import the encoder alone, and train its head"
+        )
     tensors = _tensors(folder)
     names = {"out": _OUTPUT, "dense": _SQUARE} if hasattr(head, "dense") else {"out": _OUTPUT}
     state = {}

@@ -26,7 +26,7 @@ from xstilts.model import encoder as encoders
 from xstilts.model import throughput
 from xstilts.model import tokenizer as tokenizers
 from xstilts.model.compiled import compile_blocks
-from xstilts.model.dropout import row_keys
+from xstilts.model.dropout import row_keys, set_rate
 from xstilts.model.newborn import new_encoder, new_encoder_decoder
 from xstilts.model.packing import Batch
 from xstilts.steps import blame, cloze, matching, state
@@ -108,6 +108,8 @@ class _Run:
                 if config.objectives.spans
                 else new_encoder(config, size, start, shards.frequencies(size))
             )
+        else:
+            set_rate(start.network, config.dropout)  # whatever it was trained with before
         self.encoder: Any = start.to(self.device)
         # Heads of objectives are trained and resumed with the encoder, never saved with it.
         width = self.encoder.config.hidden_size

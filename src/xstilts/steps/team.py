@@ -68,7 +68,7 @@ class Team:
         """This process's part of a step's units, of about as many tokens as the others'.
 
         Args:
-            units: ``[n]``, n not less than the processes.
+            units: ``[n]``; where there are fewer than processes, some get none.
             tokens: of each unit, ``[n]``.
         """
         if self.size == 1:

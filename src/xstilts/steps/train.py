@@ -117,7 +117,8 @@ class _Run:
         self.optimizer = optimizers.build(self.model, self.options)
         self.step, self.tokens, self.seconds = 0, 0, 0.0
         self.losses = np.zeros(len(self.schedule))
-        self.unread: list[torch.Tensor] = []  # of the newest steps, [loss, gradient norm] each
+        # Of the newest steps: which, and [loss, gradient norm].
+        self.unread: list[tuple[int, torch.Tensor]] = []
         # What is no number must be known before the step, where no kernel leaves it out.
         guarded = isinstance(self.optimizer, torch.optim.AdamW) and desk.layout != "fsdp2"
         waits = self.device.type == "cpu" or not guarded
@@ -202,14 +203,19 @@ class _Run:
             chosen = units[group]
             yield collate(task.format, task.encoded, chosen, seed=seed, tokenizer=self.tokenizer)
 
-    def _given(self, step: int) -> tuple[StageTask, int, list[MicroBatch]]:
-        """A step's task, its seed, and this process's micro-batches, where a GPU can fetch them."""
+    def _given(self, step: int) -> tuple[StageTask, int, list[MicroBatch], MicroBatch]:
+        """A step's task, its seed, and this process's micro-batches, where a GPU can fetch them.
+
+        And one to run for nothing while others run theirs: of a small step this process may have
+        none.
+        """
         task, units, seed = self._batch(step)
-        units = self.team.share(units, task.encoded.tokens_of(units))
-        micros = list(self._micros(task, units, seed))
+        mine = self.team.share(units, task.encoded.tokens_of(units))
+        micros = list(self._micros(task, mine, seed))
+        spare = micros[0] if micros else next(self._micros(task, units[:1], seed))
         if self.device.type == "cuda":
-            micros = [micro.pinned() for micro in micros]
-        return task, seed, micros
+            micros, spare = [micro.pinned() for micro in micros], spare.pinned()
+        return task, seed, micros, spare
 
     def _loss(self, model: nn.Module, task: StageTask, micro: MicroBatch) -> torch.Tensor:
         """The summed loss of a micro-batch."""
@@ -217,7 +223,9 @@ class _Run:
             loss: torch.Tensor = model(task.task.name, task.format, micro.to(self.device))
         return loss
 
-    def _optimise(self, task: StageTask, seed: int, micros: list[MicroBatch]) -> None:
+    def _optimise(
+        self, task: StageTask, seed: int, micros: list[MicroBatch], spare: MicroBatch
+    ) -> None:
         torch.manual_seed(seed)  # for whatever an unpacked architecture draws by itself
         targets, tokens = self._agree(micros)
         for group in self.optimizer.param_groups:
@@ -225,19 +233,19 @@ class _Run:
         total = torch.zeros((), device=self.device)
         rounds = self.team.most(len(micros))  # of all processes, which run equally many
         for place in range(rounds):
-            spare = place >= len(micros)  # run once more, for nothing
+            idle = place >= len(micros)
             with self.team.micro_batch(self.wrapped, self.accelerator, last=place == rounds - 1):
-                loss = self._loss(self.wrapped, task, micros[0 if spare else place]) / targets
+                loss = self._loss(self.wrapped, task, spare if idle else micros[place]) / targets
                 # Processes' gradients are averaged, and their sum is meant.
-                self.accelerator.backward(loss * (0 if spare else self.team.size))
-            if not spare:
+                self.accelerator.backward(loss * (0 if idle else self.team.size))
+            if not idle:
                 total += loss.detach()
         total = self.team.summed(total)
         norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.options["clip"])
         told = torch.stack([total, whole(norm)])
-        self.unread.append(told)
+        self.unread.append((self.step, told))
         if len(self.unread) >= self.read_every:
-            self._read(self.step + 1)
+            self._read()
         # One number that is none spoils all parameters: then the kernel leaves them as they are.
         if self.read_every > 1:  # else it was read just now
             self.optimizer.found_inf = (~told.isfinite().all()).float()  # type: ignore[attr-defined]
@@ -275,8 +283,8 @@ class _Run:
             self.copy.load_state_dict(parameters, strict=False)
         return self.copy or self.model
 
-    def _read(self, end: int | None = None) -> None:
-        """Fetch the losses of the newest steps, up to step ``end``, from the device.
+    def _read(self) -> None:
+        """Fetch the losses of the newest steps from the device.
 
         It waits for the device, so on a GPU it is done now and then, and always before anything is
         kept, selected or written.
@@ -287,9 +295,8 @@ class _Run:
         """
         if not self.unread:
             return
-        end = self.step if end is None else end
-        first = end - len(self.unread)
-        for step, values in enumerate(torch.stack(self.unread).tolist(), start=first):
+        steps, told = zip(*self.unread, strict=True)
+        for step, values in zip(steps, torch.stack(told).tolist(), strict=True):
             self.losses[step] = values[0]
             for name, value in zip(("loss", "gradient norm"), values, strict=True):
                 if not math.isfinite(value):

@@ -133,7 +133,7 @@ Rows: TypeAlias = Files | Hub | Generated
 
 @dataclass(frozen=True)
 class Joined:
-    """One split that several datasets make together, one after the other.
+    """One split that several datasets make together, each in proportion from the first row on.
 
     A stage draws from it as from one dataset, which is proportional sampling with one head.
     """
