@@ -359,3 +359,47 @@ def test_a_head_that_would_answer_otherwise_is_refused(store, tasks, tmp_path):
     DistilBertForSequenceClassification(config).save_pretrained(folder)
     with pytest.raises(UserError, match="the head of a distilbert ends in another function"):
         checkpoint(store, folder, "mine", 1, tasks.get("s_xnli"), [])
+
+
+KINDS = {
+    "SequenceClassification": "s_xnli",
+    "MultipleChoice": "s_choice",
+    "TokenClassification": "s_tags",
+    "QuestionAnswering": "s_xquad",
+}
+
+
+@pytest.mark.parametrize("family", ["XLMRoberta", "Roberta", "Bert"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_logits_of_imported_heads_are_those_of_transformers(family, kind, tasks, tmp_path):
+    """One sequence of ids, with random weights: every format, in the families that docs name."""
+    import transformers
+
+    from xstilts.model import encoder as encoders
+    from xstilts.model.packing import Batch
+    from xstilts.steps import foreign_head
+
+    torch.manual_seed(3)
+    task = tasks.get(KINDS[kind])
+    outputs = max(len(task.labels), 2) if kind != "MultipleChoice" else 1
+    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+    config = getattr(transformers, f"{family}Config")(
+        vocab_size=60, intermediate_size=32, num_labels=outputs, initializer_range=0.5, **sizes
+    )
+    model = getattr(transformers, f"{family}For{kind}")(config).eval()
+    model.save_pretrained(tmp_path)
+    encoder = encoders.load(tmp_path).eval()
+    head = foreign_head.load(tmp_path, encoder, task, list(task.labels)).eval()
+    ids = torch.tensor([5, 17, 23, 8, 42, 6])
+    types = torch.zeros_like(ids)
+    with torch.inference_mode():
+        batch = Batch(ids, types, (len(ids),))
+        ours = head(encoder, encoder(batch), batch)
+        asked = ids[None, None] if kind == "MultipleChoice" else ids[None]
+        theirs = model(input_ids=asked)
+    expected = (
+        torch.stack([theirs.start_logits[0], theirs.end_logits[0]], dim=1)
+        if kind == "QuestionAnswering"
+        else theirs.logits[0]
+    )
+    assert torch.allclose(ours.squeeze(), expected.squeeze(), atol=2e-5)
