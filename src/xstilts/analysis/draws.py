@@ -29,11 +29,13 @@ class Draws:
         values: float64 ``[seeds, 1 + resamples]``; one row where nothing was trained.
         seeds: of the rows; None for what was never trained, a constant that any seed pairs with.
         groups: how many groups of items the resamples draw from; the fewest of any target in it.
+        items: how many items, the fewest of any language in it; 0: as many as groups.
     """
 
     values: NDArray[np.float64]
     seeds: tuple[int, ...] | None
     groups: int
+    items: int = 0
 
     def __post_init__(self) -> None:
         assert self.values.shape[0] == (1 if self.seeds is None else len(self.seeds))
@@ -70,7 +72,8 @@ def combine(draws: Sequence[Draws], function: Callable[..., NDArray[np.float64]]
     """
     seeds = common_seeds(draws)
     rows = [one.values if seeds is None else one.of(seeds) for one in draws]
-    return Draws(function(*rows), seeds, min(one.groups for one in draws))
+    items = min(one.items or one.groups for one in draws)
+    return Draws(function(*rows), seeds, min(one.groups for one in draws), items)
 
 
 def mean(draws: Sequence[Draws]) -> Draws:
@@ -94,7 +97,7 @@ def logit(one: Draws) -> Draws:
     """On the logit scale; half an item away from 0 and 1, where it has no end."""
 
     def scaled(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        inside = _inside(values, one.groups)
+        inside = _inside(values, one.items or one.groups)
         return np.log(inside / (1 - inside))
 
     return combine([one], scaled)
@@ -104,11 +107,11 @@ def error_reduction(after: Draws, before: Draws) -> Draws:
     """The share of the errors before that are gone after; no fewer than half an item's were."""
 
     def reduced(new: NDArray[np.float64], old: NDArray[np.float64]) -> NDArray[np.float64]:
-        return (new - old) / (1 - _inside(old, before.groups))
+        return (new - old) / (1 - _inside(old, before.items or before.groups))
 
     return combine([after, before], reduced)
 
 
-def _inside(values: NDArray[np.float64], groups: int) -> NDArray[np.float64]:
-    edge = 0.5 / (groups + 1)
+def _inside(values: NDArray[np.float64], items: int) -> NDArray[np.float64]:
+    edge = 0.5 / (items + 1)
     return np.clip(values, edge, 1 - edge)

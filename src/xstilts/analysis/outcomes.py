@@ -47,6 +47,7 @@ class Outcome:
             it is not known.
         perturbation: of the rows that were scored; "": they are clean.
         baseline: the path of the suite's own baseline, where it has stages of its own; or "".
+        items: how many were scored in the language that has fewest; 0: as many as groups.
     """
 
     model: str
@@ -64,6 +65,7 @@ class Outcome:
     tokens: float | None = None
     perturbation: str = ""
     baseline: str = ""
+    items: int = 0
 
     def over(
         self,
@@ -77,7 +79,7 @@ class Outcome:
             how: reduces axis 1 of ``[seeds, languages, 1 + resamples]``.
         """
         where = [self.languages.index(code) for code in languages or self.languages]
-        return Draws(how(self.values[:, where], axis=1), self.seeds, self.groups)
+        return Draws(how(self.values[:, where], axis=1), self.seeds, self.groups, self.items)
 
 
 @dataclass
@@ -261,8 +263,14 @@ def _target(
             tokens=_tokens([runs[key][0] for key in keys], plan, store),
             perturbation=first.perturbation,
             baseline=plan.baselines.get(first.target, ""),
+            items=min(_items(store, cell) for cell in runs[keys[0]]),
         )
     return found
+
+
+def _items(store: Store, cell: Cell) -> int:
+    """How many items were scored."""
+    return min(int(row["n"]) for row in store.record(cell.score)["result"] if row["main"])
 
 
 def _selected(cells: Sequence[Cell], plan: Plan, store: Store) -> tuple[float, ...] | None:
