@@ -91,7 +91,7 @@ def test_transforms_by_hand():
     perfect = Draws(np.array([[1.0]]), (1,), 200)
     assert error_reduction(after, perfect).values[0, 0] == pytest.approx(-0.1 / (0.5 / 201))
     assert math.isfinite(logit(perfect).values[0, 0])
-    # XQuAD: 48 articles are the groups, 1,190 questions the items, half of one of which is the edge.
+    # XQuAD: 48 articles are the groups, 1,190 questions the items; half of one is the edge.
     high = [Draws(np.array([[value]]), (1,), 48, 1190) for value in (0.990, 0.995)]
     moved = logit(high[1]).values - logit(high[0]).values
     assert moved[0, 0] == pytest.approx(math.log(0.995 / 0.005) - math.log(0.990 / 0.010))

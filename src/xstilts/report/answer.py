@@ -1,7 +1,7 @@
 """The answer in two sentences, made from the numbers, and what to bear in mind when reading it.
 
 A gain counts as found where its test says so: two-sided at 5 %, by Holm over all intermediates of
-the model, whether the study declared that family or not. The second sentence describes, and tests
+all models, whether the study declared that family or not. The second sentence describes, and tests
 nothing. A study of model sizes says first how the gain changes with size, then if there is one.
 """
 
@@ -17,7 +17,7 @@ from xstilts.report.cells import shown
 from xstilts.report.protocol import mixtures
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from xstilts.analysis.estimate import Estimate
     from xstilts.analysis.gains import Gain
@@ -33,7 +33,9 @@ def sentences(findings: Findings) -> tuple[str, str]:
     model = max(with_gains, key=lambda name: means[name][0].estimate.value)
     several = len(findings.models) > 1
     every = len(findings.gains.targets)
-    first = _first(means[model], model if several else "", every)
+    every_gain = [gain for mine in means.values() for gain in mine if may_test(gain.estimate)]
+    names = {f"{gain.model} {gain.intermediate}": p_value(gain.estimate) for gain in every_gain}
+    first = _first(means[model], model if several else "", every, holm(names))
     if said := _of_size(findings):
         return said, first
     return first, _second(findings, means[model][0])
@@ -65,13 +67,13 @@ def _clearness(found: Estimate) -> float:
     return abs(found.value) / max(found.high - found.low, 1e-12)
 
 
-def _first(gains: Sequence[Gain], model: str, every: int) -> str:
+def _first(gains: Sequence[Gain], model: str, every: int, adjusted: Mapping[str, float]) -> str:
     top, targets = gains[0], len(gains[0].targets)
     of_all = f" of {every}" if every > targets else ""
     over = f"the mean over {targets}{of_all} targets" if targets > 1 else f"{top.targets[0]}"
     start = f"For {model}, training" if model else "Training"
-    tested = {g.intermediate: p_value(g.estimate) for g in gains if may_test(g.estimate)}
-    p = holm(tested)
+    tested = [g for g in gains if may_test(g.estimate)]
+    p = {g.intermediate: adjusted[f"{g.model} {g.intermediate}"] for g in tested}
     value = {g.intermediate: g.estimate.tested.value for g in gains}
     up = [name for name, level in p.items() if level < ALPHA and value[name] > 0]
     down = [name for name, level in p.items() if level < ALPHA and value[name] < 0]
