@@ -211,3 +211,9 @@ def test_one_group_of_items_and_what_never_varies_tell_nothing_of_chance():
     constant = estimate(Draws(np.full((3, 9), 0.1), (1, 2, 3), 50))
     assert not may_test(constant)
     assert may_test(estimate(Draws(np.array([[0.1, 0.2, 0.1], [0.2, 0.2, 0.3]]), (1, 2), 50)))
+
+
+def test_a_collapsed_run_that_is_not_among_the_draws_says_nothing_of_them():
+    draws = Draws(np.array([[0.1, 0.2, 0.1], [0.2, 0.2, 0.3]]), (3, 4), 50)
+    assert estimate(draws, (1,)) == estimate(draws)
+    assert estimate(draws, (1, 3)).collapsed == (3,)

@@ -74,6 +74,12 @@ def test_a_chain_is_one_group_from_whichever_end_it_is_read():
     assert {one.group for one in back} == {"49"}
 
 
+def test_a_sentence_that_was_not_translated_ties_nothing():
+    """PAWS-X has such rows, which have nothing to do with each other."""
+    rows = [Pair(str(n), str(n), "NS", f"sentence {n // 2}", "0") for n in range(4)]
+    assert [one.group for one in groups.tied(rows, ("text_a", "text_b"))] == ["0", "0", "2", "2"]
+
+
 def test_a_hold_out_parts_no_tie(tmp_path):
     # 200 pairs of rows that share a sentence and say different groups
     write(tmp_path, "en", *(f"{n} {n} s{n // 2} t{n}" for n in range(400)))

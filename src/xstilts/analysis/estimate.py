@@ -133,7 +133,7 @@ def estimate(draws: Draws, collapsed: tuple[int, ...] = ()) -> Estimate:
 
     Args:
         draws: of the quantity.
-        collapsed: seeds of which a run did not learn.
+        collapsed: seeds of which a run did not learn; those that are not in the draws do not count.
     """
     from scipy import stats
 
@@ -150,6 +150,7 @@ def estimate(draws: Draws, collapsed: tuple[int, ...] = ()) -> Estimate:
         if variance.seed_df:
             covers = "training only: one group of items"
     seeds = 0 if draws.seeds is None else len(draws.seeds)
+    collapsed = tuple(seed for seed in collapsed if seed in (draws.seeds or ()))
     left = draws.without(collapsed)
     learnt = estimate(left) if collapsed and len(left.values) else None
     interval = (value - half, value + half)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -28,7 +28,7 @@ from xstilts.analysis.routes import flag
 from xstilts.path import parse_noise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from xstilts.plan import Plan
     from xstilts.store import Store
     from xstilts.tasks import Catalogue
+
+    Fell = Callable[[Iterable[str]], tuple[int, ...]]  # targets -> seeds that did not learn
 
 Over = Literal["mean", "target", "perturbation", "script", "language"]
 WORST = 10  # languages listed
@@ -282,6 +284,10 @@ class Robustness:
                     found[model, before] = drop
         return found
 
+    def _fell(self, model: str, before: str, targets: Iterable[str]) -> tuple[int, ...]:
+        """Seeds of which a run of these targets did not learn, after a task or without it."""
+        return self.gains.collapsed(model, targets, before, "")
+
     def all(self) -> list[Interaction]:
         """Every line: means, targets, perturbations, perturbations in scripts, languages."""
         found: list[Interaction] = []
@@ -289,7 +295,8 @@ class Robustness:
             for before in self.gains.intermediates:
                 mine = [c for c in self.cells if (c.model, c.intermediate) == (model, before)]
                 if mine:
-                    found += _lines(model, before, mine)
+                    fell = partial(self._fell, model, before)
+                    found += _lines(model, before, mine, fell)
             found = _tested(found, model)
         return found
 
@@ -304,8 +311,8 @@ def _tested(lines: list[Interaction], model: str) -> list[Interaction]:
     ]
 
 
-def _lines(model: str, before: str, cells: Sequence[Cell]) -> Iterator[Interaction]:
-    place = (model, before)
+def _lines(model: str, before: str, cells: Sequence[Cell], fell: Fell) -> Iterator[Interaction]:
+    place = (model, before, fell)
     sure = [cell for cell in cells if cell.labels == "preserving" and not cell.flag]
     if sure:
         yield _line(*place, "mean", "", sure)
@@ -334,6 +341,7 @@ def _by(cells: Sequence[Cell], key: Callable[[Cell], Any]) -> Mapping[Any, list[
 def _line(
     model: str,
     before: str,
+    fell: Fell,
     over: Over,
     name: str,
     cells: Sequence[Cell],
@@ -341,10 +349,11 @@ def _line(
     labels: str = "preserving",
 ) -> Interaction:
     able = [cell for cell in cells if cell.headroom]
+    collapsed = fell(dict.fromkeys(cell.target for cell in able))
 
     def made(pick: Callable[[Cell], Draws | None]) -> Estimate | None:
         draws = _nested([(cell, one) for cell in able if (one := pick(cell)) is not None])
-        return None if draws is None else estimate(draws)
+        return None if draws is None else estimate(draws, collapsed)
 
     return Interaction(
         *(model, before, over, name, noise, labels),

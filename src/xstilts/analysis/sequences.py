@@ -220,8 +220,11 @@ def _best(gains: Gains, model: str, group: Group, target: str) -> Iterator[Best]
             too_good = held_out.picked_by_all(singles)
         else:
             against = too_good = single = mean(other)
-        found = estimate(picked - against) if picked and against else None
-        tested = estimate(single_pick - single) if single_pick and single else None
+        fell = gains.collapsed(
+            model, (target,) if target else gains.targets, *group.orders, *others
+        )
+        found = estimate(picked - against, fell) if picked and against else None
+        tested = estimate(single_pick - single, fell) if single_pick and single else None
         difference = float((cursed - too_good).values[:, 0].mean())
         top = max(orders, key=lambda before: float(orders[before].values[:, 0].mean()))
         yield Best(model, group.name, target, versus, found, tested, difference, top)
@@ -240,7 +243,9 @@ def _edges(gains: Gains, model: str, mine: Sequence[Group]) -> Iterator[Edge]:
                 if there:
                     found[task].append(mean(there) - mean(list(draws.values())))
         for task, differences in found.items():
-            yield Edge(model, task, place, estimate(mean(differences)))
+            orders = [before for group in mine for before in group.orders]
+            fell = gains.collapsed(model, gains.targets, *orders)
+            yield Edge(model, task, place, estimate(mean(differences), fell))
 
 
 def _tested(found: Sequence[Any]) -> list[Any]:

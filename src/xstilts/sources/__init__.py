@@ -121,7 +121,7 @@ class Sources:
             "hold_out": [hold_out.share, split] if hold_out else None,
         }
         if task.tied_by:
-            reading["tied_by"] = list(task.tied_by)
+            reading["tied_by"] = [*task.tied_by, f"but for {groups.NO_SENTENCE}"]
         first = _first_language(task, data)
         if split == "evaluate" and task.parallel and language != first:
             reading["groups"] = self.fingerprint(task, data, split, first)

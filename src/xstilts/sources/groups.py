@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from xstilts.formats.examples import Example
 
 
+NO_SENTENCE = "NS"  # what stands in PAWS-X where a sentence was not translated: it ties nothing
+
+
 def tied(examples: Sequence[Example], fields: Sequence[str]) -> list[Example]:
     """The examples in groups that share a text, directly or through others of the group.
 
@@ -35,9 +38,10 @@ def tied(examples: Sequence[Example], fields: Sequence[str]) -> list[Example]:
         return number
 
     for number, one in enumerate(examples):
-        for field in fields:
-            ends = root(first.setdefault(getattr(one, field), number)), root(number)
-            parent[max(ends)] = min(ends)
+        for text in (getattr(one, field) for field in fields):
+            if text != NO_SENTENCE:
+                ends = root(first.setdefault(text, number)), root(number)
+                parent[max(ends)] = min(ends)
     return [replace(one, group=examples[root(number)].id) for number, one in enumerate(examples)]
 
 
