@@ -141,12 +141,15 @@ def test_every_form_of_file_gives_the_same_step(small, store, tasks, tmp_path):
         ("s_xquad", lambda one: one.answers[0], 1.0),
         ("s_xquad", lambda _: "", 0.0),
         ("s_tatoeba", lambda one: [one.id], 1.0),
+        ("s_tatoeba", lambda one: one.id, 1.0),
+        ("s_choice", lambda one: one.label, 1.0),
+        ("s_choice", lambda one: str((one.label + 1) % len(one.choices)), 0.0),
     ],
 )
 def test_other_formats(small, tiny, store, tasks, tmp_path, task, made, value):
-    file = tmp_path / "p.json"
-    file.write_text(json.dumps({one.id: made(one) for one in examples(small, tasks, task, "ru")}))
-    give(store, small, tasks, file, "ru", task)
+    file, code = tmp_path / "p.json", "en" if task == "s_choice" else "ru"
+    file.write_text(json.dumps({one.id: made(one) for one in examples(small, tasks, task, code)}))
+    give(store, small, tasks, file, code, task)
     rows, _ = scores(small, tiny, store, f"imported(llm) | {task}")
     assert {row["value"] for row in rows} == {value}
 

@@ -17,7 +17,7 @@ XQUAD = "en/ar/de/el/es/hi/ro/ru/th/tr/vi/zh"
 MLQA = "en/ar/de/es/hi/vi/zh"
 TYDIQA = "en/ar/bn/fi/id/ko/ru/sw/te"
 TATOEBA = "/".join(TASKS["tatoeba"].languages)
-TEXT = "/".join(TASKS["mlm"].languages)
+TEXT = "/".join(TASKS["mlm"].sources["mirror"].train_languages)
 QUOTED = "name what to evaluate, in quotes so that the shell leaves the signs alone, as in"
 NLI_HEAD = "one classification head for contradiction, entailment, neutral"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
+from dataclasses import replace
 from functools import partial
 from statistics import mean
 
@@ -17,7 +18,7 @@ from small_tasks import NLI_LABELS, TAGS
 from xstilts.analysis import outcomes
 from xstilts.analysis.attacked import attacked
 from xstilts.analysis.draws import Draws, logit
-from xstilts.analysis.robustness import Robustness, _headroom
+from xstilts.analysis.robustness import Robustness, _headroom, _line
 from xstilts.analysis.session import Results, _Silence
 from xstilts.engines.local import LocalEngine
 from xstilts.formats.examples import Pair, Tagged
@@ -280,8 +281,16 @@ def test_within_chance_there_is_no_headroom(ran):
             if one.target == cell.target and one.path in (cell.target, f"s_choice > {cell.target}")
         ]
         assert cell.headroom == all(_headroom(one, cell.language) for one in pair)
-    none = [x for x in ran.lines if not x.cells]
-    assert all(x.verdict == "no headroom" and x.points is None for x in none)
+    one = replace(ran.outcomes.all[0], chance=0.99)
+    assert not _headroom(one, one.languages[0])
+    lost = [replace(cell, headroom=False) for cell in ran.found.cells[:2]]
+    line = _line("m", "s_choice", lambda _: (), "mean", "", lost)
+    assert (line.verdict, line.points, line.cells, line.without_headroom) == (
+        "no headroom",
+        None,
+        0,
+        2,
+    )
 
 
 def test_only_means_are_tested(ran):

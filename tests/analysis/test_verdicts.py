@@ -265,7 +265,7 @@ def test_history_is_not_testable_and_the_set_up_is_checked_in_the_catalogue():
     assert verdict("state-of-the-art", {"csqa": 1.0}).direction == "not testable"
     wrong = {"rule": "catalogue", "suite": "xtreme", "suite_tasks": 8}
     found = verdict(wrong, {"csqa": 1.0}).finding
-    assert found.direction in ("contradicted", "inconclusive")  # inconclusive: tasks are absent
+    assert found.direction == "contradicted"
 
 
 def test_the_built_in_claims_are_those_of_the_mission():

@@ -82,9 +82,12 @@ def test_failures_stay_until_the_next_run(cli, root):
 def test_a_process_that_was_killed_is_called_dead(cli, root):
     pid = os.fork()
     if not pid:
-        with reported(Lines(), root) as told:
-            told.begin("train mnli", 1, 2)
-            os.kill(os.getpid(), signal.SIGKILL)
+        try:
+            with reported(Lines(), root) as told:
+                told.begin("train mnli", 1, 2)
+                os.kill(os.getpid(), signal.SIGKILL)
+        finally:
+            os._exit(1)  # and never a second pytest
     os.waitpid(pid, 0)
     out = cli("status", "--store", root).out
     assert f"process {pid} on" in out

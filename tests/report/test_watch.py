@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import sys
@@ -168,8 +169,9 @@ def test_a_terminal_gets_a_bar(monkeypatch, capsys, width):
 
 
 def read_all(descriptor: int, text: list[str]) -> None:
+    decoder = codecs.getincrementaldecoder("utf-8")()  # a read may end in the middle of a letter
     while True:
         try:
-            text.append(os.read(descriptor, 4096).decode())
+            text.append(decoder.decode(os.read(descriptor, 4096)))
         except OSError:  # the other end is closed
             return

@@ -10,6 +10,7 @@ import torch
 
 from xstilts.corpus import shards, vocabulary
 from xstilts.corpus.sampler import Sampler
+from xstilts.errors import UserError
 from xstilts.model import tokenizer as tokenizers
 from xstilts.model.tokenizer import wrap
 from xstilts.pretraining import Pretraining
@@ -285,3 +286,10 @@ def test_a_t5_goes_on_from_a_t5(folder, tmp_path):
     given = shards.Shards.open(folder), tmp_path / "one", start, tmp_path / "two", Points(), desk
     result = pretrain.pretrain(declared, *given)
     assert result["steps"] == 2
+
+
+def test_a_loss_that_is_no_number_stops_the_run(folder, tmp_path, monkeypatch):
+    whole = pretrain._Run._loss
+    monkeypatch.setattr(pretrain._Run, "_loss", lambda run: whole(run) * float("nan"))
+    with pytest.raises(UserError, match=r"loss is nan .* at step 1 of 12, .*: lower learning_rate"):
+        run(folder, tmp_path, Points())
