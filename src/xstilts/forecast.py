@@ -230,7 +230,8 @@ class Hindsight:
     def __init__(self, steps: Sequence[Step], root: Path) -> None:
         """Begin before the run."""
         self._forecast, self._root = kept(steps, root), root
-        self._before, self._began = _size(root), time.monotonic()
+        self._before = _size(root) if self._forecast else 0
+        self._began = time.monotonic()
 
     def line(self, optimiser_steps: int) -> str:
         """Predicted against actual, once the run has ended; "" where nothing was predicted."""

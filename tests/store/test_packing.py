@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import json
 import os
 import re
 import shutil
@@ -335,3 +336,35 @@ def test_a_disk_that_fills_up_during_packing_leaves_nothing(here, tmp_path):
         pack(here, out, [A, B], silent)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["here"]
     assert pack(here, out, [A, B], silent) == 2
+
+
+def test_without_predictions_whatever_their_record_says(here, there, tmp_path):
+    """Imported ones cannot be made again, and are text of a dataset all the same."""
+    out, name = tmp_path / "scores", "predictions.parquet"
+    with here.writing("d" * 20) as folder:
+        (folder / name).write_text("text of a dataset")
+        record = {"kind": "predict", "inputs": {}, "provenance": {}, "result": {}, "evictable": []}
+        here.finish("d" * 20, folder, record)
+    pack(here, out, ["d" * 20], silent, left_out=["predict"])
+    assert b"text of a dataset" not in plain(out)
+    assert merge(there, out, silent).added == ["d" * 20]
+    assert there.record("d" * 20)["evicted"] == [name]
+    with pytest.raises(UserError, match=r"merge a pack that holds it$"):
+        there.open("d" * 20).path(name)
+    # Made again with other bytes they are not those that scores were made of.
+    with there.writing("d" * 20) as folder:
+        (folder / name).write_text("other text")
+        with pytest.raises(UserError, match="made again with other bytes"):
+            there.finish("d" * 20, folder, record)
+    assert merge(there, here.root, silent).restored == ["d" * 20]
+
+
+@pytest.mark.parametrize("steps", [[[]], ["\x1b[2J"], [7]])
+def test_names_in_a_forged_pack_are_checked(there, tmp_path, steps):
+    data, out = json.dumps({"format": 1, "steps": steps, "bytes": 0}).encode(), tmp_path / "forged"
+    with pa.CompressedOutputStream(str(out), "zstd") as raw, tarfile.open(None, "w|", raw) as tar:
+        about = tarfile.TarInfo(CONTENTS)
+        about.size = len(data)
+        tar.addfile(about, io.BytesIO(data))
+    with pytest.raises(UserError, match="no pack, or a damaged one"):
+        merge(there, out, silent)

@@ -24,7 +24,7 @@ from xstilts.disk.files import make_folder
 from xstilts.failpoints import failpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 FOLDER = "leases"
@@ -46,9 +46,14 @@ class Lease:
     number: int
     made: os.stat_result
 
-    def stands(self) -> bool:
-        """Whether it is still in force: nobody took this process for dead."""
-        if max(_numbers(self.folder, self.name), default=0) != self.number:
+    def stands(self, listed: Mapping[str, list[int]] | None = None) -> bool:
+        """Whether it is still in force: nobody took this process for dead.
+
+        Args:
+            listed: name -> numbers of all leases a moment ago, where many are looked at together.
+        """
+        there = _numbers(self.folder, self.name) if listed is None else listed.get(self.name, [])
+        if max(there, default=0) != self.number:
             return False
         try:  # after the list was read, so that a file removed meanwhile is seen to be gone
             return os.path.samestat(self._path(self.number).stat(), self.made)
@@ -73,6 +78,18 @@ class Lease:
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{self.name}.{number}"
+
+
+def all_stand(leases: Sequence[Lease]) -> bool:
+    """Whether all of some leases of one store are still in force; their folder is read once."""
+    if not leases:
+        return True
+    listed: dict[str, list[int]] = {}
+    for entry in os.scandir(leases[0].folder):
+        name, _, number = entry.name.partition(".")
+        if number.isascii() and number.isdigit():
+            listed.setdefault(name, []).append(int(number))
+    return all(lease.stands(listed) for lease in leases)
 
 
 class Holder(NamedTuple):

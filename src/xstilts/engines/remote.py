@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -66,10 +67,11 @@ class Heard:
         self._log, self._check = log, check
 
     def _say(self, text: str) -> None:
-        make_folder(self._log.parent)
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        with self._log.open("a", encoding="utf-8") as file:
-            file.write(f"{now} {os.uname().nodename} {os.getpid()} {plain(text)}\n")
+        with suppress(OSError):  # a full disk fails the step that needs it, and not the whole run
+            make_folder(self._log.parent)
+            with self._log.open("a", encoding="utf-8") as file:
+                file.write(f"{now} {os.uname().nodename} {os.getpid()} {plain(text)}\n")
 
     def begin(self, label: str, number: int, total: int) -> None:
         """A job begins."""

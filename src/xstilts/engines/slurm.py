@@ -171,10 +171,13 @@ class _Queue:
             settings["gpus_per_node"] = asks.gpus
         self._executor.update_parameters(**settings)
         try:
-            return self._executor.map_array(Bundle(errand), array)
+            sent: list[Any] = self._executor.map_array(Bundle(errand), array)
         except self._submitit.core.utils.FailedJobError as error:
             line = str(error).strip().splitlines()[-1]
             raise UserError(f"Slurm refuses a job ({line:.200}): see --slurm KEY=VALUE") from None
+        global _seen  # noqa: PLW0603 (one queue a process)
+        _seen = _NEVER  # what was seen of the queue is older than these jobs
+        return sent
 
     def _reports(self, sent: dict[Any, list[Job]]) -> Iterator[Report]:
         missing: set[Any] = set()  # in the queue no more, and no result was seen yet
@@ -191,7 +194,8 @@ class _Queue:
     def _gone(self, job: Any) -> bool:
         if self._cluster != "slurm":
             return job.done()
-        return job.job_id not in _queued()
+        queued = _queued()
+        return queued is not None and job.job_id not in queued
 
     def _results(self, job: Any, bundle: list[Job]) -> Iterator[Report]:
         if job.paths.result_pickle.exists():  # else submitit would wait for it, maybe for ever
@@ -210,11 +214,15 @@ def _largest(asks: list[Demand]) -> Demand:
     return Demand(*(max(values) for values in zip(*asks, strict=True)))
 
 
-_seen: tuple[float, frozenset[str]] = (float("-inf"), frozenset())
+_NEVER: tuple[float, frozenset[str] | None] = (float("-inf"), None)
+_seen = _NEVER
 
 
-def _queued() -> frozenset[str]:
-    """The ids of this person's jobs that Slurm has not done with; asked anew now and then."""
+def _queued() -> frozenset[str] | None:
+    """The ids of this person's jobs that Slurm has not done with; asked anew now and then.
+
+    None as long as it has not answered.
+    """
     global _seen  # noqa: PLW0603 (one queue a process)
     when, ids = _seen
     if time.monotonic() - when > POLL_S:
@@ -257,12 +265,16 @@ class _Leaving:
     """Waits for the end of the optimiser step under way, when Slurm wants the machine back."""
 
     def __init__(self, submitits: Any) -> None:
-        self.asked = False
+        self.asked = self.cancelled = False
         self._submitits = submitits
 
     def ask(self, number: int, _frame: object) -> None:
         if number == signal.SIGALRM:  # no step came to its end: go as it is
+            if self.cancelled:
+                raise _Leave
             self.go()
+        # Slurm terminates what somebody cancelled: that is not to come back.
+        self.cancelled = self.cancelled or (number == signal.SIGTERM != _signal())
         self.asked = True
         signal.alarm(GRACE_S)
 
@@ -291,7 +303,8 @@ def _leaving() -> Iterator[_Leaving]:
     try:
         yield leaving
     except _Leave:
-        leaving.go()
+        if not leaving.cancelled:
+            leaving.go()
         raise
     finally:
         signal.alarm(0)

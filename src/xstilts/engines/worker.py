@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from xstilts._version import __version__
+from xstilts.disk.leases import all_stand
 from xstilts.engines import Report
 from xstilts.engines.desk import settle
 from xstilts.engines.groups import is_there, still_needed
@@ -67,7 +68,7 @@ class Worker:
 
     def _work(self, job: Job, group: list[Step], leases: list[Lease]) -> Report:
         def check() -> None:
-            if not all(lease.stands() for lease in leases):
+            if not all_stand(leases):
                 raise _Lost
 
         started = time.monotonic()

@@ -219,6 +219,12 @@ class Store:
         """
         place = self.folder(step_id)
         files = {name: ours["files"][name] for name in theirs["evicted"]}
+        if theirs["kind"] == "predict" and files != {n: theirs["files"][n] for n in files}:
+            raise UserError(
+                f"store: step {step_id} (predict) was made again with other bytes than those that "
+                "its scores are of, as it may be on another machine; next: merge a pack that holds "
+                "its predictions, or run the study into a store of its own"
+            )
         for name in files:
             if not is_plain((place / name).parent):
                 raise Corrupt(place, name, "is not a plain file of the store")

@@ -130,7 +130,8 @@ def _contents(first: tuple[tarfile.TarInfo, tarfile.TarFile] | None) -> dict[str
     if first is not None and first[0].name == CONTENTS and first[0].size <= _MOST_RECORD_BYTES:
         try:
             found = json.loads(_opened(*first).read())
-            if [type(found[key]) for key in ("format", "steps", "bytes")] == [int, list, int]:
+            kinds = [type(found[key]) for key in ("format", "steps", "bytes")]
+            if kinds == [int, list, int] and all(map(is_id, found["steps"])):
                 return found
         except (ValueError, KeyError, TypeError):
             pass

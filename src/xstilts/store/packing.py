@@ -22,7 +22,7 @@ from xstilts.failpoints import failpoint
 from xstilts.store.records import MARKER, is_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from xstilts.store import Store
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     Told: TypeAlias = Callable[[int, int], object]  # bytes done, bytes in all
 
 CONTENTS = "pack.json"
+PREDICTIONS = "predictions.parquet"  # as predict steps call them
 
 
 class Tally:
@@ -115,7 +116,12 @@ def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
 
 
 def _travelling(record: dict[str, Any], left_out: Collection[str]) -> dict[str, Any]:
-    return {**record, "evicted": record["evictable"]} if record["kind"] in left_out else record
+    if record["kind"] not in left_out:
+        return record
+    # Of predictions whatever the record says: nothing that holds text of a dataset is to travel.
+    bare = [PREDICTIONS] if record["kind"] == "predict" and PREDICTIONS in record["files"] else []
+    evictable = list(dict.fromkeys([*record["evictable"], *bare]))
+    return {**record, "evictable": evictable, "evicted": evictable}
 
 
 def present(record: Mapping[str, Any]) -> list[str]:
@@ -130,7 +136,15 @@ def payload_bytes(record: Mapping[str, Any]) -> int:
 
 def made_from(record: Mapping[str, Any]) -> list[str]:
     """The steps whose names a step was made from; pretrained models look alike."""
-    return [one for one in record["inputs"].values() if isinstance(one, str) and is_id(one)]
+
+    def ids(value: Any) -> Iterator[str]:
+        if isinstance(value, str) and is_id(value):
+            yield value
+        elif isinstance(value, dict | list):
+            for inner in value.values() if isinstance(value, dict) else value:
+                yield from ids(inner)
+
+    return list(dict.fromkeys(ids(record["inputs"])))
 
 
 def parents_first(records: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:

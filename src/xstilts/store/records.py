@@ -77,8 +77,8 @@ class Finished:
         if name in self.record["evicted"]:
             raise Evicted(
                 f'store: file "{name}" of step {self.id} ({self.record["kind"]}) was evicted to '
-                "free its space, or came in a pack without it; next: run that step again, or merge "
-                "a pack that holds it"
+                "free its space, or came in a pack without it; next: merge a pack that holds it"
+                f"{', or run that step again' * (self.record['kind'] != 'predict')}"
             )
         with disk_errors(f'reading file "{name}" of step {self.id}', self.folder):
             path = self.folder / name

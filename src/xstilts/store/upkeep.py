@@ -137,7 +137,10 @@ def gc(root: Path, *, dry_run: bool) -> Freed:
     freed += [(path, 0) for path in leases.sweep(root, dry_run=dry_run)]
     freed += [(path, 0) for path in statuses.sweep(root, dry_run=dry_run)]
     for area in sorted((root / "work").glob("*")):
-        if is_id(area.name) and (root / "steps" / area.name[:2] / area.name / MARKER).is_file():
+        folder = root / "steps" / area.name[:2] / area.name
+        finished = is_id(area.name) and (folder / MARKER).is_file()
+        # A stage whose weights were evicted may be trained again just now.
+        if finished and not _readable(folder)["evicted"] and not leases.holder(root, area.name):
             freed.append((area, tree_bytes(area)))
             if not dry_run:
                 remove(area, root, area.name)
