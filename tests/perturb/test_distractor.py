@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from xstilts.formats.examples import Question
 from xstilts.path import Noise
+from xstilts.perturb.distractor import _SENTENCE
 from xstilts.perturb.examples import perturbed
 from xstilts.tasks import TASKS
 
@@ -49,3 +50,15 @@ def test_a_share_of_the_questions():
 
 def test_nothing_to_add():
     assert distracted([ASKED], 1) == [ASKED]
+
+
+def test_a_distractor_is_a_whole_sentence():
+    """Not from the middle of a long one, nor from behind a decimal point."""
+    long = "word " * 80 + "at its end."
+    chinese = "他们住在北京的一个小房子里面很多年了。又一个足够长的句子在这里结束了吧。"
+    text = f"It costs 3.5 million euros in all. {long} {chinese}"
+    assert [match[0] for match in _SENTENCE.finditer(text)] == [
+        "It costs 3.5 million euros in all.",
+        "他们住在北京的一个小房子里面很多年了。",
+        "又一个足够长的句子在这里结束了吧。",
+    ]

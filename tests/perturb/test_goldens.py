@@ -35,6 +35,10 @@ def at_full(name, language, text, lexicon=None):
         ("marks", "uk", "їжак", "їжак"),
         ("marks", "el", "γάτα ϊός", "γατα ιος"),
         ("marks", "ar", "أُمّ", "ام"),
+        ("marks", "ar", "مئات آن", "مئات ان"),  # the hamza of other letters is part of them
+        ("marks", "fa", "آن مَن", "آن من"),  # and the madda of Persian
+        ("marks", "ur", "آم گئے", "آم گئے"),
+        ("drop", "pa", "ਪ੍ਰੇਮ", "ਪ੍ਰੇ"),  # a virama joins what Unicode's clusters part
         ("marks", "he", "שָׁלוֹם", "שלום"),
         ("marks", "hi", "बिल्ली", "बल्ल"),  # the virama joins consonants and stays
         ("marks", "bn", "বিড়াল", "বডল"),

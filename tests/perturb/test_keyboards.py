@@ -37,7 +37,7 @@ ROWS = list(
         ("he", "ש", "דז"),
         ("hi", "क", "गद रत स"),
         ("hi", "अ", "आई एइ"),  # vowels with vowels: ख beside it takes vowel signs
-        ("th", "ก", "พ หด ปแ"),  # ำ is beside it, but is no letter by itself
+        ("th", "ก", "พ หด ป"),  # ำ and แ are beside it, but are no letters that take a mark
         ("ka", "ა", "ქწ ს ზ"),
     ],
 )

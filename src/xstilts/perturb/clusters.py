@@ -15,8 +15,9 @@ Range: TypeAlias = tuple[int, int]
 
 UNSPACED = frozenset({"Hans", "Hant", "Jpan", "Khmr", "Mymr", "Thai"})  # no spaces between words
 
-# The second part: some vowel signs of Burmese are clusters by themselves in Unicode.
-_LETTER = regex.compile(r"(?=\p{L})\X(?:(?=\p{M})\X)*")
+# The second part: some vowel signs of Burmese are clusters by themselves in Unicode. The third: it
+# parts what the virama of Gurmukhi joins.
+_LETTER = regex.compile(r"(?=\p{L})\X(?:(?=\p{M})\X|(?<=\u0a4d)(?=\p{L})\X)*")
 # Without these a letter is one code point: marks, format characters, prefixed letters, the vowel
 # signs of Thai and Lao that Unicode calls letters, and the jamo that join to syllables.
 _JOINING = regex.compile(

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
     from xstilts.formats.examples import Question
 
-_SENTENCE = regex.compile(r"\S[^.!?。！？।॥؟۔។။]{15,300}[.!?。！？।॥؟۔។။]")
+_END = ".!?。！？।॥؟۔។။"
+# From where a text or a sentence begins; a full stop between digits ends none.
+_SENTENCE = regex.compile(
+    rf"(?<=^|\n|[{_END}]\s+|[。！？])\S(?:[^{_END}]|(?<=\d)\.(?=\d)){{15,300}}[{_END}](?!\d)"
+)
 _CANDIDATES = 20  # sentences drawn for a question; the one closest to it is taken
 
 
@@ -43,7 +47,7 @@ def added(
     ]
     spaced = languages.get(language).script not in UNSPACED
     for one in questions:
-        # By its text: what distracts from a question does not depend on what else is asked.
+        # By its text. What there is to draw from are the contexts of the rows that are evaluated.
         stream = np.random.default_rng(
             stream_seed("perturb", "distractor", seed, one.context, one.question)
         )

@@ -26,6 +26,7 @@ _ROW = {"number": (0, 0.0), "top": (1, 1.5), "home": (2, 1.75), "bottom": (3, 2.
 _REACH = 0.75  # how far keys of the next row may be, in key widths
 _BRAHMIC = regex.compile(r"[\p{Deva}\p{Beng}\p{Gujr}\p{Guru}\p{Taml}\p{Telu}\p{Mlym}]")
 _VOWELS = regex.compile(r"LETTER (?:[AEIOU]|VOCALIC|SHORT|CANDRA)")
+_THAI_VOWELS = frozenset("ะาๅเแโใไฤฦฯๆ")  # letters that take no mark
 _LIKE_MARKS = "\u0e33\u0eb3"  # am of Thai and Lao: letters that stand only after another
 
 _INITIALS = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
@@ -115,6 +116,8 @@ def _kind(character: str) -> str:
     """``M`` mark, ``V`` a vowel that takes no vowel sign, or jamo vowel, ``L`` any other letter."""
     if unicodedata.category(character)[0] == "M" or character in _LIKE_MARKS:
         return "M"
+    if character in _THAI_VOWELS:
+        return "V"
     if _BRAHMIC.match(character) and _VOWELS.search(unicodedata.name(character, "")):
         return "V"
     return "V" if character in _MEDIALS else "L"

@@ -70,11 +70,21 @@ def _twice(text: str, site: Range, _language: str) -> Sequence[str]:
     return (2 * text[slice(*site)],)
 
 
+_ARABIC = regex.compile(r"\p{Arabic}")
+_ALEFS = {"أ": "ا", "إ": "ا"}
+_ARABIC_ALEFS = {"آ": "ا"}  # a letter of its own in Persian and Urdu
+_OF_ARABIC = frozenset({"ar", "arz"})
+
+
 @cache
-def _unmarked(letter: str, _language: str) -> tuple[str, ...]:
+def _unmarked(letter: str, language: str) -> tuple[str, ...]:
     """The letter without its marks; the sign that joins consonants stays."""
     if letter in _OWN_LETTERS:
         return ()
+    if _ARABIC.match(letter):  # the hamza of other letters than alef is no mark that is left off
+        alef = _ALEFS | _ARABIC_ALEFS if language in _OF_ARABIC else _ALEFS
+        bare = "".join(alef.get(c, c) for c in letter if unicodedata.category(c)[0] != "M")
+        return (bare,) if bare != letter else ()
     parts = unicodedata.normalize("NFD", letter)
     kept = "".join(
         c for c in parts if unicodedata.category(c)[0] != "M" or unicodedata.combining(c) == _VIRAMA

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from xstilts.tasks import Catalogue
     from xstilts.tasks.base import Source
 
-VERSION = 1  # of what counts as the same; raised when that changes
-SENTENCE_END = regex.compile(r"(?<=[.!?。！？؟।॥])\s*|\n+")
+VERSION = 2  # of what counts as the same; raised when that changes
+SENTENCE_END = regex.compile(r"(?<=[.!?。！？؟।॥۔။។։።])\s*|\n+")
 BESIDE_LETTERS = regex.compile(r"[^\p{L}\p{N}\p{M}]+")
 LEAST_LETTERS = 30  # of a sentence
 LEAST_DENSE = 12  # in scripts that write a syllable or a word in one letter
