@@ -6,6 +6,7 @@ import pytest
 
 import small_tasks
 from small_tasks import plan
+from xstilts import perturb
 from xstilts.adversity import pairs
 from xstilts.errors import UserError
 
@@ -28,7 +29,7 @@ def test_a_perturbation_is_part_of_the_identity(small, tiny):
     assert len({cell.score for cell in found.perturbed}) == 3 * 3
     for cell in found.perturbed:
         about = found.steps[found.steps[cell.score].parent].inputs["perturbation"]
-        assert about == {"noise": cell.perturbation, "version": 1, "seed": 1}
+        assert about == {"noise": cell.perturbation, "version": perturb.VERSION, "seed": 1}
 
 
 def test_a_training_noise_is_part_of_the_identity(small, tiny):
@@ -37,8 +38,8 @@ def test_a_training_noise_is_part_of_the_identity(small, tiny):
     first = [s.inputs for s in found.steps.values() if s.kind == "train" and not s.parent]
     assert [one["items"][0].get("noise") for one in first] == [
         None,
-        {"en": {"noise": "swap@0.1", "version": 1}},
-        {"en": {"noise": "swap@0.2", "version": 1}},
+        {"en": {"noise": "swap@0.1", "version": perturb.VERSION}},
+        {"en": {"noise": "swap@0.2", "version": perturb.VERSION}},
     ]
     assert [cell.path for cell in found.cells[::3]] == paths
     assert {cell.trained_on for cell in found.cells} == {"s_tags"}

@@ -21,7 +21,7 @@ def test_tasks_lists_every_task(cli):
     assert ran.code == 0
     assert [row[0] for row in cells(ran.out)] == list(TASKS)
     (xnli,) = [line for line in ran.out.splitlines() if line.startswith("xnli ")]
-    assert xnli.split()[:6] == ["xnli", "classification", "hub", "15,", "mirror", "15,"]
+    assert xnli.split()[:6] == ["xnli", "classification", "hub", "15", "mirror", "15"]
     (mnli,) = [line for line in ran.out.splitlines() if line.startswith("mnli ")]
     assert mnli.split()[:3] == ["mnli", "classification", "392,702"]  # as many as are published
     assert xnli.endswith(TASKS["xnli"].about)  # nothing is cut where there is no terminal

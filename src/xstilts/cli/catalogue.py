@@ -165,7 +165,7 @@ def _languages(task: Task) -> str:
     }
     if task.name not in TASKS:  # the same in every source
         return f"own data {max(counts.values())}"
-    return ", ".join(f"{source} {count}" for source, count in counts.items()) or "scored only"
+    return " ".join(f"{source} {count}" for source, count in counts.items()) or "scored only"
 
 
 def _one(task: Task) -> None:
