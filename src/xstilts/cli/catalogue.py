@@ -123,6 +123,7 @@ def _roles(task: Task, source: str, data: Data) -> dict[str, Any]:
 
 def _all(shown: list[Task]) -> None:
     table = screen.grid("task", "format", ">training", "languages", "about")
+    table.columns[-1].header = screen.cut("about")  # which is what there may be no room for
     for one in shown:
         table.add_row(one.name, one.format, _training(one), _languages(one), screen.cut(one.about))
     screen.show(table)
