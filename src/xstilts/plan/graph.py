@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from xstilts.identity import canonical_json, fingerprint
@@ -56,7 +55,7 @@ class Step:
         name = fingerprint([kind, CODE_VERSIONS[kind], inputs])
         return cls(name, kind, inputs, parent, label, also)
 
-    @cached_property
+    @property
     def together(self) -> str:
         """A name that steps share which are done in one go: of one clock, with one model loaded.
 

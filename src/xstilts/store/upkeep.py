@@ -140,7 +140,7 @@ def gc(root: Path, *, dry_run: bool) -> Freed:
         folder = root / "steps" / area.name[:2] / area.name
         finished = is_id(area.name) and (folder / MARKER).is_file()
         # A stage whose weights were evicted may be trained again just now.
-        if finished and not _readable(folder)["evicted"] and not leases.holder(root, area.name):
+        if finished and not leases.holder(root, area.name):
             freed.append((area, tree_bytes(area)))
             if not dry_run:
                 remove(area, root, area.name)
