@@ -118,5 +118,6 @@ def clocks(steps: Iterable[Step], store: Store) -> dict[str, float]:
         if store.has(step.id):
             took = store.record(step.id)["provenance"].get("seconds")
             if took is not None:
-                found[step.together] = max(found.get(step.together, 0.0), float(took))
+                name = step.together
+                found[name] = max(found.get(name, 0.0), float(took))
     return found

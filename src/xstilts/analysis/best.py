@@ -19,6 +19,7 @@ import numpy as np
 
 from xstilts.analysis.draws import common_seeds, mean
 from xstilts.analysis.estimate import Estimate, estimate
+from xstilts.analysis.held_out import FEWEST_SEEDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
 
 Protocol = Literal["english_dev", "official_dev"]
 PROTOCOLS: tuple[Protocol, ...] = ("english_dev", "official_dev")
-
-
-FEWEST_SEEDS = 4  # two to choose by and two to judge on
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,8 @@ def best(gains: Gains, model: str, protocol: Protocol) -> Best | None:
     if whole is None:
         return None
     found, choice = whole
-    seeds = sorted({seed for one in gains.outcomes for seed in one.seeds or ()})
+    mine = (one for one in gains.outcomes if one.model == model)
+    seeds = sorted({seed for one in mine for seed in one.seeds or ()})
     judged = None
     if len(seeds) >= FEWEST_SEEDS:
         half = (len(seeds) + 1) // 2

@@ -176,9 +176,8 @@ def _choice(
         own = own or gains.intermediates
         targets = choosing.stages_of(gains, model)
     else:
-        asked.declared(
-            context, [target], catalogue
-        )  # the source is one, before its tasks are listed
+        # The source is one, before its tasks are listed.
+        asked.declared(context, [target], catalogue)
         own = own or _usual(context.params["source"], target, catalogue)
         _, study = asked.declared(context, [f"{one} > {target}" for one in own], catalogue)
     if not own:

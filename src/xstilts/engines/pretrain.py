@@ -129,14 +129,15 @@ def _pretrain(config: Pretraining, corpus: Path | str, bench: Bench, watcher: Wa
 
 def _check_rows(config: Pretraining, shards: Shards) -> None:
     """Every objective has something to learn from."""
-    translations = "tlm", len(shards.parallel), "parallel.jsonl"
-    ranked = "ranking", len(shards.parallel), "parallel.jsonl"
-    words = "dictionary", len(shards.dictionary), "dictionary.jsonl"
-    for name, rows, file in (translations, ranked, words):
-        if getattr(config.objectives, name) and not rows:
+    for name, file in {
+        "tlm": "parallel",
+        "ranking": "parallel",
+        "dictionary": "dictionary",
+    }.items():
+        if getattr(config.objectives, name) and not len(getattr(shards, file)):
             raise UserError(
-                f"objectives.{name}: {file} of the corpus has no rows in these languages: take the "
-                "objective out, or languages in"
+                f"objectives.{name}: {file}.jsonl of the corpus has no rows in these languages: "
+                "take the objective out, or languages in"
             )
 
 

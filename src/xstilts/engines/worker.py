@@ -169,10 +169,8 @@ class Worker:
         """Run a stage on several devices."""
         from xstilts.engines import spread
 
-        model = self._plan.models.get(
-            self._plan.root(step)
-        )  # None: what it began with was imported
-        shape = None if model is None else model.architecture
+        model = self._plan.models.get(self._plan.root(step))
+        shape = None if model is None else model.architecture  # it began with what was imported
         kind = spread.layout(self._bench, shape, step.inputs)
         result = spread.train(
             *(step.inputs, weights, folder, area),

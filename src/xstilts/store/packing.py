@@ -19,6 +19,7 @@ from xstilts.disk.files import disk_errors, sealed_text
 from xstilts.disk.whole import whole
 from xstilts.errors import UserError
 from xstilts.failpoints import failpoint
+from xstilts.steps import PREDICTIONS
 from xstilts.store.records import MARKER, is_id
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     Told: TypeAlias = Callable[[int, int], object]  # bytes done, bytes in all
 
 CONTENTS = "pack.json"
-PREDICTIONS = "predictions.parquet"  # as predict steps call them
 
 
 class Tally:
