@@ -1,7 +1,7 @@
 """XQuAD's paragraphs, as hashes: they come from SQuAD's development sets.
 
 XQuAD translates 240 paragraphs of SQuAD v1.1's development set, and v2.0's holds 173 of them. A
-checkpoint chosen on those would have been chosen on evaluation text; so selection leaves them out.
+model trained or chosen on those would have seen evaluation text; so both leave them out.
 """
 
 from __future__ import annotations
