@@ -45,7 +45,7 @@ test-all: lint types browser slurm
 	XSTILTS_SLURM=$$(test "$$(id -u)" = 0 && command -v apt-get >/dev/null && echo required) \
 	    $(BIN)/pytest -n 2
 
-# Every benchmark, ours and what people use instead side by side: twenty minutes on two idle cores.
+# Every comparison, ours and what people use instead side by side: twenty minutes on two idle cores.
 # make bench ONLY=pairs runs one row of the table.
 bench: install
 	$(BIN)/python benchmarks/everything.py $(if $(ONLY),--only $(ONLY))

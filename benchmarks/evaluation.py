@@ -62,7 +62,7 @@ LANGUAGES = (
     ),
     *(["my", "nl", "pt", "ru", "sw", "ta", "te", "th", "tl", "tr", "ur", "vi", "yo", "zh"]),
 )
-CLIP, BATCH, ROWS_EACH, BUDGET = 128, 8, 25, 4096
+CLIP, BATCH, ROWS_EACH = 128, 8, 25
 SMALL, NONE = Shape(), (None, None, None)
 
 
@@ -117,13 +117,13 @@ def ours(settings: Settings, folder: Path) -> Callable[[], Round]:
 def padded(settings: Settings, folder: Path, *, sorted_together: bool) -> Callable[[], Round]:
     """In transformers, padded."""
     model = classifier(folder).to(settings.device)
-    kind = torch.device(settings.device).type
+    kind, budget = torch.device(settings.device).type, workload.budget(settings)
     data = [workload.encoded(folder, "b_pairs", CLIP, one) for one in LANGUAGES]
 
     @torch.inference_mode()
     def job() -> Round:
         clock = Clock()
-        batches = sorted_batches(data) if sorted_together else official_batches(data)
+        batches = sorted_batches(data, budget) if sorted_together else official_batches(data)
         logits = []
         for ids, mask in batches:
             given = {"input_ids": ids.to(model.device), "attention_mask": mask.to(model.device)}
@@ -145,12 +145,12 @@ def official_batches(data: list[Encoded]) -> Iterator[tuple[torch.Tensor, torch.
             yield pad(one, np.arange(start, min(start + BATCH, len(one))), CLIP)
 
 
-def sorted_batches(data: list[Encoded]) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+def sorted_batches(data: list[Encoded], budget: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """All languages by length, padded to the longest of a batch."""
     from xstilts.steps.predict import _merge
 
     merged = _merge(data)
-    for group in group_by_budget(merged.lengths, BUDGET):
+    for group in group_by_budget(merged.lengths, budget):
         yield pad(merged, group, int(merged.lengths[group].max()))
 
 
@@ -173,6 +173,7 @@ def languages(settings: Settings, size: str = "6x256", shape: Shape = SMALL) -> 
         each = max(int(ROWS_EACH * settings.share), 4)
         workload.write(folder, "b_pairs", each, PAIRS, languages=LANGUAGES)
         how = f"classifier of pairs, {settings.about}"
+        tokens = f"{workload.budget(settings):,} tokens"
         found = rows(
             settings,
             f"evaluate {len(LANGUAGES)} languages, {size}",
@@ -186,7 +187,7 @@ def languages(settings: Settings, size: str = "6x256", shape: Shape = SMALL) -> 
                 ),
                 (
                     "all sorted together, padded",
-                    Side(f"{how}, sorted, {BUDGET} tokens a batch", together, (folder,)),
+                    Side(f"{how}, sorted, {tokens} a batch", together, (folder,)),
                     (1.2, 1.5, 2) if shape is SMALL else NONE,
                 ),
             ],

@@ -1,4 +1,4 @@
-"""All benchmarks: a table, then one JSON line.
+"""Every comparison with what people use instead: a table, then one JSON line.
 
     python benchmarks/everything.py [--only ROW[,ROW]] [--rounds N] [--threads N] [--share X]
 
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import sides
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from sides import Row, Settings
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 LONG = ("mining_memory", "grid", "base", "large", "languages_base", "languages_large")
 
 
-def main(benchmarks: Benchmarks) -> None:
-    """Run those that are asked for and print what they found."""
+def main(benchmarks: Benchmarks, on_cpus: Collection[str] = ()) -> None:
+    """Run those that are asked for and print what they found; some compare on CPUs alone."""
     parser = argparse.ArgumentParser()
     usual = ",".join(name for name in benchmarks if name not in LONG)
     parser.add_argument("--only", default=usual, help=", ".join(benchmarks))
@@ -40,6 +40,8 @@ def main(benchmarks: Benchmarks) -> None:
     names = asked.only.split(",")
     if unknown := [name for name in names if name not in benchmarks]:
         parser.error(f'no row is called "{unknown[0]}": {", ".join(benchmarks)}')
+    if asked.device != "cpu" and (fixed := [name for name in names if name in on_cpus]):
+        parser.error(f"{fixed[0]} is measured on CPUs alone: name others with --only")
     settings = sides.Settings(asked.rounds, asked.threads, asked.share, asked.device)
     about = sides.machine(settings)
     found = []
@@ -62,4 +64,5 @@ if __name__ == "__main__":
 
     every = (training, evaluation, pretraining, small_steps, retrieval)
     every += (data_path, shared_plan, start)
-    main({name: one for module in every for name, one in module.ROWS.items()})
+    rows = {name: one for module in every for name, one in module.ROWS.items()}
+    main(rows, on_cpus=rows.keys() - training.ROWS.keys() - evaluation.ROWS.keys())

@@ -84,7 +84,7 @@ def main(name: str, folder: Path) -> None:
     for text in targets:
         task = catalogue.get(parse(text).stages[0].items[0].task)
         mined = catalogue.data(task.name, "microworld").pool is not None
-        words = {} if mined else by_words(text, task, declared.options.max_eval_rows, Path(folder))
+        words = {} if mined else by_words(text, task, declared.options.max_eval_rows)
         chance = "" if task.chance is None else f"{100 * task.chance:.1f}"
         others = [m.get(task.name, {}).get("others") for m in (words, untrained, ours, hidden)]
         shown = ["" if value is None else f"{100 * value:.1f}" for value in others]
@@ -124,7 +124,7 @@ def randomised(location: Any, folder: Path) -> Path:
     return folder
 
 
-def by_words(text: str, task: Any, most: int | None, folder: Path) -> dict[str, Mean]:
+def by_words(text: str, task: Any, most: int | None) -> dict[str, Mean]:
     """What words alone give in the languages but English, learnt from the target's own rows."""
     item, catalogue, sources = parse(text).stages[0].items[0], Catalogue(), Sources()
     data = catalogue.data(task.name, "microworld")
@@ -139,12 +139,13 @@ def by_words(text: str, task: Any, most: int | None, folder: Path) -> dict[str, 
             continue
         test = sources.examples(task, data, "evaluate", language)[:most]
         answers = answer(test, language)
-        file = folder / "words.jsonl"
         lines = [
             {"id": one.id, "prediction": given} for one, given in zip(test, answers, strict=True)
         ]
-        file.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
-        units = align(file, task, test)
+        with tempfile.TemporaryDirectory() as place:
+            file = Path(place) / "words.jsonl"
+            file.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+            units = align(file, task, test)
         values += [metrics.score(metrics.get(m), units, language) for m in task.main_metrics]
     return {task.name: {"others": mean(values)}}
 

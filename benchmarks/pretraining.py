@@ -168,4 +168,4 @@ ROWS = {"masked_lm": masked_lm}
 if __name__ == "__main__":
     from everything import main
 
-    main(ROWS)
+    main(ROWS, on_cpus=ROWS)

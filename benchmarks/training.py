@@ -261,7 +261,10 @@ def vocabulary(settings: Settings) -> list[Row]:
             Side("embeddings of the stage's pieces", ours, (*given, False)),
             [("untrimmed", Side("all embeddings", ours, (*given, True)), (1.1, 1.4, None))],
         )
+        work = workload.work_of(folder / "encoder")
+        sizes = workload.encoded(folder, "b_pairs", PAIRS.clip).lengths.tolist()
     for row in found:
+        row.limit = workload.limit(row.ours, work.of_sequences(sizes) / sum(sizes), settings)
         row.note = "marks of the peak memory: -20 %, -40 %"
     return found
 

@@ -71,7 +71,7 @@ class Lengths:
 
 
 PAIRS = Lengths(35, 0.48, 128)
-QUESTIONS = Lengths(170, 0.40, 384)
+QUESTIONS = Lengths(170, 0.32, 384)
 
 
 def encoder(folder: Path, shape: Shape) -> Path:
@@ -209,6 +209,11 @@ def tasks(folder: Path, languages: tuple[str, ...] = ("en",)) -> Catalogue:
     )
 
 
+def budget(settings: Settings) -> int:
+    """Tokens of a micro-batch, as the command line has it."""
+    return 4096 if settings.device == "cpu" else 16384
+
+
 def stage(
     settings: Settings, folder: Path, model: Path, path: str, **recipe: Any
 ) -> tuple[dict[str, Any], Desk]:
@@ -218,8 +223,7 @@ def stage(
     study = Study(name="benchmark", paths=(path,), source="files", keep="all")
     found = plan.build(study, changed, [models.find(str(model))], catalogue, sources)
     step = next(step for step in found.steps.values() if step.kind == "train")
-    budget = 4096 if settings.device == "cpu" else 16384  # as the command line has it
-    desk = Desk(catalogue, sources, settings.device, token_budget=budget, checkpoint_seconds=1e9)
+    desk = Desk(catalogue, sources, settings.device, budget(settings), checkpoint_seconds=1e9)
     return dict(step.inputs), desk
 
 

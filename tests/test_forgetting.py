@@ -17,8 +17,7 @@ from xstilts.formats import Limits, encode
 from xstilts.formats.mlm import mask
 from xstilts.identity import stream_seed
 from xstilts.leakage import pairs
-from xstilts.steps import checkpoint, forward
-from xstilts.steps.predict import PREDICTIONS
+from xstilts.steps import PREDICTIONS, checkpoint, forward
 from xstilts.steps.stage import limits
 from xstilts.store import Store
 from xstilts.tasks import Catalogue

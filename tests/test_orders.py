@@ -90,6 +90,7 @@ def test_williams_designs_are_balanced_for_positions_and_neighbours(stages):
         ("order(a, b > x", 'found the end, expected ")"'),
         ("order(a, b > c) > x", 'character 9: found "b > c", expected one stage'),
         ("order(a, b, a) > x", 'character 12: found "a" again'),
+        ("order(a, b)[] > x", 'found "[]", expected a multiple of 2'),
         ("order(a, b)[3] > x", 'found "[3]", expected a multiple of 2'),
         ("order(a, b)[4] > x", 'found "[4]", expected at most 2'),
         ("order(a, b)[wiliams] > x", 'or "williams"'),

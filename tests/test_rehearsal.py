@@ -135,7 +135,7 @@ def test_the_pace_of_a_stage_is_that_of_its_steps(several, tmp_path):
     moments = [(106.0, 10), (107.0, 20), (108.0, 30), (116.0, 40)]
     selecting = Step.of(
         "train",
-        {**train.inputs, "options": {**train.inputs["options"], "select_every": 2}},
+        {**train.inputs, "selection": ["rows"]},
         "",
         train.label,
     )

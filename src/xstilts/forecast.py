@@ -13,11 +13,11 @@ import time
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from xstilts import preflight
 from xstilts.disk.scratch import tree_bytes
 from xstilts.disk.whole import whole
 from xstilts.engines.groups import grouped, is_intermediate
 from xstilts.identity import canonical_json, fingerprint
-from xstilts.preflight import beside
 from xstilts.rehearsal import ReadPace, prediction_kind, rehearse, stage_kind
 
 if TYPE_CHECKING:
@@ -82,7 +82,6 @@ def forecast(plan: Plan, steps: Sequence[Step], bench: Bench, watcher: Watcher) 
     Raises:
         UserError: if rows or models are not as they should be.
     """
-    from xstilts import preflight
     from xstilts.engines.desk import prepared
     from xstilts.model import tokenizer as tokenizers
 
@@ -107,10 +106,10 @@ def forecast(plan: Plan, steps: Sequence[Step], bench: Bench, watcher: Watcher) 
     for step in stages:
         its = pace.stages[kinds[step.id]]
         count, tokens = counted(step)
-        every = step.inputs["options"]["select_every"]
         taken += count
         seconds += its.beside_s + its.token_s * tokens
-        seconds += its.select_s * (math.ceil(count / every) if every else 0)
+        if step.inputs["selection"]:
+            seconds += its.select_s * math.ceil(count / step.inputs["options"]["select_every"])
     rows, took = _predictions(plan, steps, desk, loaded, pace)
     seconds += took + (len(steps) - len(stages)) * pace.write_s + sum(map(_measured_s, steps))
     sizes = {step.id: pace.stages[kinds[step.id]].weight_bytes for step in stages}
@@ -150,7 +149,7 @@ def _reads(group: Sequence[Step], desk: Desk) -> Iterator[Mapping[str, Any]]:
     """What some predict steps of one model read: their rows, and those beside them, all of them."""
     for step in group:
         yield step.inputs
-        for _, _, split, language in beside(step.inputs, desk.catalogue):
+        for _, _, split, language in preflight.beside(step.inputs, desk.catalogue):
             yield {**step.inputs, "split": split, "language": language, "max_rows": None}
 
 
@@ -166,7 +165,7 @@ def _stage(inputs: Mapping[str, Any], tokenizer: Any, desk: Desk) -> tuple[int, 
 
     tasks = stage.prepare(inputs, tokenizer, desk, 0)
     schedule = stage.schedule(tasks, inputs["options"], inputs["max_steps"], 0)
-    steps = round(len(schedule) * inputs.get("pause", 1.0))
+    steps = math.ceil(inputs.get("pause", 1.0) * len(schedule))
     tokens = 0.0
     for index, task in enumerate(tasks):
         units = float((schedule.task[:steps] == index).sum() * task.item["batch"])

@@ -49,7 +49,7 @@ def paths(text: str) -> tuple[Path, ...]:
     rest = end + 1 if how is None else how.end()
     if second := _OPENS.search(text, rest):
         raise _refused(text, second.start(), "a second order(", "one order(...) in a path")
-    drawn = _drawn(text, end + 1, how[1] if how else "", stages)
+    drawn = _drawn(text, end + 1, how[1] if how else None, stages)
     before, after = text[: opened.start()], text[rest:]
     one_by_one = (" > ".join(stages[place] for place in order) for order in drawn)
     return tuple(parse(f"{before}{middle}{after}") for middle in one_by_one)
@@ -94,11 +94,11 @@ def williams(stages: int) -> tuple[tuple[int, ...], ...]:
     return tuple(rows + [row[::-1] for row in rows] if stages % 2 else rows)
 
 
-def _drawn(text: str, at: int, how: str, stages: Sequence[str]) -> Sequence[tuple[int, ...]]:
+def _drawn(text: str, at: int, how: str | None, stages: Sequence[str]) -> Sequence[tuple[int, ...]]:
     """The orders of the stages that are asked for, as places among them."""
     count = len(stages)
     every = factorial(count)
-    if not how:
+    if how is None:
         if count > MOST_STAGES:
             expected = f"how many of the {every:,} orders, as in [{count}]"
             raise _refused(text, at, "nothing", expected)

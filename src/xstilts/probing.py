@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from xstilts import counting, similarity
 from xstilts import plan as planning
-from xstilts.errors import AbsentError, UserError
+from xstilts.errors import AbsentError
 from xstilts.forgetting import Looks
 from xstilts.path import parse
 from xstilts.similarity import FEATURES, SHORT_RUN, SHORT_SHARE
@@ -39,12 +39,10 @@ class Probing:
     Attributes:
         plan: of train (short), predict, score and probe steps.
         places: (feature, stage, rows of) -> step; the stage is "" under the pretrained encoder.
-        undefined: (feature, stage or target) -> why there is no such number.
     """
 
     plan: Plan
     places: dict[Place, str] = field(default_factory=dict)
-    undefined: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
 def build(
@@ -70,30 +68,6 @@ def build(
     short = SHORT_RUN in features or any(one.short for one in asked)
     made = _Builder(study, recipe, model, catalogue, sources)
     return made.build(stages, targets, asked, short=short)
-
-
-def training_item(
-    study: Study,
-    recipe: Recipe,
-    model: Model,
-    catalogue: Catalogue,
-    sources: Sources,
-    target: str,
-) -> Mapping[str, Any]:
-    """The item, as JSON, that a target's head is trained on.
-
-    Raises:
-        UserError: if the target is not trained, as in retrieval: there are no labels to compare.
-    """
-    alone = study.model_copy(update=_paths([target]) | {"seeds": study.seeds[:1]})
-    plan = planning.build(alone, recipe, [model], catalogue, sources, allow_absent=False)
-    stage = plan.steps.get(plan.steps[plan.steps[plan.cells[0].score].parent].parent)
-    if stage is None:
-        raise UserError(
-            f'"{target}" is evaluated without training of its own: there are no English rows of it '
-            "to compare with; name a target that is trained, such as xnli"
-        )
-    return dict(stage.inputs["items"][0])
 
 
 def passes(plan: Plan, store: Store) -> float:
@@ -157,9 +131,7 @@ class _Builder:
         for (stage, target), path in paths.items():
             cell = next((one for one in whole.cells if one.path == path), None)
             last = whole.steps.get(self._stage_of(whole, cell)) if cell else None
-            if last is None:
-                why = whole.absent.get(path, "it is evaluated without training of its own")
-                self.found.undefined[SHORT_RUN, target] = why
+            if last is None:  # not there, or evaluated without training of its own
                 continue
             trained[target] = last.inputs["items"][0]
             if stage:
@@ -195,7 +167,6 @@ class _Builder:
         task = self.catalogue.get(last.inputs["items"][0]["task"])
         for look in self.looks.of_task(task, last.id, last.id, 0):
             if look.inputs["split"] != "select":
-                self.found.undefined[SHORT_RUN, target] = f"{task.name} has no selection rows"
                 continue
             predict = self._step("predict", look.inputs, last.id, f"{task.name} en, short run")
             versions = planning.scored(predict, look.language, look.metrics)
@@ -207,14 +178,11 @@ class _Builder:
     ) -> None:
         task = self.catalogue.get(item["task"])
         if task.format not in feature.formats:
-            why = f"{feature.name} is not defined for {task.format}"
-            self.found.undefined[feature.name, name] = why
             return
         data = self.catalogue.data(task.name, self.study.source)
         try:
             rows = self.sources.fingerprint(task, data, "train", "en")
-        except AbsentError as error:
-            self.found.undefined[feature.name, name] = str(error)
+        except AbsentError:
             return
         inputs = {
             "feature": feature.name,

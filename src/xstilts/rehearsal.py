@@ -289,7 +289,7 @@ def _stage_pace(
 ) -> StagePace:
     """From when the steps of a stage ended; the last one holds a look at what is selected on."""
     spans = [(end - begun, tokens - before) for (begun, before), (end, tokens) in pairwise(moments)]
-    selects = bool(step.inputs["options"]["select_every"])
+    selects = bool(step.inputs["selection"])
     usual = spans[:-1] if selects and len(spans) > 1 else spans
     token_s = statistics.median(one / max(tokens, 1) for one, tokens in usual) if usual else 0.0
     select_s = max(spans[-1][0] - token_s * spans[-1][1], 0.0) if selects and spans else 0.0

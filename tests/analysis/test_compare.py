@@ -63,3 +63,9 @@ def test_only_shared_languages_and_seeds_count():
     other = simulator.study({"csqa": 1.0}, seeds=(7, 8))
     names = by_name(compare.studies(one, other), "target")
     assert set(names) == {"tatoeba (tatoeba)", "bucc2018 (bucc2018)"}  # constants alone
+
+
+def test_the_scores_shown_are_of_the_seeds_that_are_compared():
+    one, two = simulator.study({"csqa": 1.0}), simulator.study({"csqa": 1.0}, seeds=(1,), number=6)
+    for found in compare.studies(one, two).differences:
+        assert found.estimate.value == pytest.approx(found.second - found.first)

@@ -13,6 +13,7 @@ from xstilts.analysis.best import best
 from xstilts.analysis.estimate import equivalence_p
 from xstilts.analysis.gains import SAME_DATA, Gains, slope_by_size
 from xstilts.analysis.outcomes import Outcome, Outcomes
+from xstilts.cli import output
 from xstilts.tasks import TASKS
 
 MODEL = "xlm-roberta-large"
@@ -102,11 +103,8 @@ def test_cells_that_test_no_transfer_are_marked(path, trained_on, baseline, expe
     assert routes.flag(replace(outcome(path, "", trained_on), baseline=baseline)) == expected
 
 
-def test_contained_tasks_are_tasks_of_the_same_kind():
-    for task in TASKS.values():
-        for name in task.contains:
-            assert TASKS[name].format == task.format
-            assert name != task.name
+def test_no_task_contains_itself():
+    assert all(task.name not in task.contains for task in TASKS.values())
 
 
 def test_what_variants_are_compared_with():
@@ -358,3 +356,13 @@ def test_what_a_family_can_detect_is_at_its_own_level():
     study.analyses = ("gains",)
     family = {g.intermediate: g for g in Gains(study).all() if g.over == "mean"}
     assert all(one.tests == 2 and one.detectable > alone[name] for name, one in family.items())
+
+
+def test_of_a_target_that_stands_twice_one_is_compared_and_the_other_named():
+    paths = ("xnli", "csqa > xnli", "xnli[10k]", "csqa > xnli[10k]")
+    gains = Gains(Outcomes([outcome(path) for path in paths]))
+    assert gains.set_aside() == {"xnli[10k]": "xnli", "csqa > xnli[10k]": "xnli"}
+    assert output.unpaired(gains) == [
+        f'not compared: "{path}": its target stands twice, and gains are of "xnli"'
+        for path in paths[2:]
+    ]

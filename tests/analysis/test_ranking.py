@@ -10,6 +10,7 @@ from scipy import stats
 
 from analysis.test_orders import draws
 from xstilts.analysis import ranking, regret, routes
+from xstilts.similarity import FEATURES, SHORT_RUN
 
 numbers = st.lists(st.integers(0, 4), min_size=5, max_size=5).map(lambda v: np.array(v, float))
 
@@ -39,6 +40,7 @@ def test_families_share_training_data():
     assert len(set(found.values())) == 3
 
 
+EVERY = (*FEATURES, SHORT_RUN)
 LIKE = {"a": 0.9, "b": 0.5, "c": 0.1}
 
 
@@ -47,7 +49,7 @@ def alike(feature, task, _target):
 
 
 def test_candidates_are_described_by_last_stage_and_mean():
-    found = ranking.describe("t", ["a", "a > b", "b + c"], alike, lambda _: 100.0)
+    found = ranking.describe("t", ["a", "a > b", "b + c"], alike, lambda _: 100.0, EVERY)
     assert found.names == ("vocabulary, last", "vocabulary, mean", "size")
     last, mean = np.array([0.9, 0.5, 0.3]), np.array([0.9, 0.7, 0.3])
     for column, values in zip(found.table.T, (last, mean), strict=False):
@@ -55,7 +57,7 @@ def test_candidates_are_described_by_last_stage_and_mean():
 
 
 def test_nothing_learnt_ranks_by_the_mean_rank():
-    found = ranking.describe("t", ["b", "a", "c"], alike, lambda _: 10.0)
+    found = ranking.describe("t", ["b", "a", "c"], alike, lambda _: 10.0, EVERY)
     merit = ranking.fused(found)
     assert [one.candidate for one in ranking.ranked(found, merit)] == ["a", "b", "c"]
     assert all(one.error is None for one in ranking.ranked(found, merit))
@@ -68,7 +70,7 @@ def test_what_is_learnt_from_other_families_ranks_the_one_left_out():
     described, scores, families = {}, {}, {}
     for number, target in enumerate(("t1", "t2", "t3", "t4")):
         noise = {task: value + rng.normal(0, 0.02) for task, value in LIKE.items()}
-        one = ranking.describe(target, names, lambda _f, t, _t, n=noise: n[t], lambda _: 1.0)
+        one = ranking.describe(target, names, lambda _f, t, _t, n=noise: n[t], lambda _: 1.0, EVERY)
         described[target] = one
         scores[target] = 0.5 + 0.03 * one.table[:, 0] + rng.normal(0, 0.002, len(names))
         families[target] = f"family {number // 2}"

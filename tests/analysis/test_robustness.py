@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from collections import defaultdict
 from dataclasses import replace
 from functools import partial
@@ -18,14 +19,14 @@ from small_tasks import NLI_LABELS, TAGS
 from xstilts.analysis import outcomes
 from xstilts.analysis.attacked import attacked
 from xstilts.analysis.draws import Draws, logit
+from xstilts.analysis.estimate import estimate
 from xstilts.analysis.robustness import Robustness, _headroom, _line
 from xstilts.analysis.session import Results, _Silence
 from xstilts.engines.local import LocalEngine
 from xstilts.formats.examples import Pair, Tagged
 from xstilts.identity import stream_seed
 from xstilts.report.rows import score_rows
-from xstilts.steps import predict
-from xstilts.steps.predict import PREDICTIONS
+from xstilts.steps import PREDICTIONS, predict
 from xstilts.store import Store
 from xstilts.tasks import Catalogue
 
@@ -112,7 +113,7 @@ class Ran:
             return  # a constant, of every path alike
         with self.store.writing(step.id) as folder:
             made = {"inputs": dict(step.inputs), "result": predict.write(rows, folder)}
-            record = {"kind": step.kind, "provenance": ABOUT, "evictable": [], **made}
+            record = {"kind": step.kind, "provenance": ABOUT, "evictable": [PREDICTIONS], **made}
             self.store.finish(step.id, folder, record)
 
     def rows(self, step):
@@ -368,3 +369,47 @@ def test_worst_cases_as_a_table(ran):
     assert len(Results(ran.plan, ran.store, ran.catalogue).predictions()) == sum(
         len(ran.rows(ran.plan.steps[cell.score].parent)) for cell in ran.plan.cells
     )
+
+
+def copied(ran, folder):
+    """The same study in a store of its own."""
+    shutil.copytree(ran.store.root, folder)
+    return Store(folder)
+
+
+def asked(ran, store):
+    found = outcomes.load(ran.plan, store, ran.catalogue, perturbed=True)
+    return Robustness(found, ran.plan, store, ran.catalogue).all()
+
+
+def test_noise_that_is_still_to_come_under_a_seed_leaves_that_seed_out(ran, tmp_path):
+    store = copied(ran, tmp_path / "store")
+    for cell in ran.plan.perturbed:
+        if cell.seed == 3:
+            predict_id = ran.plan.steps[cell.score].parent
+            shutil.rmtree(store.folder(cell.score))
+            shutil.rmtree(store.folder(predict_id), ignore_errors=True)
+    lines = [one for one in asked(ran, store) if one.points is not None]
+    trained = [one for one in lines if one.name in ("s_xnli", "s_tags")]
+    assert trained
+    assert all(one.points.seeds == 2 for one in trained)
+    assert all(one.both_right.seeds == 2 for one in trained if one.both_right)
+
+
+def test_scores_without_predictions_answer_all_but_what_items_are_needed_for(ran, tmp_path):
+    store = copied(ran, tmp_path / "store")
+    for step in ran.plan.steps.values():
+        if step.kind == "predict":
+            store.evict(step.id)
+    lines = asked(ran, store)
+    assert all(one.both_right is None for one in lines)
+    assert [one.points for one in lines] == [one.points for one in ran.lines]
+    assert attacked(ran.plan, store, ran.catalogue) == []
+
+
+def test_the_verdict_is_of_the_runs_that_learnt(ran):
+    """Two seeds say more fragile, and a third, which did not learn, says the opposite."""
+    draws = Draws(np.array([[0.05] * 9, [0.06] * 9, [-0.6] * 9]), (1, 2, 3), 50)
+    line = replace(ran.lines[0], over="mean", points=estimate(draws, (3,)), p=0.01)
+    assert line.points.value < 0 < line.points.tested.value
+    assert line.verdict == "more fragile"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pyarrow import parquet
 
 from xstilts.report.rows import score_rows
-from xstilts.steps.predict import PREDICTIONS
+from xstilts.steps import PREDICTIONS
 
 if TYPE_CHECKING:
     from xstilts.store import Store

@@ -785,3 +785,27 @@ def test_bf16_is_close_to_fp32(small, calm):
         assert {p.dtype for p in run.model.parameters()} == {torch.float32}
     # bf16 has 8 bits of mantissa: losses near log 3 agree to a hundredth, and not exactly
     assert 0 < abs(losses[0] - losses[1]) < 0.03
+
+
+def test_a_stage_of_raw_text_has_nothing_to_select_on_and_keeps_its_last_step(
+    small, tiny, tmp_path
+):
+    recipe = small_tasks.recipe(select_every=1, patience=1)
+    inputs = small_tasks.train_inputs(small, tiny, path_of("s_text"), recipe, **capped(4))
+    assert inputs["selection"] is None
+    result, _ = trained(small, tiny, tmp_path / "out", inputs)
+    assert (result["steps"], result["selected"]) == (4, None)
+
+
+def test_a_look_at_selection_rows_is_no_progress_of_the_stage(small, tiny, tmp_path):
+    recipe = small_tasks.recipe(select_every=1, patience=9)
+    inputs = small_tasks.train_inputs(small, tiny, path_of("s_nli"), recipe, **capped(3))
+    told = []
+    trained(
+        small,
+        tiny,
+        tmp_path / "out",
+        inputs,
+        progress=lambda done, total, _tokens: told.append((done, total)),
+    )
+    assert told == [(1, 3), (2, 3), (3, 3)]

@@ -80,7 +80,10 @@ class Attacked:
 
 
 def attacked(plan: Plan, store: Store, catalogue: Catalogue) -> list[Attacked]:
-    """Every attack of a study that is finished on an intermediate and on its baseline."""
+    """Every attack of a study that is finished on an intermediate and on its baseline.
+
+    What came in a pack without predictions is left out.
+    """
     by_place: dict[tuple[str, str, str, str], list[Attack]] = defaultdict(list)
     for one in plan.attacks:
         for path in {one.path, one.found_on}:
@@ -92,7 +95,7 @@ def attacked(plan: Plan, store: Store, catalogue: Catalogue) -> list[Attacked]:
                     by_place[one.model, other, one.target, one.search].append(one)
     found = []
     for place, mine in by_place.items():
-        if all(store.has(one.step) for one in mine):
+        if all(store.has(one.step) and store.whole(one.step) for one in mine):
             found += list(_of(place, mine, plan, store, catalogue))
     return found
 

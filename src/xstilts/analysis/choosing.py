@@ -138,9 +138,11 @@ def grids(gains: Gains, model: str, candidates: Sequence[str]) -> dict[str, dict
     return found
 
 
-def families(gains: Gains, model: str) -> dict[str, str]:
-    """Target -> its family."""
+def families(choice: Choice, gains: Gains) -> dict[str, str]:
+    """Target -> its family: of the study's, and of what a path is chosen for."""
+    model = choice.model.name
     own = {o.target: o.trained_on for o in gains.outcomes if o.model == model and o.trained_on}
+    own |= {cell.target: cell.trained_on for cell in choice.grid.cells if cell.trained_on}
     return routes.families(own)
 
 
@@ -148,7 +150,7 @@ def judge(choice: Choice, gains: Gains, alike: Features, features: Sequence[str]
     """Every way to rank, judged on the grid that the study has run."""
     model = choice.model.name
     grid = grids(gains, model, choice.candidates)
-    family = families(gains, model)
+    family = families(choice, gains)
     described = {t: d for t, d in choice.described(alike, features).items() if t in grid}
     grid = {target: grid[target] for target in described}
     scores = {t: _scores(grid[t]) for t in described}
@@ -203,10 +205,9 @@ def rank(
     learnt = None
     if gains is not None:
         model = choice.model.name
-        grid, family = grids(gains, model, choice.candidates), families(gains, model)
+        grid, family = grids(gains, model, choice.candidates), families(choice, gains)
         others = {t: d for t, d in choice.described(alike, features).items() if t in grid}
         scores = {t: _scores(grid[t]) for t in others}
-        family.setdefault(target, target)
         apart = [t for t in others if family[t] != family[target]]
         if apart:
             learnt = ranking.learn([others[t] for t in apart], [scores[t] for t in apart])

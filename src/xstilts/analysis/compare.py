@@ -131,6 +131,8 @@ def _differences(pairs: list[_Pair]) -> Iterator[Difference]:
 def _difference(
     over: str, name: str, draws: list[tuple[Draws, Draws]], collapsed: tuple[int, ...]
 ) -> Difference:
-    scores = [mean([both[side] for both in draws]).values[:, 0].mean() for side in (0, 1)]
+    seeds = common_seeds([one for both in draws for one in both])
+    sides = [mean([both[side] for both in draws]) for side in (0, 1)]
+    scores = [(d.values if seeds is None else d.of(seeds))[:, 0].mean() for d in sides]
     found = estimate(mean([second - first for first, second in draws]), collapsed)
     return Difference(over, name, float(scores[0]), float(scores[1]), found)

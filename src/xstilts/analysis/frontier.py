@@ -78,10 +78,7 @@ def _points(
     variants: Sequence[Variant], plan: Plan, store: Store, catalogue: Catalogue
 ) -> Iterator[Point]:
     cells = [cell for one in variants for cell in _cells(one, plan)]
-    runs: dict[tuple[str, int | None], list[bool]] = {}
-    for cell in cells:
-        runs.setdefault((cell.path, cell.seed), []).append(store.has(cell.score))
-    if not any(map(all, runs.values())):  # none is whole
+    if not outcomes.any_whole(cells, store):
         return
     scored = {one.path: one for one in outcomes.load(replace(plan, cells=cells), store, catalogue)}
     base = scored.get(variants[0].base)
@@ -105,7 +102,7 @@ def _points(
             },
             time=measured.other if measured else None,
             same=measured.same if measured else None,
-            memory=memory[SECOND] / memory[FIRST] if SECOND in memory else None,
+            memory=memory[SECOND] / memory[FIRST] if {FIRST, SECOND} <= memory.keys() else None,
         )
 
 

@@ -165,6 +165,14 @@ class Gains:
         draws = [each.over(codes) for each in (one, two)]
         return None if not codes or common_seeds(draws) == () else draws[0] - draws[1]
 
+    def set_aside(self) -> dict[str, str]:
+        """Paths whose target's stage is not the one that is compared -> the one that is."""
+        return {
+            one.path: self._last[target]
+            for (_, target, last, _), one in self._by.items()
+            if last != self._last[target]
+        }
+
     def unpaired(self) -> dict[str, str]:
         """The paths that have no finished baseline beside them: path -> the baseline's path."""
         found = {}

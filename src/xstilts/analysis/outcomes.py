@@ -14,7 +14,7 @@ from xstilts.analysis.resample import Counts, Items
 from xstilts.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -41,7 +41,7 @@ class Outcome:
         values: float64 ``[seeds, languages, 1 + resamples]``, the mean of the main metrics.
         groups: as in `Draws`.
         chance: the score of guessing; None where a score cannot tell that a run did not learn.
-        selected: what each run scored on the English selection rows; None where nothing was.
+        selected: what each run scored on the English selection rows; None where any run has none.
         source: where its data come from.
         tokens: what the stages before the target's own trained on, the mean over seeds; None where
             it is not known.
@@ -176,7 +176,7 @@ def load(
     for target in dict.fromkeys(key[2] for key in whole):
         mine = {key: cells for key, cells in whole.items() if key[2] == target}
         found |= _target(catalogue.get(target), mine, plan, store, resamples)
-    every = [found[key] for key in dict.fromkeys(key[:4] for key in whole)]
+    every = [found[key] for key in dict.fromkeys(key[:4] for key in whole) if key in found]
     return Outcomes(
         [one for one in every if not one.perturbation],
         [one for one in every if one.perturbation],
@@ -190,6 +190,15 @@ def load(
         translated=_translated(plan, catalogue),
         rungs=tuple(plan.rungs),
     )
+
+
+def any_whole(cells: Iterable[Cell], store: Store) -> bool:
+    """Whether any run is scored in all languages of its target."""
+    runs: dict[tuple[Any, ...], list[bool]] = defaultdict(list)
+    for cell in cells:
+        run = (cell.model, cell.path, cell.target, cell.perturbation, cell.seed)
+        runs[run].append(store.has(cell.score))
+    return any(map(all, runs.values()))
 
 
 def _translated(plan: Plan, catalogue: Catalogue) -> frozenset[str]:
@@ -244,7 +253,15 @@ def _target(
     found: dict[tuple[str, ...], Outcome] = {}
     for place in dict.fromkeys(key[:4] for key in runs):
         keys = [key for key in runs if key[:4] == place]
-        first, own = runs[keys[0]][0], tuple(cell.language for cell in runs[keys[0]])
+        first = runs[keys[0]][0]
+        # Predictions that were imported may be there in more languages under one seed.
+        own = tuple(
+            cell.language
+            for cell in runs[keys[0]]
+            if all((key, cell.language) in cells for key in keys)
+        )
+        if not own:
+            continue
         found[place] = Outcome(
             model=first.model,
             path=first.path,
@@ -263,7 +280,7 @@ def _target(
             tokens=_tokens([runs[key][0] for key in keys], plan, store),
             perturbation=first.perturbation,
             baseline=plan.baselines.get(first.target, ""),
-            items=min(_items(store, cell) for cell in runs[keys[0]]),
+            items=min(_items(store, cell) for cell in runs[keys[0]] if cell.language in own),
         )
     return found
 

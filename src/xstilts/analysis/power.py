@@ -83,7 +83,7 @@ def detect(points: float, plan: Plan, store: Store, catalogue: Catalogue) -> Nee
     if points <= 0:
         raise UserError(f"--detect {points:g}: a difference in points above 0, as in 1.0")
     spread = None
-    if any(store.has(cell.score) for cell in plan.cells):
+    if outcomes.any_whole(plan.cells, store):
         spread = pilot(Gains(outcomes.load(plan, store, catalogue)))
     models = {rung.name: rung.model for rung in plan.rungs}  # at one learning rate each
     befores = {
@@ -141,13 +141,14 @@ def pilot(gains: Gains) -> Spread | None:
 
 
 def seconds_per_seed(plan: Plan, store: Store) -> float | None:
-    """What one seed of a plan takes, from the steps that were timed; None where none was.
+    """What one seed of a plan takes, from the steps that were timed.
 
-    A step that is not finished is taken to last as long as those of its kind do on average.
+    A step that is not finished is taken to last as long as those of its kind do on average; None
+    where none of a kind was timed.
     """
     jobs: dict[str, set[str]] = {}
     for step in plan.steps.values():
-        if step.kind not in ("score", "measure"):
+        if step.kind not in ("score", "measure") and "imported" not in step.inputs:
             jobs.setdefault(step.kind, set()).add(step.together)
     clocks = counting.clocks(plan.steps.values(), store)
     timed = {
@@ -156,7 +157,7 @@ def seconds_per_seed(plan: Plan, store: Store) -> float | None:
         if (times := [clocks[name] for name in mine if name in clocks])
     }
     seeds = {cell.seed for cell in plan.cells if cell.seed is not None}
-    if not timed or not seeds:
+    if timed.keys() != jobs.keys() or not seeds:
         return None
     all_seeds = sum(len(jobs[kind]) * sum(times) / len(times) for kind, times in timed.items())
     return all_seeds / len(seeds)

@@ -9,7 +9,7 @@ any scores, the mean rank over the features.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import log10
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,6 @@ import numpy as np
 
 from xstilts.path import parse
 from xstilts.probing import single_tasks
-from xstilts.similarity import FEATURES, SHORT_RUN
 from xstilts.tasks import published
 
 if TYPE_CHECKING:
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 
 PENALTY = 10.0  # of the ridge, in rows of standardised features; fixed beforehand
 SIZE = "size"
-EVERY = (*FEATURES, SHORT_RUN)
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,7 @@ class Learnt:
 
     names: tuple[str, ...]
     weights: NDArray[np.float64]
-    error: float | None = field(default=None)
+    error: float | None = None
 
 
 def describe(
@@ -90,7 +88,7 @@ def describe(
     candidates: Sequence[str],
     alike: Alike,
     rows: Callable[[str], float],
-    features: Sequence[str] = EVERY,
+    features: Sequence[str],
 ) -> Described:
     """The candidates of a target by the features that are defined for all of them.
 

@@ -58,7 +58,7 @@ def judge(
         families: target -> its family.
     """
     mine = [target for target in merits if common_seeds(list(grids[target].values()))]
-    if not mine:
+    if not mine or common_seeds([one for t in mine for one in grids[t].values()]) == ():
         return None
     taus = [tau(merits[target], list(grids[target].values())) for target in mine]
     at: dict[int, dict[str, Draws]] = {1: {}, 3: {}}

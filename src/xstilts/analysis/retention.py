@@ -59,13 +59,10 @@ def retained(plan: Plan, store: Store) -> list[Retained]:
     found = []
     for (model, task, since), mine in sorted(by_place.items()):
         starts = {_learnt(one): number for one, number in by_place[model, task, 0]}
-        changes: dict[int, list[float]] = defaultdict(list)
+        changes: dict[int | None, list[float]] = defaultdict(list)
         for one, number in mine:
-            seeds = [one.seed] if one.seed is not None else []
-            start = starts.get(_learnt(one))
-            if start is not None:
-                for seed in seeds or [-1]:
-                    changes[seed].append(number - start)
+            if (start := starts.get(_learnt(one))) is not None:
+                changes[one.seed].append(number - start)
         if not changes:
             continue
         by_seed = np.array([np.mean(each) for each in changes.values()])

@@ -42,14 +42,15 @@ class Rights:
         """The group of every item, int64 ``[items]``, and whether it is right, ``[items]``.
 
         An item is a token in tagging, else an example; an answer is right where it matches exactly.
-        None where right and wrong say nothing: pairs mined from a pool.
+        None where right and wrong say nothing, of pairs mined from a pool, and where a pack of
+        scores came without predictions.
         """
         if step not in self._read:
-            rows = _counted(self._store, step, task, language)
-            pieces = [_right(task, row, language) for row in rows]
-            whole = rows and all(piece is not None for piece in pieces)
             self._read[step] = None
-            if whole:
+            there = self._store.whole(step)
+            rows = _counted(self._store, step, task, language) if there else []
+            pieces = [_right(task, row, language) for row in rows]
+            if rows and all(piece is not None for piece in pieces):
                 named = [row.get("group", number) for number, row in enumerate(rows)]
                 groups = np.array([group_hash(group) for group in named], np.int64)
                 sizes = [len(piece) for piece in pieces if piece is not None]

@@ -144,7 +144,7 @@ class Interaction:
             return "not judged: one seed"
         if self.p >= ALPHA:
             return "not told apart"
-        return "more fragile" if self.points.value > 0 else "more robust"
+        return "more fragile" if self.points.tested.value > 0 else "more robust"
 
 
 class Robustness:
@@ -199,33 +199,39 @@ class Robustness:
             if code not in own.languages or code not in noisy[1].languages:
                 continue
             four = [one.over((code,)) for one in (own, noisy[0], base, noisy[1])]
-            if common_seeds(four) == ():
+            seeds = common_seeds(four)
+            if seeds == ():
                 continue
             yield Cell(
                 *(model, before, target, noise, code),
                 labels=self._labels[target, noise, code],
                 flag=flag(own),
                 headroom=_headroom(own, code) and _headroom(base, code),
-                changed_subwords=self._changed(model, base.path, target, noise, code),
+                changed_subwords=self._changed((model, base.path, target, noise, code), seeds),
                 baseline=four[2] - four[3],
                 own=four[0] - four[1],
                 logit=_interaction([logit(one) for one in four]),
-                both_right=self._both_right(model, (own, base), target, noise, code),
+                both_right=self._both_right(model, (own, base), target, noise, code, seeds),
             )
 
-    def _changed(self, model: str, path: str, target: str, noise: str, code: str) -> float:
-        step = next(iter(self._steps[model, path, target, noise, code].values()))
+    def _changed(self, place: tuple[str, ...], seeds: tuple[int, ...] | None) -> float:
+        step = self._step(place, seeds[0] if seeds else None)
         return float(self._store.record(step)["result"]["changed_subwords"])
 
     def _both_right(
-        self, model: str, pair: tuple[Outcome, Outcome], target: str, noise: str, code: str
+        self,
+        model: str,
+        pair: tuple[Outcome, Outcome],
+        target: str,
+        noise: str,
+        code: str,
+        seeds: tuple[int, ...] | None,
     ) -> Draws | None:
         """The interaction on the items that both get right clean, seed by seed."""
         items, task = self._groups(model, target), self._catalogue.get(target)
         if items is None:
             return None
         runs, order = [], items.groups_of(code)
-        seeds = common_seeds([one.over((code,)) for one in pair])
         for seed in seeds or (None,):
             read = [
                 self._rights.of(self._step((model, one.path, target, n, code), seed), task, code)

@@ -80,7 +80,7 @@ def choose(
             case "near to far":
                 return -_inversions(near)
             case "far to near":
-                return _inversions(near) * 1.0
+                return _inversions(near)
 
     merits = [merit(order) for order in orders]
     return [place for place, one in enumerate(merits) if one >= max(merits) - 1e-12]
@@ -118,6 +118,8 @@ def _of(
     stages_of: Mapping[str, str],
 ) -> Iterator[Followed]:
     sets = groups(gains, model)
+    befores = [one for group in sets for one in (*group.orders, group.together) if one]
+    fell = gains.collapsed(model, stages_of, *befores)
     for feature in PAIRWISE:
         for rule in RULES:
             against: dict[str, list[Draws]] = {"random order": [], "multi-task": []}
@@ -128,7 +130,7 @@ def _of(
                         against[versus].append(draws)
             for versus, every in against.items():
                 if every and common_seeds(every):
-                    one = estimate(mean(every))
+                    one = estimate(mean(every), fell)
                     yield Followed(model, rule, feature, versus, one, len(every))  # type: ignore[arg-type]
 
 
@@ -144,7 +146,7 @@ def _picked(
 ) -> dict[str, Draws]:
     """The rule's order of one set before one target minus what it is compared with."""
     tasks = (*group.stages, target)
-    table = {(a, b): alike(feature, a, b) for a in group.stages for b in tasks if a != b}
+    table = {(a, b): alike(feature, a, b) for a in group.stages for b in tasks}
     if any(value is None for value in table.values()):
         return {}
     draws = values(gains, model, group.orders, name)

@@ -243,6 +243,8 @@ def _edges(gains: Gains, model: str, mine: Sequence[Group]) -> Iterator[Edge]:
                 if there:
                     found[task].append(mean(there) - mean(list(draws.values())))
         for task, differences in found.items():
+            if common_seeds(differences) == ():
+                continue
             orders = [before for group in mine for before in group.orders]
             fell = gains.collapsed(model, gains.targets, *orders)
             yield Edge(model, task, place, estimate(mean(differences), fell))

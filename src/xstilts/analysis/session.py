@@ -95,7 +95,7 @@ class Results:
         from xstilts.analysis.robustness import Robustness
 
         found = outcomes.load(self.plan, self.store, self.catalogue, perturbed=True)
-        return Robustness(found, self.plan, self.store, self.catalogue)
+        return Robustness(counted(found), self.plan, self.store, self.catalogue)
 
     def attacks(self) -> pd.DataFrame:
         """One row an attack; the columns are those of `xstilts.analysis.attacked.Attacked.row`."""
@@ -142,7 +142,7 @@ class Results:
         """The rows of finished predict steps, with the run that each belongs to."""
         from pyarrow import parquet
 
-        from xstilts.steps.predict import PREDICTIONS
+        from xstilts.steps import PREDICTIONS
 
         names = ("model", "path", "seed", "target", "language", *more)
         rows: list[dict[str, Any]] = []

@@ -9,6 +9,7 @@ import typer
 
 from xstilts.cli import asked, checking, measuring, output
 from xstilts.cli.options import Debug, Json, TaskFiles, completing, task_names
+from xstilts.errors import UserError
 from xstilts.plain import plain
 from xstilts.report import screen
 from xstilts.tasks import TASKS, counts
@@ -49,6 +50,10 @@ def tasks(
     else:
         catalogue = asked.catalogue(task)
         shown = [catalogue.get(name)] if name else list(catalogue)
+    if source and (check or json_ or not name):
+        raise UserError(
+            f"--source says whose rows of one task to measure: xstilts tasks NAME --source {source}"
+        )
     if check:
         return checking.ask_hub(shown, every_language=bool(name))
     if json_:

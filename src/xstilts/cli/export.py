@@ -1,4 +1,4 @@
-"""``xstilts export``: take what was trained elsewhere."""
+"""``xstilts export``: take a trained stage, or a study's predictions, elsewhere."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from xstilts.cli.options import STORE, Debug, StoreFolder, TaskFiles
 from xstilts.cli.store import chosen, opened
 from xstilts.cli.submission import submission
 
-app = typer.Typer(help="Take a trained stage elsewhere.", no_args_is_help=True)
+app = typer.Typer(
+    help="Take a trained stage, or a study's predictions, elsewhere.", no_args_is_help=True
+)
 
 
 @app.callback()
 def _root() -> None:
-    """Take a trained stage elsewhere."""
+    """Take a trained stage, or a study's predictions, elsewhere."""
 
 
 @app.command("onnx")

@@ -83,7 +83,12 @@ def predictions(
     where = asked.source(source)
     found, catalogue = _task(task)
     data = catalogue.data(found.name, where)
-    if language not in (data.languages or found.languages) or data.evaluate is None:
+    if data.evaluate is None:
+        raise UserError(
+            f'{found.name} has no rows to evaluate in source "{where}": '
+            f'"xstilts tasks {found.name}" shows where it has'
+        )
+    if language not in (data.languages or found.languages):
         have = data.languages or found.languages
         hint = suggest(language, have)
         raise UserError(f'{found.name} has no rows to predict in "{language}":{hint}')

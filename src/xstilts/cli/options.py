@@ -50,9 +50,9 @@ def _recipes() -> Iterable[str]:
 
 
 def _shipped() -> Iterable[str]:
-    from xstilts.models import SHIPPED
+    from xstilts.models import shipped
 
-    return sorted(folder.name for folder in SHIPPED.iterdir() if folder.is_dir())
+    return shipped()
 
 
 Paths = Annotated[

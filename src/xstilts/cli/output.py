@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,8 +15,17 @@ if TYPE_CHECKING:
 
 
 def put(document: Any) -> None:
-    """Print one JSON document."""
-    sys.stdout.write(json.dumps(document, ensure_ascii=False, default=list) + "\n")
+    """Print one JSON document; what is infinite or no number is null, as JSON has neither."""
+    text = json.dumps(_finite(document), ensure_ascii=False, default=list, allow_nan=False)
+    sys.stdout.write(text + "\n")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name: _finite(one) for name, one in value.items()}
+    return [_finite(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def state(outcomes: Outcomes) -> dict[str, Any]:
@@ -30,15 +41,20 @@ def left(outcomes: Outcomes) -> list[str]:
 
 
 def unpaired(found: Gains) -> list[str]:
-    """What to add where paths stand alone."""
+    """What is not compared, and what to add where paths stand alone."""
+    aside = [
+        f'not compared: "{path}": its target stands twice, and gains are of "{last}"'
+        for path, last in found.set_aside().items()
+    ]
     if found.outcomes.unfinished:
-        return []
+        return aside
     if not found.intermediates:
         first = next(iter(found.outcomes)).path
         other = f"mnli {first}" if first.startswith("|") else f"mnli > {first}"
         return [f'no intermediate task: give a path that has one, as "{other}", beside "{first}"']
     missing = found.unpaired().items()
-    return [f'no baseline: give "{baseline}" beside "{path}"' for path, baseline in missing]
+    alone = [f'no baseline: give "{baseline}" beside "{path}"' for path, baseline in missing]
+    return [*aside, *alone]
 
 
 def interval(found: Estimate | None, scale: float = 100, digits: int = 1) -> str:

@@ -87,7 +87,7 @@ def rank(
     rules: list[Followed] = []
     name = ""
     if target:
-        name = next(iter(choice.targets)) if gains is None else _name(choice, target)
+        name = _task(target)
         ranked, learnt = choosing.rank(choice, alike, features, name, gains)
         document |= {"ranked": [asdict(one) for one in ranked], "learnt": learnt is not None}
     else:
@@ -100,7 +100,7 @@ def rank(
     from xstilts.report.screen import show
 
     if ranked:
-        _show_ranked(choice, target, name, ranked)
+        _show_ranked(choice, name, ranked)
     if judged:
         show("how good each way to rank is on this study, in points", _judged(judged), "")
     elif ranked:
@@ -114,11 +114,11 @@ def rank(
     return 0
 
 
-def _show_ranked(choice: Choice, target: str, name: str, ranked: Sequence[Ranked]) -> None:
+def _show_ranked(choice: Choice, name: str, ranked: Sequence[Ranked]) -> None:
     from xstilts.report.screen import show
 
     same = _same_data(choice, name, ranked)
-    show(f"for {target}, the best first", _ranked(ranked, same), "")
+    show(f"for {choice.targets[name]}, the best first", _ranked(ranked, same), "")
     if same:
         show("(s) has rows that the target is trained on: more of the same data, no transfer")
 
@@ -154,7 +154,7 @@ def _choice(
     store: Path,
 ) -> tuple[Choice, Gains | None]:
     """What is to be chosen among, and the scores that a study has of it; None without a study."""
-    from xstilts import models, probing, recipes
+    from xstilts import models, recipes
     from xstilts import plan as planning
     from xstilts.analysis import choosing, outcomes
     from xstilts.analysis.choosing import Choice
@@ -207,8 +207,11 @@ def _choice(
     if not grid.cells:
         path, reason = next(iter(grid.absent.items()))
         raise UserError(f"{path}: {reason}")
-    if target:  # it has to have English training rows
-        probing.training_item(study, recipe, model_, catalogue, sources, targets[_task(target)])
+    if target and grid.cells[0].trained_on is None:
+        raise UserError(
+            f'"{target}" is evaluated without training of its own: there are no English rows of it '
+            "to compare with; name a target that is trained, such as xnli"
+        )
     return Choice(study, recipe, model_, catalogue, sources, kept, grid, own, targets), gains
 
 
@@ -221,11 +224,13 @@ def _spelled(candidates: Sequence[str]) -> tuple[str, ...]:
 def _task(stage: str) -> str:
     from xstilts.path import parse
 
-    return parse(stage).stages[0].items[0].task
-
-
-def _name(choice: Choice, target: str) -> str:
-    return _task(target) if _task(target) in choice.targets else next(iter(choice.targets))
+    stages = parse(stage).stages
+    if not stages:
+        raise UserError(
+            f'--target "{stage}" is evaluated without training of its own: name a target that is '
+            "trained, such as xnli"
+        )
+    return stages[0].items[0].task
 
 
 def _usual(source: str, target: str, catalogue: Catalogue) -> tuple[str, ...]:

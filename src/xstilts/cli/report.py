@@ -111,10 +111,10 @@ def _given(context: typer.Context) -> Iterator[str]:
 
 
 def _file_name(name: str) -> str:
-    """A study's name as it is; a path by its slug."""
-    from xstilts.path import parse
+    """A study's name as it is; a path by its slug, an ``order(...)`` by its first path's."""
+    from xstilts import orders
 
-    return parse(name).slug if any(mark in name for mark in "> |:[(") else name
+    return orders.paths(name)[0].slug if any(mark in name for mark in "> |:[(") else name
 
 
 First = Annotated[str, typer.Argument(metavar="A", help="A study or, in quotes, a path.")]

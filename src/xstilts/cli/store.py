@@ -76,7 +76,8 @@ def verify(
     damaged = dict.fromkeys(fault.step_id for fault in faults)
     if discard:
         gone = sum(found.discard_damaged(step_id) for step_id in damaged)
-        sys.stderr.write(f", {_counted(gone, 'step')} removed: run their study again\n")
+        hint = ": run their study again" * bool(gone)
+        sys.stderr.write(f", {_counted(gone, 'step')} removed{hint}\n")
         return 0
     hint = ": --discard removes these steps, and their study, run again, redoes them"
     sys.stderr.write(f"{hint * bool(faults)}\n")

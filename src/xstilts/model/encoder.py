@@ -73,7 +73,7 @@ class Encoder(nn.Module):
         self.register_buffer("rows", None, persistent=False)
         self.has_masked_lm = not drawn and self._prove_masked_lm()
         self.packed = self._prove_packing()
-        self.cuts_last = self.packed and self._prove_cut()
+        self.cuts_last = self.packed and self.prove_cut()
 
     @property
     def backbone(self) -> nn.Module:
@@ -209,7 +209,7 @@ class Encoder(nn.Module):
         return proven
 
     @torch.no_grad()
-    def _prove_cut(self) -> bool:
+    def prove_cut(self) -> bool:
         """Hook into the last layer, and compare its states at some tokens with those of all."""
         output = _attention_output(self.backbone, int(self.config.num_hidden_layers))
         if output is None:

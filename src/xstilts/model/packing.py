@@ -52,10 +52,10 @@ class Batch:
         return torch.cat(ranges).to(self.ids.device)
 
     def means(self, states: torch.Tensor) -> torch.Tensor:
-        """The mean of each sequence's states: ``[T, H] -> [n, H]``."""
+        """The mean of each sequence's states: ``[..., T, H] -> [..., n, H]``."""
         lengths = torch.tensor(self.lengths, device=states.device)
-        sums = states.new_zeros(len(lengths), states.shape[1])
-        return sums.index_add(0, torch.repeat_interleave(lengths), states) / lengths[:, None]
+        sums = states.new_zeros(*states.shape[:-2], len(lengths), states.shape[-1])
+        return sums.index_add(-2, torch.repeat_interleave(lengths), states) / lengths[:, None]
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on another device."""

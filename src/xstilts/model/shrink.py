@@ -37,6 +37,7 @@ def drop_layers(encoder: Encoder, count: int) -> None:
             if isinstance(child, nn.ModuleList) and len(child) == depth:
                 setattr(module, name, child[: depth - count])
                 encoder.config.num_hidden_layers = depth - count
+                encoder.cuts_last = encoder.packed and encoder.prove_cut()  # of the new last layer
                 return
     raise UserError(f"drop={count}: no list of layers is found in {encoder.config.model_type}")
 

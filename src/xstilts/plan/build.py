@@ -212,7 +212,7 @@ class _Builder:
                 )
                 inputs = scored(predict, look.language, look.metrics)
                 score = self._made(Step.of("score", inputs, predict, f"score {label}"))
-                self.plan.kept[score] = Kept(
+                self.plan.kept[model.name, score] = Kept(
                     model=model.name,
                     stages=names,
                     seed=seed if number else None,

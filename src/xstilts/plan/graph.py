@@ -114,7 +114,7 @@ class Plan:
         perturbed: of perturbed rows. They lie apart, so that nothing averages them with clean ones.
         attacks: on the models of the study, and those of the baseline's on others and back.
         refused: perturbed evaluations and attacks that are not made -> why.
-        kept: score -> what sequences keep of earlier stages, where the study asks for it.
+        kept: (model, score) -> what sequences keep of earlier stages, where the study asks for it.
         absent: path -> why it is not run.
         notes: path -> what to know of its meaning in the source; model -> likewise of its recipe.
         models: fingerprint -> pretrained model.
@@ -133,7 +133,7 @@ class Plan:
     perturbed: list[Cell] = field(default_factory=list)
     attacks: list[Attack] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
-    kept: dict[str, Kept] = field(default_factory=dict)
+    kept: dict[tuple[str, str], Kept] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
     models: dict[str, Model] = field(default_factory=dict)

@@ -46,7 +46,8 @@ class Inputs:
             "items": [self._item(one, stage.target) for one in stage.items],
             "options": options,
             "max_steps": self.study.options.max_steps,
-            "selection": self._selection(stage) if options["select_every"] else None,
+            # Raw text has nothing to select on.
+            "selection": (self._selection(stage) or None) if options["select_every"] else None,
         }
         if self.study.options.pause:
             inputs["pause"] = self.study.options.pause

@@ -45,7 +45,7 @@ class Sheet:
     """One table.
 
     Attributes:
-        name: as part of a file name, and as its label in LaTeX.
+        name: its label in LaTeX; of several alike, the later ones are numbered.
         title: in words.
         header: of the columns; the first names the rows.
         rows: of cells, as many as there are columns.

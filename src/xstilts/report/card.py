@@ -94,6 +94,11 @@ def stage(store: Store, step_id: str) -> Stage:
             f"step {step_id} is a {kind} step: only a trained stage can be exported "
             '("xstilts store ls" shows which steps are train steps)'
         )
+    if "shards" in store.record(step_id)["inputs"]:
+        raise UserError(
+            f"step {step_id} is a pretraining run: its folder is a Hugging Face folder already "
+            f"({store.folder(step_id)})"
+        )
     records, at = [], step_id
     while store.has(at):
         records.append(store.record(at))

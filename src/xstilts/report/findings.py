@@ -190,7 +190,7 @@ def collect(
     """
     rows = score_rows(plan, store)
     found = outcomes.load(plan, store, catalogue, perturbed=True)
-    noisy = Robustness(found, plan, store, catalogue) if found.perturbed else None
+    noisy = Robustness(counted(found), plan, store, catalogue) if found.perturbed else None
     return of(
         name,
         found,
@@ -219,7 +219,7 @@ def costs(plan: Plan, store: Store) -> list[Cost]:
     for kind, steps in kinds.items():
         done = [step for step in steps if store.has(step.id)]
         timed = list(counting.clocks(done, store).values())
-        waiting = {step.together for step in steps} - {step.together for step in done}
+        waiting = {step.together for step in steps if not store.has(step.id)}
         left = len(steps) - len(done)
         usual = sum(timed) / len(timed) if timed else None
         later = 0.0 if not left else None if usual is None else usual * len(waiting)

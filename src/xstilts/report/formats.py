@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from xstilts.disk.whole import whole
@@ -21,7 +23,12 @@ if TYPE_CHECKING:
 
 def latex(findings: Findings) -> str:
     r"""Every table, ready for ``\input``; packages booktabs, array, graphicx, longtable."""
-    return "\n".join(map(_latex, _all(findings)))
+    seen, texts = Counter[str](), []
+    for sheet in _all(findings):
+        seen[sheet.name] += 1
+        number = f"-{seen[sheet.name]}" if seen[sheet.name] > 1 else ""
+        texts.append(_latex(replace(sheet, name=sheet.name + number)))
+    return "\n".join(texts)
 
 
 def markdown(findings: Findings) -> str:

@@ -33,9 +33,9 @@ class Feature:
         formats: of the tasks that it is defined for, both of them.
         rows: English training rows of a task that are looked at.
         passes: what it costs, in forward passes over a row; three with its gradient.
-        compare: two tasks' arrays, the intermediate's first -> a number, larger is more alike. With
-            ``short``, the target's rows under the intermediate's short run, then under the
-            pretrained encoder.
+        compare: two tasks' arrays, the intermediate's first -> a number, larger is more alike, or
+            None where these rows tell none. With ``short``, the target's rows under the
+            intermediate's short run, then under the pretrained encoder.
         short: whether the intermediate task's short run is what is compared.
         version: part of a probe's identity; raised whenever a value could change.
     """
@@ -46,7 +46,7 @@ class Feature:
     formats: tuple[Format, ...]
     rows: int
     passes: float
-    compare: Callable[[Any, Any], float]
+    compare: Callable[[Any, Any], float | None]
     short: bool = False
     version: int = 1
 

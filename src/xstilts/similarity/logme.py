@@ -70,6 +70,11 @@ def _evidence(left: NDArray, squared: NDArray, labels: NDArray) -> float:
     return float(evidence) / 2 / rows
 
 
-def gain(one: tuple[NDArray, NDArray], two: tuple[NDArray, NDArray]) -> float:
-    """LogME under one encoder minus that under another; states and labels of the same rows."""
+def gain(one: tuple[NDArray, NDArray], two: tuple[NDArray, NDArray]) -> float | None:
+    """LogME under one encoder minus that under another; states and labels of the same rows.
+
+    None where all rows have one label, as the first ones of a file sorted by label do.
+    """
+    if len(np.unique(one[1])) < 2:
+        return None
     return logme(*one) - logme(*two)

@@ -94,7 +94,8 @@ def published_rows(location: Hub, language: str) -> int | None:
         near = suggest(place.split, splits)
         raise UserError(f'{_named(place)} has no split "{place.split}":{near}')
     told = (builder.info.splits or {}).get(place.split)
-    return None if told is None or place.id_prefix else told.num_examples or None
+    some = place.id_prefix or place.adapt  # rows of the split, not all of them
+    return None if told is None or some else told.num_examples or None
 
 
 def infer(repo: str) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 ``<cache>/<key>/`` holds each array of an ``Encoded`` as raw numbers, and ``index.json`` with their
 types, shapes and checksums, written last and verified on read. A key names all that the numbers
-depend on, so files are never changed; whoever needs them first makes them in the store's scratch
-and renames. They may be deleted at any time.
+depend on, so files are never changed; whoever needs them first makes them in the scratch
+folder beside the cache and renames. They may be deleted at any time.
 """
 
 from __future__ import annotations

@@ -163,17 +163,13 @@ def vectors(
     """
     table: torch.Tensor | None = None
 
-    def take(numbers: NDArray[np.int64], states: torch.Tensor, batch: object) -> None:
+    def take(numbers: NDArray[np.int64], states: torch.Tensor, batch: Batch) -> None:
         nonlocal table
         if head is not None:
             found = head(encoder, states, batch)[None]
         else:
             kept = states if layers is None else states[list(layers)]
-            lengths = torch.tensor(batch.lengths, device=states.device)  # type: ignore[attr-defined]
-            owner = torch.repeat_interleave(lengths)
-            sums = kept.new_zeros(kept.shape[0], len(lengths), kept.shape[2])
-            means = sums.index_add_(1, owner, kept) / lengths[:, None]
-            found = functional.normalize(means.float(), dim=-1)
+            found = functional.normalize(batch.means(kept).float(), dim=-1)
         _refuse(found, encoder, head, numbers)
         if table is None:
             table = torch.zeros(found.shape[0], len(encoded.lengths), found.shape[2])

@@ -137,7 +137,12 @@ def _by_id(path: Path, text: str) -> dict[str, Any]:
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
-        row = jsontext.parse(line)
+        try:
+            row = jsontext.parse(line)
+        except ValueError as error:
+            raise UserError(
+                f"{path} line {number}: not the JSON that predictions stand in ({error!s:.80})"
+            ) from None
         if not isinstance(row, dict) or "id" not in row or "prediction" not in row:
             raise UserError(f'{path} line {number}: a row needs "id" and "prediction"')
         if str(row["id"]) in found:

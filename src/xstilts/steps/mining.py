@@ -8,8 +8,7 @@ one pair at most.
 
 from __future__ import annotations
 
-from itertools import product
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 NEIGHBOURS = 4
 BLOCK = (512, 16384)  # rows and columns of cosines at a time: 32 MiB
-Duplicates = Literal["drop", "expand"]
 
 
 def mine(
@@ -33,9 +31,11 @@ def mine(
     target_texts: Mapping[str, str],
     *,
     neighbours: int = NEIGHBOURS,
-    duplicates: Duplicates = "drop",
 ) -> list[Candidate]:
     """The candidate pairs of two corpora, best first.
+
+    A mined sentence that several ids have is dropped, as in XTREME's script (the authors' toolkit
+    makes a pair of every one of its ids).
 
     Args:
         source: embeddings of the source sentences, ``[n, width]``, of any length.
@@ -43,8 +43,6 @@ def mine(
         source_texts: id -> sentence, in the order of the embeddings.
         target_texts: likewise.
         neighbours: how many nearest neighbours make the margin.
-        duplicates: what becomes of a mined sentence that several ids have. XTREME's script drops
-            it, the authors' toolkit makes a pair of every one of its ids.
     """
     named = [_by_text(source_texts), _by_text(target_texts)]
     first, second = (
@@ -54,8 +52,8 @@ def mine(
     found = []
     for row, column, score in _greedy(first, second, neighbours):
         ids = [named[0][row][1], named[1][column][1]]
-        if duplicates == "expand" or len(ids[0]) == len(ids[1]) == 1:
-            found += [Candidate(one, other, score) for one, other in product(*ids)]
+        if len(ids[0]) == len(ids[1]) == 1:
+            found.append(Candidate(ids[0][0], ids[1][0], score))
     return found
 
 

@@ -20,8 +20,7 @@ from xstilts.formats import Limits, text2text
 from xstilts.formats.encoded import Encoded
 from xstilts.model.text_to_text import TextToText
 from xstilts.scenario import serving as parsed
-from xstilts.steps import PREDICTIONS as PREDICTIONS  # noqa: PLC0414 (others take it from here)
-from xstilts.steps import checkpoint, forward, noisy, serving
+from xstilts.steps import PREDICTIONS, checkpoint, forward, noisy, serving
 from xstilts.steps.pools import Pools
 from xstilts.steps.tuning import Tuning
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from xstilts.model.encoder import Encoder
+    from xstilts.model.packing import Batch
     from xstilts.model.tokenizer import LoadedTokenizer
     from xstilts.steps.batches import MicroBatch
     from xstilts.steps.checkpoint import Weights
@@ -124,10 +125,8 @@ class _Probe:
     def sentences(self) -> NDArray[np.float32]:
         """The mean of every sequence's last states, ``[S, H]``."""
         found = np.zeros((len(self.encoded.lengths), self.encoder.config.hidden_size), np.float32)
-        for numbers, states, lengths in self._states():
-            owner = torch.repeat_interleave(torch.tensor(lengths))
-            sums = torch.zeros(len(lengths), states.shape[1]).index_add_(0, owner, states)
-            found[numbers] = (sums / torch.tensor(lengths)[:, None]).numpy()
+        for numbers, states, batch in self._states():
+            found[numbers] = batch.means(states).numpy()
         return found
 
     def labelled(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -145,11 +144,11 @@ class _Probe:
         return tokens[tags >= 0], tags[tags >= 0]
 
     @torch.no_grad()
-    def _states(self) -> Iterator[tuple[NDArray[np.int64], torch.Tensor, tuple[int, ...]]]:
+    def _states(self) -> Iterator[tuple[NDArray[np.int64], torch.Tensor, Batch]]:
         """Last states of sequences, ``[T, H]``, batch after batch, with their numbers."""
         device = torch.device(self.desk.device)
         for numbers, batch in evaluation_batches(self.encoded, self.desk.token_budget):
-            yield numbers, self.encoder(batch.to(device)).float().cpu(), batch.lengths
+            yield numbers, self.encoder(batch.to(device)).float().cpu(), batch
 
     def fisher(self) -> NDArray[np.float64]:
         """The diagonal of the empirical Fisher information, by unit of the encoder's layers.

@@ -6,11 +6,13 @@ the tasks being trained and has no way to open anything else.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from xstilts import formats, metrics
 from xstilts.formats import text2text
 from xstilts.steps import forward, stage
+from xstilts.steps.desk import no_progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,7 +44,8 @@ class Selection:
         desk: Desk,
     ) -> None:
         self.best: dict[str, torch.Tensor] = {}
-        self._desk, self._tokenizer = desk, tokenizer
+        # What it evaluates is no progress of the stage.
+        self._desk, self._tokenizer = replace(desk, progress=no_progress), tokenizer
         self._as_text = bool(options.get("text2text"))
         self._patience = options["patience"]
         self._step, self._score, self._without_gain = 0, -1.0, 0
@@ -91,7 +94,7 @@ class Selection:
             units = self._units(model, task, rows, encoded)
             main = [metrics.score(metrics.get(m), units, "en") for m in task.main_metrics]
             scores.append(sum(main) / len(main))
-        return sum(scores) / max(len(scores), 1)
+        return sum(scores) / len(scores)
 
     def _units(
         self, model: Any, task: Task, rows: list[Example], encoded: Encoded

@@ -5,6 +5,7 @@ A tracker only listens: what it is told never enters a result or an identity.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,11 @@ def check(name: str) -> None:
 def begin(accelerator: Accelerator, tracking: Tracking, inputs: Mapping[str, Any]) -> None:
     """Open a run: one a stage."""
     plain = {"stage": tracking.label, "seed": inputs["seed"], "source": inputs["source"]}
-    settings = {name: value for name, value in inputs["options"].items() if value is not None}
+    settings = {  # trackers take numbers and texts
+        name: value if isinstance(value, int | float | str) else json.dumps(value)
+        for name, value in inputs["options"].items()
+        if value is not None
+    }
     named = {"wandb": {"name": tracking.label}, "swanlab": {"experiment_name": tracking.label}}
     accelerator.init_trackers(PROJECT, config={**plain, **settings}, init_kwargs=named)
 

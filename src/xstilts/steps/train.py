@@ -66,7 +66,8 @@ def train(
         desk: rows, device, progress.
 
     Returns:
-        steps, units, tokens, seconds, loss (mean of the last tenth), and what was selected.
+        steps, planned_steps (of the whole schedule), units, tokens, seconds, loss (mean of the last
+        tenth), what was selected, and whether rows were packed.
 
     Raises:
         UserError: if the loss or the gradient stops being a number, with the batch's rows and the
@@ -105,7 +106,7 @@ class _Run:
         self.end = math.ceil(share * len(self.schedule))
         self.selection = (
             Selection(self.tasks, inputs["source"], self.options, self.tokenizer, desk)
-            if self.options["select_every"]
+            if inputs["selection"]
             else None
         )
         self.model = self._new_model(encoder)

@@ -73,7 +73,8 @@ def _best(found: Sequences) -> Sheet:
         held_out = Cell("one seed") if one.estimate is None else gain_cell(one.estimate)
         words = (one.group, one.model, one.target or "mean", one.versus)
         cursed = Cell(f"{100 * one.cursed:+.1f}", value=100 * one.cursed)
-        rows.append((*map(Cell, words), held_out, Cell(p_text(one.p)), cursed, Cell(one.order)))
+        p = Cell(p_text(one.p), value=one.p)
+        rows.append((*map(Cell, words), held_out, p, cursed, Cell(one.order)))
     header = (
         "set",
         "model",
@@ -92,7 +93,7 @@ def _edges(found: Sequences) -> Sheet:
     rows = []
     for one in found.edges:
         words = (one.task, one.model, one.place)
-        rows.append((*map(Cell, words), gain_cell(one.estimate), Cell(p_text(one.p))))
+        rows.append((*map(Cell, words), gain_cell(one.estimate), Cell(p_text(one.p), value=one.p)))
     header = ("task", "model", "place", "difference", "p")
     title = "A task first or last, minus the mean of its sets' orders"
     return Sheet("order-ends", title, header, tuple(rows), words=(0, 1, 2))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from xstilts.formats.examples import Choice
+from xstilts.formats.examples import Choice, texts
 from xstilts.perturb.clusters import letters, words
-from xstilts.steps.attacks.transformation import edited, texts
+from xstilts.steps.attacks.transformation import edited
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -59,9 +59,10 @@ class Search:
     clean: float
     queries: int = 0
     states: list[State] = field(default_factory=list)
-    _tried: set[tuple[Move, ...]] = field(default_factory=set)
+    _tried: set[frozenset[Move]] = field(default_factory=set)  # in any order the same text
     _asked: list[tuple[Move, ...]] = field(default_factory=list)
     _at: int = 0
+    _dry: bool = False  # nothing is left to try
 
     def __post_init__(self) -> None:
         self.states = [State((), self.clean)]
@@ -74,7 +75,7 @@ class Search:
     @property
     def over(self) -> bool:
         """Whether nothing more is to be asked."""
-        spent = self.queries >= self.budget.queries
+        spent = self._dry or self.queries >= self.budget.queries
         return reached(self.best.margin) or spent or not self._open()
 
     def _open(self) -> list[State]:
@@ -101,7 +102,7 @@ class Search:
                 promised = promise(found)
                 order = sorted(range(len(found)), key=lambda place: promised[place])
                 found = [found[place] for place in order[:each]]
-            self._tried.update(found)
+            self._tried.update(map(frozenset, found))
             self._asked += found
         self.queries += len(self._asked)
         return self._asked
@@ -114,7 +115,9 @@ class Search:
                 break
             move = self.offered[(self._at + step) % len(self.offered)]
             new = (*state.moves, move)
-            if new in self._tried or clashes(move, state.moves) or not sound(self.example, new):
+            if frozenset(new) in self._tried or clashes(move, state.moves):
+                continue
+            if not sound(self.example, new):
                 continue
             found.append(new)
         self._at += len(found)
@@ -125,5 +128,4 @@ class Search:
         new = [State(moves, m) for moves, m in zip(self._asked, margins, strict=True)]
         every = sorted([*self.states, *new], key=lambda state: (state.margin, len(state.moves)))
         self.states = every[: self.width]
-        if not new:
-            self.queries = self.budget.queries  # there is nothing left to try
+        self._dry = not new

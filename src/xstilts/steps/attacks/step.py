@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from xstilts.formats import Limits
-from xstilts.formats.examples import Choice, Pair
+from xstilts.formats.examples import Choice, Pair, texts
 from xstilts.identity import stream_seed
 from xstilts.steps import checkpoint
 from xstilts.steps.attacks.constraint import Budget
 from xstilts.steps.attacks.goal import margin, reached
 from xstilts.steps.attacks.search import WIDTHS, Search
-from xstilts.steps.attacks.transformation import edited, offered, texts, with_texts
+from xstilts.steps.attacks.transformation import edited, offered, with_texts
 from xstilts.steps.attacks.victim import Victim
 from xstilts.steps.forward import precision
 from xstilts.steps.predict import head_of

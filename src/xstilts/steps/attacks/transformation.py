@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xstilts import languages, perturb
-from xstilts.formats.examples import Choice, Pair
+from xstilts.formats.examples import Choice, Pair, texts
 from xstilts.identity import stream_seed
 from xstilts.perturb.clusters import UNSPACED, words
 from xstilts.perturb.edits import Edit, apply
@@ -34,7 +34,7 @@ class Move:
     """One edit of one text of an example.
 
     Attributes:
-        field: which of its texts, see ``texts``.
+        field: which of its texts, in the order of ``formats.examples.texts``.
         edit: in code points of the text as it was.
         guard: the word it is in, which no other edit may touch; where nothing parts words, the
             place itself.
@@ -49,17 +49,6 @@ def slips(task: Task, language: str) -> tuple[str, ...]:
     """The slips that leave the task's labels as they are in the language; none: no attack."""
     verdicts = ((name, validity(name, task, language).verdict) for name in SLIPS)
     return tuple(name for name, verdict in verdicts if verdict == "preserving")
-
-
-def texts(one: Example) -> tuple[str, ...]:
-    """The texts of an example that may be edited: both sentences, or the prompt and the choices."""
-    match one:
-        case Pair():
-            return (one.text_a,) if one.text_b is None else (one.text_a, one.text_b)
-        case Choice():
-            return (one.prompt, *one.choices)
-        case _:
-            raise AssertionError("attacks are for classification and multiple choice")
 
 
 def with_texts(one: Example, new: Sequence[str]) -> Example:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from xstilts import formats
+from xstilts.model.packing import real_places
 from xstilts.steps import forward
 from xstilts.steps.batches import evaluation_batches
 
@@ -108,12 +109,7 @@ class Victim:
                 (slope,) = torch.autograd.grad(margins, held)
         finally:
             hook.remove()
-        if self.encoder.packed:
-            flat = slope[0]
-        else:
-            lengths = torch.tensor(batch.lengths)
-            real = torch.arange(int(lengths.max()))[None] < lengths[:, None]
-            flat = slope[real.to(device)]
+        flat = slope[0] if self.encoder.packed else slope[real_places(batch.lengths, device)]
         return flat.float().cpu().numpy()
 
 
