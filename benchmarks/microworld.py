@@ -22,13 +22,12 @@ from zlib import crc32
 
 import numpy as np
 
-from xstilts import metrics, models, plan, recipes, study
+from xstilts import languages, metrics, models, plan, recipes, study
 from xstilts.engines import Bench
 from xstilts.engines.local import LocalEngine
 from xstilts.formats.examples import Bitext, Choice, Pair, Question, Tagged
 from xstilts.identity import fingerprint
 from xstilts.microworld.masking import masked
-from xstilts.microworld.words import UNSPACED
 from xstilts.path import parse
 from xstilts.report.rows import score_rows
 from xstilts.sources import Sources
@@ -228,7 +227,7 @@ def retrieved(test: list[Bitext], language: str) -> list[str]:
 def words(text: str, language: str) -> list[str]:
     """Words; where none are written, characters."""
     found = re.findall(r"\w+", text.casefold())
-    return [c for word in found for c in word] if language in UNSPACED else found
+    return found if languages.get(language).spaced else [c for word in found for c in word]
 
 
 def features(one: str, other: str, language: str) -> Any:

@@ -22,7 +22,7 @@ import numpy as np
 import yaml
 
 from xstilts.corpus.licences import sources
-from xstilts.languages import LANGUAGES
+from xstilts.languages import table
 from xstilts.models import SHIPPED
 from xstilts.steps.pretrain import OBJECTIVES
 
@@ -121,7 +121,7 @@ def card(
         share=f"{result['share_of_peak']:.0%}",
         machine=machine(log["provenance"]),
         languages=", ".join(
-            f"{LANGUAGES[code].name} ({code})" if code in LANGUAGES else code
+            f"{table()[code].name} ({code})" if code in table() else code
             for code in result["languages"]
         ),
         codes="\n".join(f"- {code}" for code in result["languages"]),

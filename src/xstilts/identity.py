@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -33,6 +34,17 @@ def file_sha256(path: Path) -> str:
     """The SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@cache
+def _sha256_of(path: Path, _size: int, _mtime_ns: int) -> str:
+    return file_sha256(path)
+
+
+def known_sha256(path: Path) -> str:
+    """The same, read once for as long as neither size nor time of change differs."""
+    about = path.stat()
+    return _sha256_of(path, about.st_size, about.st_mtime_ns)
 
 
 def stream_seed(*parts: str | int) -> int:

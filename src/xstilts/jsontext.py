@@ -1,4 +1,4 @@
-"""JSON from outside, where nesting too deep for the parser is one more way to be wrong."""
+"""JSON from outside, with the ways to be wrong that Python's parser does not call so."""
 
 from __future__ import annotations
 
@@ -10,10 +10,22 @@ def parse(text: str | bytes) -> Any:
     """What a JSON document says.
 
     Raises:
-        json.JSONDecodeError: if it is none, or nested more deeply than Python's stack allows.
+        json.JSONDecodeError: if it is none, nested more deeply than Python's stack allows, holds
+            a number of thousands of digits, or half a character.
         UnicodeDecodeError: if bytes are not text.
     """
     try:
-        return json.loads(text)
+        found = json.loads(text)
     except RecursionError:
         raise json.JSONDecodeError("nested too deeply", "", 0) from None
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise
+    except ValueError as error:
+        raise json.JSONDecodeError(str(error), "", 0) from None
+    mark = r"\ud" if isinstance(text, str) else rb"\ud"
+    if mark in text.lower():  # type: ignore[operator]
+        try:
+            json.dumps(found, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise json.JSONDecodeError(r"half a character, such as \ud83d", "", 0) from None
+    return found

@@ -1,7 +1,6 @@
 """The languages: one row each in ``languages.csv``, so that no code ever branches on a language.
 
 What the columns mean, where every value comes from and what is unverified: docs/languages.md.
-``LANGUAGES``, ``XTREME`` and ``XTREME_R`` are read from the table at their first use.
 """
 
 from __future__ import annotations
@@ -50,10 +49,14 @@ class Language:
     xtreme_r: bool
     tatoeba: str
 
+    @property
+    def spaced(self) -> bool:
+        """Whether spaces part the words of its script."""
+        return self.script not in UNSPACED
 
-LANGUAGES: Mapping[str, Language]  # by code, in the order of the codes
-XTREME: tuple[str, ...]
-XTREME_R: tuple[str, ...]
+
+# Scripts that part no words with spaces, by their ISO 15924 codes.
+UNSPACED = frozenset({"Hans", "Hant", "Jpan", "Khmr", "Laoo", "Mymr", "Thai", "Tibt"})
 
 
 def get(code: str) -> Language:
@@ -63,15 +66,15 @@ def get(code: str) -> Language:
         UserError: if no row has the code; a name or a three-letter code is answered with the
             code it should be.
     """
-    table = _table()
-    if code in table:
-        return table[code]
+    known = table()
+    if code in known:
+        return known[code]
 
     from difflib import get_close_matches
 
     aliases = {
         alias.casefold(): row
-        for row in table.values()
+        for row in known.values()
         for alias in (row.name, row.tatoeba, row.iso639_3, row.code)
         if alias
     }
@@ -80,12 +83,13 @@ def get(code: str) -> Language:
         row = aliases[near[0]]
         hint = f' did you mean "{row.code}" ({row.name})?'
     else:
-        hint = suggest(code, table)
+        hint = suggest(code, known)
     raise UserError(f'language "{code}" is not a known code:{hint}')
 
 
 @cache
-def _table() -> Mapping[str, Language]:
+def table() -> Mapping[str, Language]:
+    """All of them by code, in the order of the codes."""
     import csv  # both are slow to import, and most commands never ask for a language
     from importlib.resources import files
 
@@ -109,14 +113,3 @@ def _language(row: dict[str, str]) -> Language:
         xtreme_r=row["xtreme_r"] == "1",
         tatoeba=row["tatoeba"],
     )
-
-
-def __getattr__(name: str) -> Mapping[str, Language] | tuple[str, ...]:
-    """Read the table when one of the three constants is first asked for (PEP 562)."""
-    if name == "LANGUAGES":
-        return _table()
-    if name == "XTREME":
-        return tuple(row.code for row in _table().values() if row.xtreme)
-    if name == "XTREME_R":
-        return tuple(row.code for row in _table().values() if row.xtreme_r)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

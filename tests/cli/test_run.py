@@ -11,7 +11,7 @@ from pyarrow import parquet
 from cli import little_mirror
 from xstilts.engines.local import LocalEngine
 from xstilts.errors import UserError
-from xstilts.languages import LANGUAGES
+from xstilts.languages import table
 from xstilts.steps import train
 from xstilts.store import Store
 
@@ -36,7 +36,7 @@ def fails(*_arguments, **_more):
 
 def row_of(screen: str, language: str) -> list[str]:
     """The cells of a language's row in a table, its name left out."""
-    name = LANGUAGES[language].name
+    name = table()[language].name
     return next(
         line.removeprefix(name).split()
         for line in screen.splitlines()

@@ -122,6 +122,14 @@ def test_composed_and_decomposed_letters_are_the_same():
     assert (row["prediction"], row["legal"]) == ("Cafe\u0301", True)
 
 
+def test_marks_are_the_same_in_whatever_order_they_were_typed():
+    """Shadda, then fatha, as people type; the canonical order is the other one."""
+    typed = "\u0645\u062d\u0645\u0651\u064e\u062f"
+    example = replace(QUESTION, context=f"\u0643\u0627\u0646 {typed} \u0647\u0646\u0627")
+    (row,) = read(SQUAD, example, typed)
+    assert (row["prediction"], row["legal"]) == (typed, True)
+
+
 RUSSIAN = replace(QUESTION, context="Рим стоит на Тибре")
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from microworld.meanings import SENTENCES
-from xstilts.microworld.realise import LANGUAGES
 from xstilts.microworld.words import text
+from xstilts.tasks.microworld import LANGUAGES
 
 FOLDER = Path(__file__).parent / "sentences"
 

@@ -12,7 +12,7 @@ from xstilts import languages
 from xstilts.report import findings
 from xstilts.tasks import Catalogue
 
-FORTY = ("en", *(code for code in languages.XTREME if code != "en"))
+FORTY = ("en", *(row.code for row in languages.table().values() if row.xtreme and row.code != "en"))
 
 
 def of(outcomes, name="synthetic", **more):

@@ -15,7 +15,8 @@ def task(columns, **values):
 
 def test_splits_by_their_usual_names():
     found, unsure = guess.splits(["train", "dev", "extra"])
-    assert found == {"train": "train", "select": "dev", "evaluate": "dev"}
+    assert found == {"train": "train", "evaluate": "dev"}  # none to select on
+    assert guess.splits(["train", "dev", "test"])[0]["select"] == "dev"
     assert unsure == []
     found, unsure = guess.splits(["all"])
     assert found == {}

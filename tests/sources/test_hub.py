@@ -249,8 +249,24 @@ def test_every_mistake_is_one_line_that_says_what_to_do(root, ask):
     assert not any("\n" in error or "secret" in error for error in errors)
 
 
-@pytest.mark.parametrize("kind", ["another host", "this machine", "the folder above"])
-def test_a_card_that_sends_elsewhere_is_not_followed(root, ask, tmp_path, kind):
+CARDS = {
+    "": "---\n{}---\n",
+    "after an empty line": "\n---\n{}---\n",
+    "with a line of dashes": "---\n---x: y\n{}---\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "card"),
+    [
+        *((kind, "") for kind in ("another host", "this machine", "the folder above")),
+        *(("this machine", card) for card in CARDS if card),
+        ("this machine", ".huggingface.yaml"),
+        ("a path with a scheme", ""),
+        ("a folder of this machine", ""),
+    ],
+)
+def test_a_card_that_sends_elsewhere_is_not_followed(root, ask, tmp_path, kind, card):
     """Rows come from the dataset at the hub that was asked, whatever its card says."""
     write_jsonl(tmp_path / "private.jsonl", REVIEWS)
     with HubServer(root) as server, HubServer(tmp_path) as stranger:
@@ -258,13 +274,19 @@ def test_a_card_that_sends_elsewhere_is_not_followed(root, ask, tmp_path, kind):
             "another host": f"{stranger.url}/private.jsonl",
             "this machine": f"file://{tmp_path}/private.jsonl",
             "the folder above": "../../../../private.jsonl",
+            "a path with a scheme": f"file:{tmp_path}/private.jsonl",
+            "a folder of this machine": str(tmp_path),
         }[kind]
         datasets = root / "datasets" / "org" / "sent"
         write_jsonl(datasets / "other.jsonl", REVIEWS)
-        datasets.joinpath("README.md").write_text(
-            f"---\nconfigs:\n- config_name: default\n  data_files:\n"
-            f"  - {{split: train, path: {json.dumps(target)}}}\n---\n"
-        )
+        files = f"data_files:\n  - {{split: train, path: {json.dumps(target)}}}"
+        named = f"data_dir: {json.dumps(target)}" if kind.startswith("a folder") else files
+        front = f"configs:\n- config_name: default\n  {named}\n"
+        if card in CARDS:
+            datasets.joinpath("README.md").write_text(CARDS[card].format(front))
+        else:
+            datasets.joinpath("README.md").write_text("A dataset.\n")
+            datasets.joinpath(card).write_text(front)
         server.commit()
         place = {"repo": "org/sent", "split": "train"}
         (said,) = ask(server, ["rows", place, "en"])

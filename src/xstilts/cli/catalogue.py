@@ -77,7 +77,7 @@ def languages(
 
     from xstilts import languages as known
 
-    shown = [known.get(code)] if code else list(known.LANGUAGES.values())
+    shown = [known.get(code)] if code else list(known.table().values())
     if json_:
         output.put([asdict(one) for one in shown])
         return 0

@@ -39,7 +39,7 @@ class _Table(dict[int, str | None]):
 
     def __init__(self) -> None:
         super().__init__()
-        codes = {row.script for row in languages.LANGUAGES.values()}
+        codes = {row.script for row in languages.table().values()}
         scripts = sorted({script for code in codes for script in _scripts(code)})
         self.symbols = {script: chr(ord("A") + i) for i, script in enumerate(scripts)}
         groups = "|".join(rf"(\p{{scx={script}}})" for script in scripts)

@@ -11,16 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from xstilts.formats.examples import (
-    Bitext,
-    Candidate,
-    Choice,
-    Line,
-    Pair,
-    Query,
-    Question,
-    Tagged,
-)
+from xstilts.formats.examples import Choice, Line, Pair, Query, Question, Tagged, texts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,8 +22,8 @@ if TYPE_CHECKING:
 def shuffled(examples: Sequence[Example], seed: int) -> list[Example]:
     """The examples with their labels exchanged; the distribution of labels stays.
 
-    Tags are exchanged over all words of all sentences. A span moves to a random place of its own
-    context, with the same number of characters, starting at a word.
+    Tags are exchanged over all words of all sentences. A question takes from another whether it has
+    an answer and its number of characters; the place is random in its own context, at a word.
 
     Args:
         examples: all of one format.
@@ -57,18 +48,19 @@ def _relabelled(one: Example, other: Example, stream: np.random.Generator) -> Ex
             return replace(one, label=other.label)
         case Choice(), Choice():
             return replace(one, label=other.label % len(one.choices))
-        case Question(), _:
-            return _moved(one, stream)
+        case Question(), Question():
+            return _moved(one, other, stream)
         case Query(), Query():
             return replace(one, answer=other.answer)
         case _:
             return one  # raw text and translations have no labels
 
 
-def _moved(one: Question, stream: np.random.Generator) -> Question:
-    if not one.answers:
-        return one
-    length = len(one.answers[0])
+def _moved(one: Question, other: Question, stream: np.random.Generator) -> Question:
+    """With an answer where the other question has one, and as long, anywhere in its own context."""
+    if not other.answers:
+        return replace(one, answers=(), starts=())
+    length = min(len(other.answers[0]), len(one.context))
     places = [
         place
         for place in range(len(one.context) - length + 1)
@@ -87,21 +79,11 @@ def lines(examples: Sequence[Example]) -> list[Line]:
     return list(seen.values())
 
 
-def _texts(one: Example) -> tuple[str, ...]:  # noqa: PLR0911 (one a kind of example)
+def _texts(one: Example) -> tuple[str, ...]:
     match one:
-        case Pair():
-            return (one.text_a, one.text_b) if one.text_b is not None else (one.text_a,)
-        case Choice():
-            return (one.prompt, *one.choices)
-        case Tagged():
-            return (" ".join(one.words),)
         case Question():
             return (one.context, one.question)
-        case Bitext():
-            return (one.text, one.english)
         case Query():
             return (one.text, *one.answer)
-        case Candidate():
-            return one.texts
-        case Line():
-            return (one.text,)
+        case _:
+            return texts(one)

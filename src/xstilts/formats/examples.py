@@ -216,15 +216,16 @@ def _retrieval(
     _task: Task, fields: Mapping[str, Any], name: str, group: str
 ) -> Bitext | Query | Candidate:
     """Two translations; or one to ask with (``query``), or one to answer with (``answers``)."""
+    if "english" in fields or not {"query", "answers"} & fields.keys():
+        return Bitext(name, group, _text(fields, "text"), _text(fields, "english"))
     around = (_text(fields, "context"),) if "context" in fields else ()
     if "query" in fields:
         answer = (_text(fields, "answer"), *around) if "answer" in fields else ()
         right = tuple(map(str, fields.get("right", ())))
         return Query(name, group, _text(fields, "query"), answer, right)
-    if "answers" in fields:
-        texts = (_text(fields, "text"), *around)
-        return Candidate(name, group, texts, tuple(map(str, fields.get("answers", ()))))
-    return Bitext(name, group, _text(fields, "text"), _text(fields, "english"))
+    return Candidate(
+        name, group, (_text(fields, "text"), *around), tuple(map(str, fields["answers"]))
+    )
 
 
 def _line(_task: Task, fields: Mapping[str, Any], name: str, group: str) -> Line:

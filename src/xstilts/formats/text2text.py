@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import replace
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from xstilts.errors import UserError
@@ -205,15 +206,34 @@ def _within(context: str, text: str) -> str | None:
 
     None where it is no piece of it.
     """
-    parts = [(part, place) for place, char in enumerate(context) for part in _solid(char)]
+    parts = _parts(context)
     for kept, said in (
         (parts, _solid(text)),
         ([one for one in parts if _is_letter(one[0])], "".join(filter(_is_letter, _solid(text)))),
     ):
         start = "".join(part for part, _ in kept).find(said)
         if said and start >= 0:
-            return context[kept[start][1] : kept[start + len(said) - 1][1] + 1]
+            places = [place for _, place in kept[start : start + len(said)]]
+            return context[min(places) : max(places) + 1]
     return None
+
+
+def _parts(context: str) -> list[tuple[str, int]]:
+    """What ``_solid`` leaves of a text, each with the place of the character that it is of.
+
+    Marks on a letter stand in their canonical order, whatever order they were typed in: a text
+    taken apart whole has them so, one taken apart by character has not.
+    """
+    found = [
+        (part, place)
+        for place, char in enumerate(context)
+        for part in unicodedata.normalize("NFKD", char)
+    ]
+    ordered: list[tuple[str, int]] = []
+    for _, run in groupby(found, lambda one: unicodedata.combining(one[0]) > 0):
+        alike = sorted(run, key=lambda one: unicodedata.combining(one[0]))  # 0 but for marks
+        ordered += [one for one in alike if not one[0].isspace()]
+    return ordered
 
 
 def _is_foreign(text: str, context: str) -> bool:

@@ -13,9 +13,9 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from xstilts.identity import stream_seed
-from xstilts.microworld.realise import LANGUAGES
 from xstilts.microworld.rows import FAMILIES
 from xstilts.microworld.world import World
+from xstilts.tasks.microworld import LANGUAGES
 
 if TYPE_CHECKING:
     from xstilts.microworld.meaning import Pool

@@ -28,7 +28,6 @@ from xstilts.identity import stream_seed
 from xstilts.microworld import concepts
 from xstilts.microworld.meaning import Event, Thing
 from xstilts.microworld.realise import say
-from xstilts.microworld.words import UNSPACED
 
 if TYPE_CHECKING:
     from xstilts.formats.examples import Example
@@ -113,7 +112,8 @@ def _names(language: str) -> tuple[re.Pattern[str], dict[str, str]]:
                     form = word.text.partition("'")[0]
                     names[form] = _invented(language, concept + form * (event.place != ""))
     forms = "|".join(re.escape(form) for form in sorted(names, key=len, reverse=True))
-    forms = f"(?:{forms})" if language in UNSPACED else rf"(?<!\w)(?:{forms})(?:'\w+)?(?!\w)"
+    whole = rf"(?<!\w)(?:{forms})(?:'\w+)?(?!\w)"
+    forms = whole if languages.get(language).spaced else f"(?:{forms})"
     latin = "" if languages.get(language).script == "Latn" else "|[A-Za-z]+"
     return re.compile(rf"{forms}|\d+{latin}"), names
 

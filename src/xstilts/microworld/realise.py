@@ -6,14 +6,10 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from xstilts.tasks.microworld import LANGUAGES
-
 if TYPE_CHECKING:
     from xstilts.microworld.grammar import Grammar
     from xstilts.microworld.meaning import Event, Role
     from xstilts.microworld.words import Word
-
-__all__ = ["LANGUAGES", "ask", "grammar", "say", "why"]
 
 
 @cache

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from xstilts import languages
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-UNSPACED = ("zh", "ja")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def spanned(words: Sequence[Word], language: str, role: str) -> tuple[str, int, 
     """The sentence as text, and from where to where the words of a role stand in it."""
     written, start, end = "", -1, -1
     for number, word in enumerate(words):
-        if number and not word.glued and language not in UNSPACED:
+        if number and not word.glued and languages.get(language).spaced:
             written += " "
         if role and word.role == role:
             start = len(written) if start < 0 else start
@@ -72,4 +72,4 @@ def spanned(words: Sequence[Word], language: str, role: str) -> tuple[str, int, 
 
 def paragraph(sentences: Iterable[str], language: str) -> str:
     """Sentences one after the other."""
-    return ("" if language in UNSPACED else " ").join(sentences)
+    return (" " if languages.get(language).spaced else "").join(sentences)

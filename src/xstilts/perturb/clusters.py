@@ -13,7 +13,6 @@ import regex
 
 Range: TypeAlias = tuple[int, int]
 
-UNSPACED = frozenset({"Hans", "Hant", "Jpan", "Khmr", "Mymr", "Thai"})  # no spaces between words
 
 # The second part: some vowel signs of Burmese are clusters by themselves in Unicode. The third: it
 # parts what the virama of Gurmukhi joins.

@@ -14,7 +14,7 @@ import regex
 
 from xstilts import languages
 from xstilts.identity import stream_seed
-from xstilts.perturb.clusters import UNSPACED, letters, words
+from xstilts.perturb.clusters import letters, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -45,7 +45,7 @@ def added(
         for one in {one.context: one for one in questions}.values()
         for match in _SENTENCE.finditer(one.context)
     ]
-    spaced = languages.get(language).script not in UNSPACED
+    spaced = languages.get(language).spaced
     for one in questions:
         # By its text. What there is to draw from are the contexts of the rows that are evaluated.
         stream = np.random.default_rng(

@@ -8,7 +8,7 @@ import regex
 
 from xstilts import languages
 from xstilts.perturb.base import Perturbation
-from xstilts.perturb.clusters import UNSPACED, runs, words
+from xstilts.perturb.clusters import runs, words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,7 +67,7 @@ def _gone_or_twice(text: str, site: Range, _language: str) -> Sequence[str]:
 
 def _spaces(text: str, language: str) -> list[Range]:
     """The spaces between words; where there are none, the places between letters."""
-    if languages.get(language).script in UNSPACED:
+    if not languages.get(language).spaced:
         return _gaps(text, language)
     return [match.span() for match in _SPACE.finditer(text)]
 

@@ -105,6 +105,8 @@ class Inputs:
             "batch": self.recipe.batch[format_],
             "epochs": self.recipe.target_epochs.get(target, self.recipe.epochs[format_]),
             "max_length": self.recipe.max_length[format_],
+            # Of spans the control was another once: whether there is an answer stayed.
+            **({"shuffle": 2} if item.control == "shuffled" and task.format == "span" else {}),
             **({"noise": self._training_noise(item, task)} if item.noise else {}),
         }
 

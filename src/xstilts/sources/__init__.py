@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from xstilts import languages, microworld
 from xstilts.errors import AbsentError, UserError
 from xstilts.formats.examples import BadRowError, example
-from xstilts.identity import file_sha256, fingerprint, stream_seed
+from xstilts.identity import fingerprint, known_sha256, stream_seed
 from xstilts.sources import groups, readers
 from xstilts.sources.kept import Kept
 from xstilts.tasks import TASKS
@@ -47,7 +47,7 @@ class Sources:
     mirror: Path | None = None
     commits: dict[str, str] = field(default_factory=dict)
     read_seconds: float = 0.0
-    _hashes: dict[tuple[Path, int, int], str] = field(default_factory=dict, repr=False)
+    _hashes: dict[Path, str] = field(default_factory=dict, repr=False)
     _groups: dict[str, dict[str, str]] = field(default_factory=dict, repr=False)
     _kept: Kept = field(default_factory=Kept, repr=False)
 
@@ -57,7 +57,7 @@ class Sources:
 
     @classmethod
     def from_environment(cls) -> Sources:
-        """The mirror that ``XSTILTS_MIRROR`` names, and the current folder."""
+        """With the mirror that ``XSTILTS_MIRROR`` names, if it is set."""
         mirror = os.environ.get("XSTILTS_MIRROR")
         return cls(mirror=Path(mirror) if mirror else None)
 
@@ -216,15 +216,12 @@ class Sources:
 
     def contents(self) -> dict[str, str]:
         """What was fingerprinted: absolute path -> SHA-256 of the file, dataset -> its commit."""
-        files = {str(path.resolve()): sha for (path, _, _), sha in self._hashes.items()}
+        files = {str(path.resolve()): sha for path, sha in self._hashes.items()}
         return files | {f"dataset {repo}": commit for repo, commit in self.commits.items()}
 
     def _sha256(self, path: Path) -> str:
-        status = path.stat()
-        key = (path, status.st_size, status.st_mtime_ns)
-        if key not in self._hashes:
-            self._hashes[key] = file_sha256(path)
-        return self._hashes[key]
+        self._hashes[path] = known_sha256(path)
+        return self._hashes[path]
 
 
 def _in_proportion(parts: Sequence[Sequence[Example]]) -> list[Example]:

@@ -33,6 +33,8 @@ def splits(names: Iterable[str]) -> tuple[dict[str, str], list[str]]:
         for role, wanted in ROLES.items()
         if any(name in known for name in wanted)
     }
+    if found.get("select") == found.get("evaluate"):  # nothing is selected on what is scored
+        found.pop("select", None)
     open_roles = [role for role in ("train", "evaluate") if role not in found]
     return found, [_which(f"the {role} split", known) for role in open_roles]
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from xstilts.errors import UserError, suggest
-from xstilts.identity import file_sha256, fingerprint
+from xstilts.identity import fingerprint, known_sha256
 from xstilts.tasks.base import Hub
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 COMMIT = re.compile("[0-9a-f]{40}")
-_FRONT = re.compile(r"---\s*\n(.*?)\n---", re.DOTALL)
+_SETTINGS = ".huggingface.yaml"  # says what README.md does, and goes before it
 HUB_TIMEOUT_SECONDS = 10.0
 
 
@@ -70,16 +70,22 @@ def rows(location: Hub, language: str) -> Iterator[dict[str, Any]]:
         UserError: as ``resolve``, and if there is no such configuration or split, or the files
             cannot be read.
     """
-    place = _at_commit(_filled(location, language))
-    builder, splits = _open(place)
-    if place.split not in splits:
-        near = suggest(place.split, splits)
-        raise UserError(f'{_named(place)} has no split "{place.split}":{near}')
+    place, builder = _split(location, language)
     dataset = _prepared(builder, place)
     if place.id_prefix:
         ids = enumerate(dataset["id"])
         dataset = dataset.select([row for row, name in ids if name.startswith(place.id_prefix)])
     return iter(dataset)
+
+
+def _split(location: Hub, language: str) -> tuple[Hub, Any]:
+    """Where a split lies, and the library's builder of it."""
+    place = _at_commit(_filled(location, language))
+    builder, splits = _open(place)
+    if place.split not in splits:
+        near = suggest(place.split, splits)
+        raise UserError(f'{_named(place)} has no split "{place.split}":{near}')
+    return place, builder
 
 
 def published_rows(location: Hub, language: str) -> int | None:
@@ -88,11 +94,7 @@ def published_rows(location: Hub, language: str) -> int | None:
     Raises:
         UserError: as ``rows``.
     """
-    place = _at_commit(_filled(location, language))
-    builder, splits = _open(place)
-    if place.split not in splits:
-        near = suggest(place.split, splits)
-        raise UserError(f'{_named(place)} has no split "{place.split}":{near}')
+    place, builder = _split(location, language)
     told = (builder.info.splits or {}).get(place.split)
     some = place.id_prefix or place.adapt  # rows of the split, not all of them
     return None if told is None or some else told.num_examples or None
@@ -167,9 +169,10 @@ def _folder_fingerprint(folder: Path) -> str:
     files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")}
     return fingerprint(
         {
-            name: file_sha256(path)
+            name: known_sha256(path)
             for name, path in files.items()
-            if path.is_file() and not any(part.startswith(".") for part in name.split("/"))
+            if path.is_file()
+            and (name == _SETTINGS or not any(part.startswith(".") for part in name.split("/")))
         }
     )
 
@@ -245,34 +248,36 @@ def _refuse_strangers(place: Hub) -> None:
     Asked before the library reads the card, as it would speak to that host at once.
     """
     import yaml
+    from huggingface_hub.repocard import REGEX_YAML_BLOCK
 
-    match = _FRONT.match(_card(place))
-    try:
-        front = yaml.safe_load(match[1]) if match else None
-    except (yaml.YAMLError, ValueError, ArithmeticError, RecursionError):
-        return  # the library says what is wrong with it
-    configs = front.get("configs") if isinstance(front, dict) else None
-    listed = configs if isinstance(configs, list) else ()
-    named = [one.get("data_files") for one in listed if isinstance(one, dict)]
+    match = REGEX_YAML_BLOCK.search(_beside(place, "README.md"))  # as the library finds it
+    named: list[Any] = []
+    for text in (match[2] if match else "", _beside(place, _SETTINGS)):
+        try:
+            front = yaml.safe_load(text)
+        except (yaml.YAMLError, ValueError, ArithmeticError, RecursionError):
+            continue  # the library says what is wrong with it
+        configs = front.get("configs") if isinstance(front, dict) else None
+        for one in configs if isinstance(configs, list) else ():
+            if isinstance(one, dict):
+                named += [one.get("data_files"), one.get("data_dir")]
     for file in _texts(named):
-        if "://" in file or file.startswith(("/", "~")) or ".." in file.split("/"):
+        if ":" in file or file.startswith(("/", "~")) or ".." in file.split("/"):
             raise UserError(
                 f'{_named(place)} sends to "{file}", which is no file of its own: it is not read; '
                 "fetch what you trust, and declare it as your own files (docs/adding-a-task.md)"
             )
 
 
-def _card(place: Hub) -> str:
-    """README.md; "" where it cannot be had: then the library cannot read it either."""
+def _beside(place: Hub, name: str) -> str:
+    """A dataset's file; "" where it cannot be had: then the library cannot read it either."""
     from huggingface_hub import hf_hub_download
 
     try:
         if _is_folder(place):
-            path = Path(place.repo) / "README.md"
+            path = Path(place.repo) / name
         else:
-            found = hf_hub_download(
-                place.repo, "README.md", repo_type="dataset", revision=place.revision
-            )
+            found = hf_hub_download(place.repo, name, repo_type="dataset", revision=place.revision)
             path = Path(found)
         return path.read_text(encoding="utf-8", errors="replace")
     except (_http_error(), OSError, ValueError):

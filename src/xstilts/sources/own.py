@@ -204,11 +204,24 @@ def _check_examples(said: Declaration, task: Task, split: Split, language: str) 
         # No row is wrong, so the share leaves none to one side.
         raise _one_sided(said, data.select, rows, split) from None
     for one in found:
+        if isinstance(one, Question):
+            _check_starts(said, split, one)
         if isinstance(one, Question) and not one.answers and not task.unanswerable:
             raise said.file.fault(
                 split,
                 f'question "{one.id}" has no answer in {language}; if that is right, write '
                 "metrics: [squad_v2_f1, squad_v2_exact_match]",
+            )
+
+
+def _check_starts(said: Declaration, split: Split, one: Question) -> None:
+    """Answers stand where they are said to: bytes are easily counted instead of characters."""
+    for text, start in zip(one.answers, one.starts, strict=True):
+        if one.context[start : start + len(text)] != text:
+            raise said.file.fault(
+                split,
+                f'question "{one.id}": "{text:.40}" does not stand at character {start} of its '
+                "context; count characters, the first is 0",
             )
 
 

@@ -60,12 +60,14 @@ def _first_undecodable(path: Path) -> int:
 def _delimited(location: Files, path: Path) -> Iterator[dict[str, Any]]:
     with _text(path, newline="") as file:
         if location.reader == "csv":
-            lines: Iterator[list[str]] = csv.reader(file, strict=True)
+            reader = csv.reader(file, strict=True)
+            lines: Iterator[tuple[int, list[str]]]
+            lines = ((reader.line_num, cells) for cells in reader if cells)
         else:  # the official tsv files do not quote: a quotation mark is text
-            lines = (line.rstrip("\r\n").split("\t") for line in file)
+            lines = enumerate((line.rstrip("\r\n").split("\t") for line in file), start=1)
         names: list[str] = []
         try:
-            for number, cells in enumerate(lines, start=1):
+            for number, cells in lines:
                 if not names:
                     names = cells if location.header else [str(i) for i in range(len(cells))]
                     if location.header:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from xstilts.formats.examples import Example
 
-UNSPACED = ("Hans", "Hant", "Jpan", "Khmr", "Laoo", "Mymr", "Thai", "Tibt")
 QUANTILES = (0.5, 0.95, 1.0)
 
 
@@ -65,7 +64,7 @@ def survey(examples: Sequence[Example], code: str, tokenizer: Tokenizer) -> Surv
     for (number, _), count in zip(read, pieces, strict=True):
         longest = isinstance(examples[number], Bitext)
         lengths[number] = max(lengths[number], count) if longest else lengths[number] + count
-    unspaced = languages.get(code).script in UNSPACED
+    unspaced = not languages.get(code).spaced
     units = sum(
         sum(not character.isspace() for character in text) if unspaced else len(text.split())
         for _, text in read

@@ -36,6 +36,11 @@ def align(path: Path, task: Task, examples: Sequence[Example]) -> list[dict[str,
         UserError: if the file cannot be read, examples are missing or unknown, or a prediction
             has not the form of the task's format.
     """
+    if "average_precision_at_20" in task.metrics:
+        raise UserError(
+            f"{task.name}: its candidates say whom they answer, which an import does not read: "
+            "predictions of it cannot be imported"
+        )
     given = _given(path, task, [one.id for one in examples])
     asked = {one.id for one in examples}
     if not given:
@@ -53,6 +58,8 @@ def align(path: Path, task: Task, examples: Sequence[Example]) -> list[dict[str,
             gold, prediction = _pair(one, given[one.id])
         except ValueError as error:
             raise UserError(f'{path}, "{one.id}": {error}') from None
+        if "reciprocal_rank_at_20" in task.metrics:
+            gold = gold[0]  # as predict steps keep the one right answer
         rows.append({"id": one.id, "group": one.group, "gold": gold, "prediction": prediction})
     return rows
 

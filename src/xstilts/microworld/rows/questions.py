@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from xstilts import languages
 from xstilts.microworld.meaning import Event, Thing
 from xstilts.microworld.realise import ask, say
-from xstilts.microworld.words import UNSPACED, spanned, text
+from xstilts.microworld.words import spanned, text
 from xstilts.microworld.world import PEOPLE
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def _row(
     found: dict[str, list[Any]] = {"text": [], "answer_start": []}
     for one in events:
         sentence, start, end = spanned(say(language, one), language, role)
-        context += "" if not context or language in UNSPACED else " "
+        context += " " if context and languages.get(language).spaced else ""
         if answer is not None and one.bare == answer.bare:
             found = {"text": [sentence[start:end]], "answer_start": [len(context) + start]}
         context += sentence

@@ -15,7 +15,7 @@ import numpy as np
 from xstilts import languages, perturb
 from xstilts.formats.examples import Choice, Pair, texts
 from xstilts.identity import stream_seed
-from xstilts.perturb.clusters import UNSPACED, words
+from xstilts.perturb.clusters import words
 from xstilts.perturb.edits import Edit, apply
 from xstilts.perturb.validity import validity
 
@@ -94,7 +94,7 @@ def _of_text(field: int, text: str, name: str, language: str, seed: int) -> Iter
     perturbation = perturb.get(name)
     sites = perturbation.sites(text, language)
     stream = np.random.default_rng(stream_seed("attack", name, seed, text))
-    spaced = languages.get(language).script not in UNSPACED
+    spaced = languages.get(language).spaced
     known = words(text) if spaced else []
     for site, drawn in zip(sites, stream.random(len(sites)), strict=True):
         options = perturbation.options(text, site, language)
