@@ -49,7 +49,6 @@ PLACES = {
     "shards.half": "the ids of token shards are written, where they begin is not",
     # of files that people ask for
     "corpus.text": "running text of a corpus is written, its parallel rows are not",
-    "corpus.rename": "a corpus is complete, not yet in its place",
     "whole.rename": "a report, table, export or pack is complete, not yet in its place",
 }
 

@@ -55,7 +55,7 @@ class Recipe:
         epochs: format -> passes over the training rows.
         target_epochs: target task -> passes when it is the last stage; others take ``epochs``.
         max_length: format -> tokens of a sequence.
-        warmup: share of the steps with linearly rising learning rate; then it falls to 0.
+        warmup: share of the steps with linearly rising learning rate.
         weight_decay: of AdamW, not on biases and normalisation.
         epsilon: of AdamW.
         clip: the largest gradient norm.

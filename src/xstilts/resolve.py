@@ -8,7 +8,7 @@ tasks, mixtures their members, languages their defaults, and every evaluation it
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xstilts import languages, suites
 from xstilts.errors import AbsentError, UserError
@@ -130,6 +130,15 @@ class _Resolver:
             members = (item.task,) if item.control == "imported" else self._members(item.task)
             share = None if item.share is None else item.share / len(members)
             items += [replace(item, task=name, share=share) for name in members]
+        seen: set[Any] = set()
+        for item in items:
+            place = (item.task, frozenset(item.languages), item.control, item.noise)
+            if place in seen:
+                raise UserError(
+                    f'"{mixture}": {item.task} stands in it twice, by itself and in a mixture: '
+                    "leave one out"
+                )
+            seen.add(place)
         return tuple(items)
 
     def _members(self, name: str) -> tuple[str, ...]:

@@ -22,6 +22,12 @@ PLACES = {
     "commonsenseqa": ("commonsenseqa/dev.jsonl", '{{"question": "{}", "answerKey": "A"}}\n'),
     "socialiqa": ("socialiqa/tst.jsonl", '{{"context": "{}", "answerA": "a"}}\n'),
     "taxinli": ("taxinli_mnli10k/taxinli10k.tsv", "prem\thyp\tlabel\nP.\t{}\tneutral\n"),
+    "bucc2018": ("bucc2018/de-en.test.de", "de-000000001\tEins.\nde-000000002\t{}\n"),
+    "mewslix": (
+        "mewslix/wikinews_mentions-test.jsonl",
+        '{{"context": {{"language": "en", "text": "{}"}}, "mentions": []}}\n',
+    ),
+    "ccg": ("ccg/ccg.dev", "{}\tN N N\n"),
     "textfooler": ("textfooler_nli1k/snli.tsv", "neutral\t{}\tH .\n"),
 }
 

@@ -56,8 +56,8 @@ def test_a_broken_table_is_refused(corpus, mirror):
 
 def test_a_file_that_is_not_utf_8_is_refused(corpus, mirror):
     (corpus / "kaznerd").mkdir()
-    (corpus / "kaznerd/kk.txt").write_bytes(b"caf\xe9\n")
-    with pytest.raises(UserError, match=r"kk.txt is not UTF-8 \(byte 3\)"):
+    (corpus / "kaznerd/kk.txt").write_bytes(b"tea\ncaf\xe9\n")
+    with pytest.raises(UserError, match=r"kk.txt line 2 is not UTF-8"):
         running(corpus, mirror)
 
 

@@ -10,6 +10,7 @@ import re
 import shutil
 import tarfile
 from itertools import count
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -87,6 +88,15 @@ def test_it_is_a_plain_tar(here, tmp_path):
         names = [CONTENTS, f"steps/{A}/step.json", f"steps/{A}/p.parquet"]
         assert tar.getnames() == names
         assert tar.extractfile(names[1]).read() == (here.folder(A) / "step.json").read_bytes()
+
+
+def test_a_folder_is_merged_wherever_it_is_named_from(here, there, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to(here.root)
+    for place in (Path("here"), tmp_path / "link"):
+        merged = merge(there, place, silent)
+        assert len(merged.added + merged.kept) == 3
+        assert merged.refused == {}
 
 
 def test_a_folder_is_merged_like_a_pack(here, there):

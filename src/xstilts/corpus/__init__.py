@@ -6,7 +6,6 @@ What is in it, what was removed and why: docs/corpus.md.
 from __future__ import annotations
 
 import json
-import shutil
 from contextlib import ExitStack
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from xstilts.corpus.dictionaries import dictionaries
 from xstilts.corpus.licences import sources
 from xstilts.corpus.overlap import Overlap
 from xstilts.corpus.sieve import Sieve
+from xstilts.disk.whole import whole
 from xstilts.errors import UserError
 from xstilts.failpoints import failpoint
 
@@ -71,34 +71,32 @@ def build(
         raise UserError(f"{mirror} has no evaluation file to compare with: is it the mirror?")
     progress(f"{sum(overlap.texts.values()):,} evaluation texts")
 
-    part = out.with_name(f"{out.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    (part / "text").mkdir(parents=True)
-    sieve = Sieve(overlap)
-    running = chain(read.text(corpus, mirror), made.text(generated))
-    met = _write_text(running, sieve, part / "text", progress)
-    failpoint("corpus.text")
-    rows = _write_rows(
-        chain(read.parallel(corpus, mirror), made.parallel(generated)),
-        sieve.rows,
-        part / "parallel.jsonl",
-        progress,
-    ) | _write_rows(dictionaries(mirror), sieve.entries, part / "dictionary.jsonl", progress)
-    report = {
-        "text": _nested(sieve.text),
-        "parallel": _nested(sieve.parallel),
-        "dictionary": _nested(sieve.dictionary),
-        "rows": {name: count for name, count in rows.items() if count},
-        "overlap": {
-            name: {"texts": overlap.texts[name], **counts} for name, counts in sieve.repeats.items()
-        },
-        "sources": _licences(met | rows.keys(), excluded=False),
-        "excluded": _licences(met | rows.keys(), excluded=True),
-    }
-    written = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
-    (part / "report.json").write_text(written, encoding="utf-8")
-    failpoint("corpus.rename")
-    part.rename(out)
+    with whole(out) as part:
+        (part / "text").mkdir(parents=True)
+        sieve = Sieve(overlap)
+        running = chain(read.text(corpus, mirror), made.text(generated))
+        met = _write_text(running, sieve, part / "text", progress)
+        failpoint("corpus.text")
+        rows = _write_rows(
+            chain(read.parallel(corpus, mirror), made.parallel(generated)),
+            sieve.rows,
+            part / "parallel.jsonl",
+            progress,
+        ) | _write_rows(dictionaries(mirror), sieve.entries, part / "dictionary.jsonl", progress)
+        report = {
+            "text": _nested(sieve.text),
+            "parallel": _nested(sieve.parallel),
+            "dictionary": _nested(sieve.dictionary),
+            "rows": {name: count for name, count in rows.items() if count},
+            "overlap": {
+                name: {"texts": overlap.texts[name], **counts}
+                for name, counts in sieve.repeats.items()
+            },
+            "sources": _licences(met | rows.keys(), excluded=False),
+            "excluded": _licences(met | rows.keys(), excluded=True),
+        }
+        written = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
+        (part / "report.json").write_text(written, encoding="utf-8")
     return report
 
 

@@ -6,10 +6,10 @@ dictionaries, ``dictionary.jsonl``, an entry a row.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from xstilts import jsontext
+from xstilts.corpus import evaluation
 from xstilts.errors import UserError
 
 if TYPE_CHECKING:
@@ -46,31 +46,21 @@ def lines(path: Path) -> list[str]:
     Raises:
         UserError: if it is not UTF-8.
     """
-    with _utf8(path):
-        return path.read_text(encoding="utf-8").splitlines()
+    return list(evaluation.lines(path, "build it again"))
 
 
 def _rows(path: Path, languages: Collection[str]) -> Iterator[dict[str, str]]:
     if not path.exists():
         return
-    with _utf8(path), path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, start=1):
-            row = _row(line)
-            if row is None:
-                raise UserError(f"{path} line {number}: no JSON object of texts: build it again")
-            row.pop("source", None)
-            if languages:
-                row = {code: text for code, text in row.items() if code in languages}
-            if len(row) > 1:
-                yield row
-
-
-@contextmanager
-def _utf8(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: byte {error.start + 1} is not UTF-8: build it again") from None
+    for number, line in enumerate(evaluation.lines(path, "build it again"), start=1):
+        row = _row(line)
+        if row is None:
+            raise UserError(f"{path} line {number}: no JSON object of texts: build it again")
+        row.pop("source", None)
+        if languages:
+            row = {code: text for code, text in row.items() if code in languages}
+        if len(row) > 1:
+            yield row
 
 
 def _row(line: str) -> dict[str, str] | None:

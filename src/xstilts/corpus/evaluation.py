@@ -47,17 +47,18 @@ def as_published(path: Path) -> Iterator[None]:
         ) from None
 
 
-def lines(path: Path) -> Iterator[str]:
+def lines(path: Path, remedy: str = "convert it first") -> Iterator[str]:
     """The lines of a file.
 
     Raises:
-        UserError: if it is not UTF-8.
+        UserError: if it is not UTF-8, with what to do.
     """
-    try:
-        with path.open(encoding="utf-8", newline="\n") as file:
-            yield from (line.rstrip("\r\n") for line in file)
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not UTF-8 (byte {error.start}): convert it first") from None
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                yield line.decode().rstrip("\r\n")
+            except UnicodeDecodeError:
+                raise UserError(f"{path} line {number} is not UTF-8: {remedy}") from None
 
 
 def _cells(*columns: int) -> Reader:
@@ -150,6 +151,9 @@ SETS: Mapping[str, tuple[tuple[str, Reader], ...]] = MappingProxyType(
         "commonsenseqa": (("commonsenseqa/dev*.jsonl", _named("question")),),
         "socialiqa": (("socialiqa/*.jsonl", _named("context")),),
         "taxinli": (("taxinli_mnli10k/taxinli10k.tsv", _cells(0, 1)),),
+        "bucc2018": (("bucc2018/*-en.*.??", _cells(1)),),  # not the gold pairs, which are ids
+        "mewslix": (("mewslix/wikinews_mentions-*.jsonl", _named("text")),),
+        "ccg": (("ccg/ccg.dev", _cells(0)),),
         "textfooler": (("textfooler_nli1k/*.tsv", _cells(1, 2)),),
     }
 )

@@ -102,12 +102,11 @@ def parallel(corpus: Path, mirror: Path) -> Iterator[tuple[str, Iterable[Row]]]:
     for folder in _folders(corpus):
         for path in sorted(folder.glob("parallel*.tsv")):
             yield folder.name, _table(path)
-    raw = mirror
-    if (bibles := raw / "raw_text/bible-corpus").is_dir():
+    if (bibles := mirror / "raw_text/bible-corpus").is_dir():
         yield "bible_corpus", _bibles(bibles)
-    if (archive := raw / "raw_text/nltk_udhr2/udhr2.zip").is_file():
+    if (archive := mirror / "raw_text/nltk_udhr2/udhr2.zip").is_file():
         yield "udhr", _declaration(archive)
-    if (ntrex := raw / "ntrex128").is_dir():
+    if (ntrex := mirror / "ntrex128").is_dir():
         yield "ntrex128", _ntrex(ntrex)
 
 

@@ -74,7 +74,7 @@ class Pairs:
         self._english = english
 
     def draw(self, stream: np.random.Generator, count: int) -> list[tuple[NDArray, NDArray]]:
-        """``count`` segments in two languages, English one of them half the time; rows differ.
+        """``count`` segments in two languages, one English at least half the time; rows differ.
 
         At most half of the rows, as those that are left get ever harder to draw.
         """

@@ -35,12 +35,11 @@ def demand(plan: Plan, bench: Bench, job: Job) -> Demand:
     if first.kind == "score":
         return Demand(1, 0, int(SCORE_BYTES))
     on_device = bench.device != "cpu"
-    gpus = int(on_device)
-    if first.kind == "train" and bench.devices > 1:
-        gpus, cpus = gpus * bench.devices, cpus * bench.devices
+    processes = bench.devices if first.kind == "train" else 1
     shapes = [shape for model in plan.models.values() if (shape := model.architecture)]
     parameters = max((shape.encoder_parameters for shape in shapes), default=0)
     # On the host: weights once to load them, once to write them; on a CPU all that training keeps.
     trains_here = first.kind == "train" and not on_device
     each = footprint.STATE_BYTES if trains_here else 2 * sizes.WEIGHT_BYTES
-    return Demand(cpus, gpus, int(LIBRARIES_BYTES + each * parameters))
+    memory = processes * (LIBRARIES_BYTES + each * parameters)
+    return Demand(processes * cpus, processes * int(on_device), int(memory))

@@ -75,8 +75,8 @@ class Course:
         if self._jobs:
             self._left = {step.id for step in remaining(self._plan, self._store)}
         self._evict(self._plan.steps.values())  # also what a run that died had no time for
-        bad = self._bad()
-        steps = [self._plan.steps[one] for one in self._plan.steps if one in self._left - bad]
+        todo = self._left - self._bad()
+        steps = [step for one, step in self._plan.steps.items() if one in todo]
         found = jobs(self._plan, steps, self._number + 1)
         self._jobs, self.moved = {job.number: job for job in found}, False
         return found
@@ -114,8 +114,7 @@ class Course:
         if fault.step_id not in self._redone:
             self._redone.add(fault.step_id)
             self._store.discard_damaged(fault.step_id)
-            problem = f'file "{fault.name}" of step {fault.step_id} {fault.args[2]}'
-            self._watcher.note(f"{problem}: the step is redone")
+            self._watcher.note(f"{fault.problem}: the step is redone")
             return
         for one in self._jobs[report.job].ids:
             step = self._plan.steps[one]
@@ -143,5 +142,6 @@ class Course:
         """The outcome; what others finished meanwhile counts as kept."""
         found = self.outcome
         settled = {*found.done, *found.failures, *found.skipped}
-        found.kept += [one for one in self._plan.steps if one in self._ours - settled]
+        rest = self._ours - settled
+        found.kept += [one for one in self._plan.steps if one in rest]
         return found

@@ -16,7 +16,7 @@ from xstilts.disk.files import read_marker
 from xstilts.engines.desk import settle
 from xstilts.engines.reported import reported
 from xstilts.engines.worker import provenance
-from xstilts.errors import UserError
+from xstilts.errors import UserError, suggest
 from xstilts.identity import file_sha256, fingerprint
 from xstilts.pretraining import BUDGET, Pretraining
 from xstilts.steps import CODE_VERSIONS
@@ -86,7 +86,7 @@ def _pretrain(config: Pretraining, corpus: Path | str, bench: Bench, watcher: Wa
     if continued is not None:
         inputs["start"] = continued.fingerprint
     step_id = fingerprint(["pretrain", CODE_VERSIONS["pretrain"], inputs])
-    if bench.store.has(step_id):
+    if bench.store.has(step_id) and bench.store.whole(step_id):
         return bench.store.open(step_id)
     from xstilts.corpus.shards import Shards
     from xstilts.model import encoder
@@ -128,7 +128,18 @@ def _pretrain(config: Pretraining, corpus: Path | str, bench: Bench, watcher: Wa
 
 
 def _check_rows(config: Pretraining, shards: Shards) -> None:
-    """Every objective has something to learn from."""
+    """Every language and every objective has something to learn from."""
+    if lost := sorted(set(config.languages) - set(shards.languages)):
+        raise UserError(
+            f"languages: the corpus has nothing in {', '.join(lost)};"
+            f"{suggest(lost[0], shards.languages)}"
+        )
+    for name in ("mlm", "matching", "cloze", "spans"):
+        if getattr(config.objectives, name) and not len(shards.mono_ids):
+            raise UserError(
+                f"objectives.{name}: the corpus has no running text in these languages: take the "
+                "objective out, or languages in"
+            )
     for name, file in {
         "tlm": "parallel",
         "ranking": "parallel",
@@ -168,7 +179,7 @@ def _continued(config: Pretraining) -> Model | None:
 
 def _seed_of(model: Model) -> int | None:
     """The seed of the run that made a model; None where `xstilts pretrain` did not."""
-    record = Path(model.location) / MARKER
+    record = Path(model.location).resolve() / MARKER  # markers are read at no link
     if not record.is_file():
         return None
     try:

@@ -9,6 +9,7 @@ is preempted, or out of time, keeps a resume point, queues again and goes on fro
 from __future__ import annotations
 
 import getpass
+import math
 import os
 import signal
 import subprocess
@@ -68,10 +69,15 @@ class SlurmEngine:
 
             def work(jobs: Sequence[Job], course: Course) -> Iterator[Report]:
                 viable = {job.number: course.viable(job) for job in jobs}
+                there = {number for number, steps in viable.items() if steps}
                 left = [
-                    replace(job, ids=tuple(step.id for step in viable[job.number]))
+                    replace(
+                        job,
+                        ids=tuple(step.id for step in viable[job.number]),
+                        needs=job.needs & there,
+                    )
                     for job in jobs
-                    if viable[job.number]
+                    if job.number in there
                 ]
                 by_number = {job.number: job for job in left}
                 for report in queue.work(errand, plan, left):
@@ -163,7 +169,7 @@ class _Queue:
             "name": "xstilts",
             "timeout_min": int(self._settings.get("time", DAY_MIN)),
             "cpus_per_task": asks.cpus,
-            "mem_gb": max(1, round(asks.memory_bytes / 2**30)),
+            "mem_gb": math.ceil(asks.memory_bytes / 2**30),
             "slurm_additional_parameters": extra,
             "slurm_array_parallelism": len(array),
         }

@@ -162,7 +162,10 @@ class Worker:
             else:
                 desk = replace(self._desk, tracking=self._tracking(step))
                 result = train.train(step.inputs, weights, folder, area, desk)
-            self._finish(step, folder, result, started, evictable=checkpoint.EVICTABLE)
+            # Of all attempts of a stage that was interrupted.
+            seconds = max(time.monotonic() - started, result["seconds"])
+            keep = checkpoint.EVICTABLE
+            self._finish(step, folder, result, started, keep, {"seconds": seconds})
         area.clear()
 
     def _spread(self, step: Step, weights: Weights, folder: Path, area: WorkArea) -> dict[str, Any]:

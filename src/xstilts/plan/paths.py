@@ -99,7 +99,9 @@ class Paths:
             self.plan.baselines = dict(suite.baselines)
             known = [suite.baselines.get(name, name) for name in known]
         paths = self.study.expand(tuple(known)) if known or self.study.paths else ()
-        return tuple(map(self._of_what_is_there, paths)) if self.allow_absent else paths
+        if not self.allow_absent:
+            return paths
+        return tuple(dict.fromkeys(map(self._of_what_is_there, paths)))  # two may become one
 
     def _of_what_is_there(self, path: Path) -> Path:
         """The path with a mixture that is not whole spelt out as the tasks that are there."""

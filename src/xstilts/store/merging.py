@@ -82,7 +82,7 @@ def merge(store: Store, source: Path, told: Told) -> Merged:
     """
     merged = Merged()
     try:
-        with _folder(source) if source.is_dir() else _file(source) as load:
+        with _folder(source.resolve()) if source.is_dir() else _file(source) as load:
             tally = Tally(told, load.size)
             for step_id, entries in groupby(load.entries, key=lambda entry: entry.step_id):
                 try:
