@@ -53,6 +53,16 @@ def test_looks_after_every_intermediate_stage(done):
     assert all("s_choice" not in stages for stages, *_ in found)
 
 
+def test_the_pretrained_encoder_is_looked_at_once_and_counts_at_every_rate(small, tiny):
+    found = small_tasks.plan(small, tiny, *PATHS, learning_rates=(1e-4, 1e-3), analyses=("order",))
+    before = {}
+    for one in found.kept.values():
+        if not one.stages:
+            before.setdefault(one.model, set()).add(one.score)
+    assert len(before) == 2
+    assert len({frozenset(scores) for scores in before.values()}) == 1
+
+
 def test_without_the_analysis_nothing_is_looked_at(small, tiny):
     assert not small_tasks.plan(small, tiny, "s_nli > s_tags > s_choice").kept
 

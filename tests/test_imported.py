@@ -11,11 +11,12 @@ import torch
 
 import small_tasks
 import tiny_encoder
-from xstilts import forecast, models, resolve
+from xstilts import forecast, metrics, models, resolve
 from xstilts import plan as planning
 from xstilts.engines.groups import remaining
 from xstilts.engines.local import LocalEngine
 from xstilts.errors import AbsentError, UserError
+from xstilts.formats.examples import Query
 from xstilts.imported import Imports, checkpoint, predictions
 from xstilts.path import parse
 from xstilts.report.rows import score_rows
@@ -23,7 +24,7 @@ from xstilts.sources import Sources
 from xstilts.steps import given_predictions
 from xstilts.store import Store
 from xstilts.study import Options, Study
-from xstilts.tasks import Catalogue
+from xstilts.tasks import TASKS, Catalogue
 
 
 class Anybody:
@@ -406,3 +407,21 @@ def test_logits_of_imported_heads_are_those_of_transformers(family, kind, tasks,
         else theirs.logits[0]
     )
     assert torch.allclose(ours.squeeze(), expected.squeeze(), atol=2e-5)
+
+
+def test_a_ranking_with_one_right_answer_is_scored_by_its_place(tmp_path):
+    """Mewsli-X: the mean reciprocal rank of 1 and 1/2."""
+    task = TASKS["mewslix"]
+    rows = [Query(f"m{n}", f"m{n}", "Rome", (), ("Q220",)) for n in (1, 2)]
+    file = tmp_path / "ranked.jsonl"
+    given = {"m1": ["Q220", "Q1"], "m2": ["Q1", "Q220"]}
+    file.write_text(
+        "".join(json.dumps({"id": k, "prediction": v}) + "\n" for k, v in given.items())
+    )
+    units = given_predictions.align(file, task, rows)
+    assert metrics.score(metrics.get("reciprocal_rank_at_20"), units, "en") == 0.75
+
+
+def test_rankings_whose_right_answers_the_candidates_know_are_refused(tmp_path):
+    with pytest.raises(UserError, match="predictions of it cannot be imported"):
+        given_predictions.align(tmp_path / "x.jsonl", TASKS["lareqa"], [])

@@ -266,6 +266,10 @@ def test_meaning(source, path, expected):
                 'more than one fits: squad_v2, tydiqa; "> xquad" trains one'
             ),
         ),
+        (
+            *(UserError, "hub", "all9 + mnli > xquad"),
+            ('"all9 + mnli": mnli stands in it twice, by itself and in a mixture: leave one out'),
+        ),
         (  # two classes are not three
             *(UserError, "mirror", "pawsx | xnli"),
             (

@@ -41,6 +41,14 @@ def test_a_corpus_becomes_an_encoder_that_transformers_loads(folder, cli):
     assert again.out == done.out
 
 
+def test_a_language_without_text_is_said_before_anything_is_trained(folder, cli):
+    text = (folder / "toy.yaml").read_text()
+    (folder / "other.yaml").write_text(text + "languages: [en, dee]\n")
+    done = cli("pretrain", folder / "other.yaml", "--corpus", folder, "--store", folder / "other")
+    assert done.code == 2
+    assert "languages: the corpus has nothing in dee" in done.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import dataclasses
 import json
 import os
 import signal
@@ -70,6 +71,8 @@ def test_steps_ask_for_what_their_kind_needs(small, tiny, tmp_path):
     asks = demand(plan, on_cpu, train)
     assert asks[:2] == (3, 0)
     parameters = 250 * 32 + 515 * 32  # and more, in the layers
+    several = demand(plan, dataclasses.replace(on_cpu, devices=2), train)
+    assert several.memory_bytes == 2 * asks.memory_bytes  # each process has all of it
     assert asks.memory_bytes > demand(plan, on_cpu, predict).memory_bytes + 8 * parameters
     assert STATE_BYTES == 16
 

@@ -56,6 +56,11 @@ CONTEXT = "the blue sea"
             Question("n", "n", "c", "?", (), ()),
         ),
         (task("retrieval"), {"text": "t", "english": "e"}, Bitext("n", "n", "t", "e")),
+        (  # one more column makes it nothing else
+            task("retrieval"),
+            {"text": "t", "english": "e", "query": "q", "answers": ["a"]},
+            Bitext("n", "n", "t", "e"),
+        ),
         (task("mlm"), {"text": "t"}, Line("n", "n", "t")),
     ],
 )

@@ -8,6 +8,7 @@ import pytest
 
 from own_files import examples, jsonl, squad, write
 from xstilts import metrics
+from xstilts.errors import UserError
 from xstilts.formats.examples import Bitext, Choice, Line, Pair, Question, Tagged
 from xstilts.path import parse
 from xstilts.resolve import resolve
@@ -217,6 +218,19 @@ metrics: [squad_v2_f1, squad_v2_exact_match]
     assert task.unanswerable
     assert task.main_metrics == ("squad_v2_f1", "squad_v2_exact_match")
     assert examples(task, "train") == [Question("0", "0", "Ja.", "Was?", (), ())]
+
+
+def test_an_answer_that_does_not_stand_where_it_is_said_to(load):
+    """Bytes counted for characters, which a text in Latin letters hardly shows."""
+    context = "Ñandú is a bird of Peru."
+    start = len(context[: context.index("bird")].encode())
+    row = {
+        "context": context,
+        "question": "What is it?",
+        "answers": {"text": ["bird"], "answer_start": [start]},
+    }
+    with pytest.raises(UserError, match=f'"bird" does not stand at character {start}'):
+        load("name: where\nformat: span\ntrain: train.jsonl\n", train_jsonl=jsonl(row))
 
 
 def test_retrieval_from_two_columns_and_from_parallel_files(load):

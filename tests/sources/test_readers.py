@@ -38,6 +38,7 @@ def path(tmp_path):
         ("tsv", True, "a\tb\n", []),
         ("csv", True, 'a,b\r\n"x, ""y""\nz",2\r\n', [{"a": 'x, "y"\nz', "b": "2"}]),
         ("csv", False, "p,q\n", [{"0": "p", "1": "q"}]),
+        ("csv", True, "a\n1\n\n", [{"a": "1"}]),
         ("jsonl", True, '{"a": [1]}\n\n{"a": "\\u00e9"}', [{"a": [1]}, {"a": "é"}]),
         ("lines", True, "one\n\n  two \n", [{"text": "one"}, {"text": "two"}]),
     ],
@@ -142,6 +143,10 @@ def test_the_side_that_is_not_utf_8_is_named(path):
         (
             *("tsv", True, "a\tb\n1\t2\n3\n"),
             "line 3: 1 columns, the first line has 2: the file is truncated or not tsv",
+        ),
+        (
+            *("csv", False, '1,"2\n2"\n3,4,5\n'),
+            "line 3: 3 columns, the first line has 2: the file is truncated or not csv",
         ),
         (
             *("csv", False, "1,2\n3,4,5\n"),
