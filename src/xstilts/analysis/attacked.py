@@ -50,7 +50,7 @@ class Attacked:
         model, intermediate, target, search: which.
         languages: how many it is a mean of: those with at least ten such items in every seed.
         items: on average how many a language and seed that both get right clean.
-        queries: on average, of an attack on them.
+        queries: on average, of an attack on an item that both get right clean.
         baseline, own: success on each.
         interaction: success after the intermediate task minus success on the baseline.
         from_baseline: success, on the other, of what was found on the baseline.

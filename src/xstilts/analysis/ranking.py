@@ -149,7 +149,7 @@ def merits(found: Learnt, described: Described) -> NDArray[np.float64]:
 
 
 def fused(described: Described) -> NDArray[np.float64]:
-    """The mean over columns of each candidate's share of the others that it beats; nothing learnt.
+    """The mean over columns of the share that a candidate beats minus that which beats it.
 
     Ranks and not values, as in the fusion of Vu et al. 2020, section 4.3. The size has no say.
     """
@@ -178,7 +178,7 @@ def published_merits(candidates: Sequence[str]) -> NDArray[np.float64]:
 
 
 # One experiment's gains: other versions of the paper are others, which are not to be mixed.
-_PUBLISHED_BY = "brief of this project"
+_PUBLISHED_BY = "handed down, unverified"
 # What a published row calls an intermediate task -> those here that are it, or a part of it.
 _CALLED = {
     "SQuAD": ("squad_v1", "squad_v2", "squad_dev"),

@@ -250,7 +250,7 @@ Forecast = Annotated[
     bool,
     typer.Option(
         "--forecast",
-        help="Steps, time, disk and memory, from ten seconds of measuring; the run then compares.",
+        help="Steps, time, disk and memory, from a rehearsal of half a minute.",
         rich_help_panel=_LIMITS,
     ),
 ]

@@ -24,9 +24,6 @@ ABOUT = (
 LEAD = (
     f"What was claimed, and what this study says of it: of the direction, and of the size. {ABOUT}"
 )
-# What the list of claims calls where its numbers come from, and what that is to a reader.
-BRIEF = ("this project's brief", "this project's brief, of arXiv 2005.13013 (second version)")
-HANDED_DOWN = "Phang et al. 2020, as handed down"
 PUBLISHED = "Scores that others published"
 
 
@@ -54,8 +51,7 @@ def _judged(one: Verdict) -> bool:
 
 def _about(one: Verdict) -> str:
     """Who says so, and how far that was checked."""
-    source = HANDED_DOWN if one.claim.source in BRIEF else one.claim.source
-    return "; ".join(part for part in (source, one.claim.status) if part)
+    return "; ".join(part for part in (one.claim.source, one.claim.status) if part)
 
 
 def _claim(one: Verdict) -> dict[str, str]:
