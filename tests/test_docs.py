@@ -12,7 +12,8 @@ import pytest
 import typer
 
 from xstilts import orders
-from xstilts.cli import built
+from xstilts.cli import _COMMANDS, _GROUPS, built
+from xstilts.recipes import RECIPES
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -59,6 +60,53 @@ def test_commands_exist_with_their_options_and_paths(text):
     for word in words:
         if " > " in word or " | " in word:
             orders.paths(word)
+
+
+def test_every_command_is_listed():
+    text = (ROOT / "docs" / "install.md").read_text("utf-8")
+    assert {f"xstilts {name}" for name in (*_COMMANDS, *_GROUPS)} <= set(
+        re.findall(r"`(xstilts [a-z]+)`", text)
+    )
+
+
+def test_recipes_have_the_numbers_that_stages_take():
+    text = (ROOT / "docs" / "recipes.md").read_text("utf-8")
+    rows = [
+        [cell.strip() for cell in line.split("|")[1:-1]]
+        for line in text.splitlines()
+        if "|" in line
+    ]
+    names = [name.strip("`") for name in rows[0][1:]]
+    assert names == list(RECIPES)
+    shown = {row[0]: row[1:] for row in rows[2:] if row[0] != "of question answering"}
+    of_spans = iter([row[1:] for row in rows[2:] if row[0] == "of question answering"])
+    found = [RECIPES[name] for name in names]
+    for title, numbers in (
+        ("learning rate", [one.learning_rate for one in found]),
+        ("warm-up, share of the steps", [one.warmup for one in found]),
+        ("weight decay", [one.weight_decay for one in found]),
+        ("looks at selection rows, steps", [one.select_every for one in found]),
+        ("units a step", [one.batch["classification"] for one in found]),
+        ("passes over the rows", [one.epochs["classification"] for one in found]),
+        ("tokens of a sequence", [one.max_length["classification"] for one in found]),
+    ):
+        assert [float(text or 0) for text in shown[title]] == numbers, title
+    for numbers in (
+        [one.batch["span"] for one in found],
+        [one.epochs["span"] for one in found],
+        [one.max_length["span"] for one in found],
+    ):
+        assert [float(text) for text in next(of_spans)] == numbers
+    assert shown["schedule"] == [one.schedule for one in found]
+    assert shown["optimiser"] == [one.optimizer for one in found]
+    last = {
+        "2": {"xnli", "xquad", "mlqa", "tydiqa", "mewslix"},
+        "5": {"pawsx"},
+        "10": {"udpos", "panx"},
+    }
+    assert RECIPES["authors"].target_epochs == {
+        name: int(passes) for passes, tasks in last.items() for name in tasks
+    }
 
 
 @pytest.mark.slow
