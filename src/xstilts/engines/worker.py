@@ -190,7 +190,7 @@ class Worker:
         return Tracking(self._bench.track, self._bench.store.root / "track" / step.id, step.label)
 
     def _predict(self, group: list[Step]) -> None:
-        from xstilts.steps import predict
+        from xstilts.steps import PREDICTIONS, predict
         from xstilts.steps.attacks import step as attacks
 
         started, store = time.monotonic(), self._bench.store
@@ -199,7 +199,7 @@ class Worker:
         spent: dict[int, Mapping[str, float]] = {}
         desk = replace(self._desk, spent=spent.__setitem__)
         if "found_on" in jobs[0]:
-            worst = [store.open(one["found_on"]).path(predict.PREDICTIONS) for one in jobs]
+            worst = [store.open(one["found_on"]).path(PREDICTIONS) for one in jobs]
             made = attacks.transfer(jobs, weights, worst, desk)
         elif "attack" in jobs[0]:
             made = attacks.attack(jobs, weights, desk)
@@ -209,7 +209,7 @@ class Worker:
             step = group[number]
             with store.writing(step.id) as folder:
                 written, took = predict.write(rows, folder), spent.get(number)
-                keep = (predict.PREDICTIONS,)  # until a pack leaves them out
+                keep = (PREDICTIONS,)  # until a pack leaves them out
                 self._finish(step, folder, written, started, evictable=keep, took=took)
 
     def _heads(self, step: Step) -> Path | None:
@@ -220,10 +220,10 @@ class Worker:
         return self._store.open(head_of).path(checkpoint.HEADS).parent if head_of else None
 
     def _score(self, step: Step) -> None:
-        from xstilts.steps import predict, score
+        from xstilts.steps import PREDICTIONS, score
 
         started, store = time.monotonic(), self._bench.store
-        predictions = store.open(step.parent).path(predict.PREDICTIONS)
+        predictions = store.open(step.parent).path(PREDICTIONS)
         with store.writing(step.id) as folder:
             self._finish(step, folder, score.score(step.inputs, predictions, folder), started)
 

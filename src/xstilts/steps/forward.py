@@ -71,7 +71,7 @@ def head_outputs(
     sequences, tokens = len(encoded.lengths), len(encoded.ids)
     outputs: NDArray | None = None
 
-    def take(numbers: NDArray[np.int64], states: torch.Tensor, batch: object) -> None:
+    def take(numbers: NDArray[np.int64], states: torch.Tensor, batch: Batch) -> None:
         nonlocal outputs
         logits = head(encoder, states, batch).float()
         _refuse(logits, encoder, head, numbers)
@@ -256,7 +256,7 @@ def _stream(
     head: nn.Module | None,
     encoded: Encoded,
     desk: Desk,
-    take: Callable[[NDArray[np.int64], torch.Tensor, object], None],
+    take: Callable[[NDArray[np.int64], torch.Tensor, Batch], None],
     seconds: NDArray[np.float64] | None = None,
 ) -> None:
     device = torch.device(desk.device)

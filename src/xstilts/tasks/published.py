@@ -1,7 +1,7 @@
 """Numbers that others published, to be shown beside ours and never averaged with them.
 
 They stand in ``published.csv``, one a row; docs/published.md says what may be concluded from them.
-Nothing is there that was not read in the source that its row names, but for the rows called unverified.
+But for rows called unverified, nothing is there that was not read in the source that its row names.
 """
 
 from __future__ import annotations
