@@ -19,7 +19,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 # A room imports only from itself and from the rooms above it, wherever the import stands: at the
 # top, inside a function, or for the type checker alone. docs/design.md says what each is for.
 ROOMS = {
-    "ground": ("errors identity failpoints jsontext plain sizes footprint disk _version"),
+    "ground": ("errors identity failpoints jsontext plain durations sizes footprint disk _version"),
     "spec": "path orders mistakes study recipes scenario pretraining",
     "catalogue": "tasks suites languages resolve",
     "data": "sources formats corpus microworld",
@@ -33,7 +33,7 @@ ROOMS = {
         "imported engines preflight datafiles leakage submitting"
     ),
     "report": "analysis report",
-    "doors": "cli __init__ __main__",
+    "doors": "cli session __init__ __main__",
 }
 LEVEL = {
     module: level for level, modules in enumerate(ROOMS.values()) for module in modules.split()

@@ -14,7 +14,7 @@ __all__ = ["__version__", "run"]
 def __getattr__(name: str) -> Any:
     """Load ``run`` when it is first asked for (PEP 562): importing xstilts stays light."""
     if name == "run":
-        from xstilts.analysis.session import run
+        from xstilts.session import run
 
         return run
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -17,6 +17,11 @@ class AbsentError(UserError):
     """Data, or a task, that is not to be had here; a study goes on without the condition."""
 
 
+def first_line(error: BaseException) -> str:
+    """Somebody else's error in one line: the first of its message, or its kind."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
 def suggest(value: str, allowed: Iterable[str], command: str = "") -> str:
     """The tail of an error message: the closest allowed value, or the short list of all of them.
 

@@ -13,7 +13,7 @@ import time
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from xstilts import preflight
+from xstilts import durations, preflight
 from xstilts.disk.scratch import tree_bytes
 from xstilts.disk.whole import whole
 from xstilts.engines.groups import grouped, is_intermediate
@@ -56,7 +56,7 @@ class Forecast:
 
     def __str__(self) -> str:
         return (
-            f"{self.optimiser_steps:,} optimiser steps, {_minutes(self.seconds)}, "
+            f"{self.optimiser_steps:,} optimiser steps, {durations.said(self.seconds)}, "
             f"{self.disk_bytes / 2**20:,.0f} MiB of disk, "
             f"{self.memory_bytes / 2**20:,.0f} MiB of memory"
         )
@@ -253,8 +253,3 @@ class Hindsight:
 def _size(root: Path) -> int:
     """Bytes of all finished steps."""
     return tree_bytes(root / "steps")
-
-
-def _minutes(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

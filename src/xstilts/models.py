@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xstilts import sizes
-from xstilts.errors import UserError
+from xstilts.errors import UserError, first_line
 from xstilts.identity import file_sha256, fingerprint
 
 SHIPPED = Path(__file__).parent / "encoders"  # those that come with xstilts: docs/encoder.md
@@ -145,7 +145,7 @@ def _on_hub(name: str) -> Model:
 
         commit = HfApi().model_info(name, timeout=20).sha
     except Exception as error:  # noqa: BLE001 - the hub's client raises many kinds
-        line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        line = first_line(error)
         raise UnreachableError(
             f'no folder "{name}" here and it cannot be had from the hub ({line:.120}): '
             "give --model FOLDER, or go online"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from xstilts import datafiles, footprint, leakage
 from xstilts.engines.groups import is_intermediate
-from xstilts.errors import UserError
+from xstilts.errors import UserError, first_line
 from xstilts.sizes import WEIGHT_BYTES
 from xstilts.steps import tracking
 
@@ -250,7 +250,7 @@ def _check_device(name: str) -> None:
     try:
         torch.empty(1, device=name)
     except (RuntimeError, AssertionError, ImportError) as error:
-        line = str(error).splitlines()[0]
+        line = first_line(error)
         raise UserError(f'device "{name}" cannot be used ({line:.100}): use --device cpu') from None
 
 

@@ -6,8 +6,9 @@ import pytest
 
 import small_tasks
 from cli.conftest import at_mirror, cli, pristine  # noqa: F401 (fixtures)
-from xstilts.analysis.session import Results, _Silence
+from xstilts.engines import Silent
 from xstilts.engines.local import LocalEngine
+from xstilts.session import Results
 from xstilts.store import Store
 from xstilts.tasks import Catalogue
 
@@ -29,6 +30,6 @@ def results(small, tiny, tmp_path_factory) -> Results:
     plan = small_tasks.plan(
         small, tiny, *PATHS, seeds=(1, 2), options={"max_steps": 2}, recipe=recipe
     )
-    outcome = LocalEngine().run(plan, small_tasks.bench(small, store.root), _Silence())
+    outcome = LocalEngine().run(plan, small_tasks.bench(small, store.root), Silent())
     assert not outcome.failures
     return Results(plan, store, Catalogue(small_tasks.tasks(small)))

@@ -21,11 +21,12 @@ from xstilts.analysis.attacked import attacked
 from xstilts.analysis.draws import Draws, logit
 from xstilts.analysis.estimate import estimate
 from xstilts.analysis.robustness import Robustness, _headroom, _line
-from xstilts.analysis.session import Results, _Silence
+from xstilts.engines import Silent
 from xstilts.engines.local import LocalEngine
 from xstilts.formats.examples import Pair, Tagged
 from xstilts.identity import stream_seed
 from xstilts.report.rows import score_rows
+from xstilts.session import Results
 from xstilts.steps import PREDICTIONS, predict
 from xstilts.store import Store
 from xstilts.tasks import Catalogue
@@ -60,7 +61,7 @@ class Ran:
             self.keep(step, [*self.predictions(step, f"{cell.path} {cell.seed}", share)])
         for one in self.plan.attacks:
             self.keep(self.plan.steps[one.step], [*self.worst_cases(one)])
-        ended = LocalEngine().run(self.plan, self.bench, _Silence())
+        ended = LocalEngine().run(self.plan, self.bench, Silent())
         assert not ended.failures
         assert {self.plan.steps[one].kind for one in ended.done} == {"score"}
         self.outcomes = outcomes.load(self.plan, self.store, self.catalogue, perturbed=True)
@@ -343,7 +344,7 @@ def test_success_among_items_that_both_get_right(ran):
 
 
 def test_a_second_run_does_nothing(ran):
-    ended = LocalEngine().run(ran.plan, ran.bench, _Silence())
+    ended = LocalEngine().run(ran.plan, ran.bench, Silent())
     assert not ended.done
 
 

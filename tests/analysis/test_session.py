@@ -10,13 +10,12 @@ from types import SimpleNamespace
 import pytest
 
 import xstilts
-from xstilts import hardware, imported
+from xstilts import hardware, imported, session
 from xstilts import study as studies
-from xstilts.analysis import session
-from xstilts.analysis.session import Results
 from xstilts.engines import Outcome
 from xstilts.engines.local import LocalEngine
 from xstilts.errors import UserError
+from xstilts.session import Results
 from xstilts.store import Store
 
 

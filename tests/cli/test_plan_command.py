@@ -221,7 +221,8 @@ def test_a_model_of_billions_is_planned_without_its_weights(cli, monkeypatch, tm
     assert (whole["rank"], low["rank"]) == (0, 16)
     by_card = [{(s["card"], s["precision"]): s for s in one["settings"]} for one in (whole, low)]
     for place, setting in by_card[1].items():
-        assert setting["hours"] < by_card[0][place]["hours"]
+        whole_hours = by_card[0][place]["hours"]  # None: no number of these cards holds it
+        assert whole_hours is None or setting["hours"] < whole_hours
         assert setting["cards"] <= (by_card[0][place]["cards"] or 64)
 
 

@@ -14,8 +14,8 @@ from hub_server import run_client
 PUSH = """
 import sys
 from pathlib import Path
-from xstilts.report import card
-print(card.push(Path(sys.argv[1]), "me/model"))
+from xstilts.report import model_card
+print(model_card.push(Path(sys.argv[1]), "me/model"))
 """
 
 

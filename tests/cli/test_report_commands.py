@@ -11,7 +11,7 @@ import pytest
 from cli.conftest import pristine  # noqa: F401 (a fixture)
 from xstilts.cli import main
 from xstilts.path import Item, parse
-from xstilts.report.card import _mixture, _scores
+from xstilts.report.model_card import _mixture, _scores
 from xstilts.tasks import Catalogue
 
 STUDY = """

@@ -78,7 +78,7 @@ def test_it_has_every_part(text):
     assert "@inproceedings{phang2020english" in text
     assert "CC BY-SA" in text
     assert "xstilts run table2.yaml" in text
-    assert "2.0 h" in text  # 7200 s
+    assert "2 h 00 min" in text  # 7200 s
     assert "supported" in text
 
 

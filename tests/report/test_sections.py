@@ -76,7 +76,7 @@ def test_a_forecast_stands_beside_what_it_took():
     study = simulator.study({"csqa": 2.0})
     for found, said in (
         (synthetic.of(study, costs=costs), "No forecast of the whole was made"),
-        (synthetic.of(study, costs=costs, forecast=made), "As timed: 2 min, +20 %."),
+        (synthetic.of(study, costs=costs, forecast=made), "As timed: 2 min 00 s, +20 %."),
     ):
         (section,) = (one for one in sections.sections(found) if one.name == "cost")
         (text,) = (block.text for block in section.blocks if isinstance(block, Text))

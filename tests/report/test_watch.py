@@ -10,8 +10,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from xstilts.durations import said
 from xstilts.report import watch
-from xstilts.report.watch import Lines, Live, _Told, clock, rate, watcher
+from xstilts.report.watch import Lines, Live, _Told, rate, watcher
 
 
 @pytest.mark.parametrize(
@@ -29,7 +30,7 @@ from xstilts.report.watch import Lines, Live, _Told, clock, rate, watcher
     ],
 )
 def test_clock(seconds, shown):
-    assert clock(seconds) == shown
+    assert said(seconds) == shown
 
 
 def test_rate_by_hand():

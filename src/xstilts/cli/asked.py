@@ -293,7 +293,7 @@ def bench(
     devices: int = 1,
 ) -> Bench:
     """Where work is done; without tasks, at the built-in ones."""
-    from xstilts.engines import Bench
+    from xstilts.engines import Bench, token_budget
     from xstilts.sources import Sources
     from xstilts.store import Store
     from xstilts.tasks import Catalogue
@@ -305,7 +305,7 @@ def bench(
         sources=Sources.from_environment(),
         device=found,
         threads=threads,
-        token_budget=4096 if found == "cpu" else 16384,
+        token_budget=token_budget(found),
         track=track,
         devices=devices,
     )

@@ -43,13 +43,13 @@ def onnx(
 ) -> int:
     """Write a stage and a head as an ONNX folder, checked against torch on real rows."""
     from xstilts import serving_folder
-    from xstilts.report import card
+    from xstilts.report import model_card
 
     found = opened(store)
     (step_id,) = chosen(found, [step])
     name = serving_folder.head_of(found, step_id, head)
     suffix = f"-{name or 'vectors'}-{'int8' if int8 else 'fp32'}"
-    folder = out or Path(card.stage(found, step_id).name + suffix)
+    folder = out or Path(model_card.stage(found, step_id).name + suffix)
     checked = serving_folder.export(found, step_id, name, folder, asked.catalogue(task), int8=int8)
     sys.stderr.write(
         f"checked on {checked.rows} rows: largest difference {checked.largest_difference:.2g}, "
@@ -75,15 +75,15 @@ def hub(
     debug: Debug = False,  # noqa: ARG001 (read by main)
 ) -> int:
     """Write a stage as a Hugging Face folder with a model card, and upload it if asked to."""
-    from xstilts.report import card
+    from xstilts.report import model_card
 
     found = opened(store)
     (step_id,) = chosen(found, [step])
-    folder = out or Path(card.stage(found, step_id).name)
-    files = card.export(found, step_id, folder, asked.catalogue(task))
+    folder = out or Path(model_card.stage(found, step_id).name)
+    files = model_card.export(found, step_id, folder, asked.catalogue(task))
     sys.stderr.write(f"{len(files)} files of step {step_id}\n")
     if push:
-        sys.stderr.write(f"pushed to {card.push(folder, push)}\n")
+        sys.stderr.write(f"pushed to {model_card.push(folder, push)}\n")
     sys.stdout.write(f"{folder}\n")
     return 0
 

@@ -50,7 +50,7 @@ def lines(seen: Iterator[Seen]) -> list[str]:
 
 
 def _about(seen: Seen) -> Iterator[str]:
-    from xstilts.report.watch import clock
+    from xstilts.durations import said
 
     about = seen.about
     head = f"process {seen.pid} on {seen.host}: {seen.state}"
@@ -62,14 +62,14 @@ def _about(seen: Seen) -> Iterator[str]:
     if seen.state == "running":
         yield f"  {_pace(seen)}"
     if seen.silent_seconds > 60:
-        yield f"  silent for {clock(seen.silent_seconds)}"
+        yield f"  silent for {said(seen.silent_seconds)}"
     failed = about.get("failed")
     for label, reason in failed.items() if isinstance(failed, dict) else ():
         yield f"  failed: {label}: {reason}"
 
 
 def _pace(seen: Seen) -> str:
-    from xstilts.report.watch import clock
+    from xstilts.durations import said
 
     def number(name: str) -> float | None:
         value = seen.about.get(name)
@@ -78,7 +78,7 @@ def _pace(seen: Seen) -> str:
     done, of, speed, left = map(number, ("done", "of", "tokens_per_second", "seconds_left"))
     parts = [f"{done:,}/{of:,}"] if done is not None and of is not None else ["no step done yet"]
     parts += [f"{speed:,.0f} tokens/s"] if speed is not None else []
-    parts += [f"{clock(left)} left"] if left is not None else []
+    parts += [f"{said(left)} left"] if left is not None else []
     since = number("since")
-    parts += [f"begun {clock(max(0.0, time.time() - since))} ago"] if since is not None else []
+    parts += [f"begun {said(max(0.0, time.time() - since))} ago"] if since is not None else []
     return ", ".join(parts)

@@ -41,6 +41,33 @@ class Watcher(Protocol):
         """A step failed; what depends on it is not run."""
 
 
+class Silent:
+    """A watcher that says nothing."""
+
+    def say(self, text: str) -> None:
+        """Nothing."""
+
+    def begin(self, label: str, number: int, total: int) -> None:
+        """Nothing."""
+
+    def progress(self, done: int, total: int, tokens: int) -> None:
+        """Nothing."""
+
+    def note(self, text: str) -> None:
+        """Nothing."""
+
+    def end(self, label: str, seconds: float) -> None:
+        """Nothing."""
+
+    def failed(self, step: Step, reason: str) -> None:
+        """Nothing: the outcome has the reason."""
+
+
+def token_budget(device: str) -> int:
+    """Tokens of a micro-batch, where nothing else is asked for."""
+    return 4096 if device == "cpu" else 16_384
+
+
 @dataclass(frozen=True)
 class Bench:
     """Where work is done. It travels to other machines as it is: it holds no rows and no weights.

@@ -18,7 +18,7 @@ from xstilts.engines.demand import demand
 from xstilts.engines.drive import drive
 from xstilts.engines.remote import Errand, check_bench, retell
 from xstilts.engines.reported import reported
-from xstilts.errors import UserError
+from xstilts.errors import UserError, first_line
 from xstilts.store import plans
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class _Pass:
             except self._ray.exceptions.RayTaskError as error:
                 raise error.cause from error  # a mistake in the program
             except self._ray.exceptions.RayError as error:
-                line = str(error).strip().splitlines()[0]
+                line = first_line(error)
                 reason = f"its worker was lost {MOST_LOSSES + 1} times, the last time: {line:.200}"
                 lost = dict.fromkeys(job.ids, reason)
                 report = Report(job.number, worked=True, failures=lost)
@@ -152,7 +152,7 @@ def _cluster(address: str) -> Iterator[Any]:
                 logging_level="ERROR",
             )
         except (ConnectionError, OSError, ValueError, RuntimeError) as error:
-            line = str(error).strip().splitlines()[0]
+            line = first_line(error)
             where = f'the Ray cluster at "{address}"' if address else "Ray"
             raise UserError(
                 f"{where} does not answer ({line:.150}): start it with `ray start --head`, or "

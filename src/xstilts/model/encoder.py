@@ -24,7 +24,7 @@ from transformers import (
     AutoModelForTextEncoding,
 )
 
-from xstilts.errors import UserError
+from xstilts.errors import UserError, first_line
 from xstilts.failpoints import failpoint
 from xstilts.model import packing
 from xstilts.model.dropout import KeyHolder, install
@@ -300,7 +300,7 @@ def load(folder: Path | str, revision: str | None = None) -> Encoder:
     except UserError:
         raise
     except Exception as error:  # transformers raises many kinds for a broken folder
-        line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        line = first_line(error)
         raise UserError(f"cannot load model {folder}: {line:.200}") from error
 
 

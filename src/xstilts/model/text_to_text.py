@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional
 from transformers import AutoConfig, AutoModelForSeq2SeqLM
 
-from xstilts.errors import UserError
+from xstilts.errors import UserError, first_line
 from xstilts.model.dropout import KeyHolder, install
 from xstilts.model.encoder import PARITY_TOLERANCE, SAFE, of_encoder_decoder
 from xstilts.model.packing import Batch, padded, real_places
@@ -166,7 +166,7 @@ def load(folder: Path | str, revision: str | None = None) -> TextToText:
     except UserError:
         raise
     except Exception as error:  # transformers raises many kinds for a broken folder
-        line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        line = first_line(error)
         raise UserError(f"cannot load model {folder}: {line:.200}") from error
     if missing := sorted(report["missing_keys"]):
         raise UserError(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from xstilts.errors import UserError
+from xstilts.errors import UserError, first_line
 from xstilts.failpoints import failpoint
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def load(folder: Path | str, revision: str | None = None) -> LoadedTokenizer:
         found = AutoTokenizer.from_pretrained(folder, revision=revision, trust_remote_code=False)
     except Exception as error:  # transformers raises many kinds for a broken folder
         raise UserError(
-            f"cannot load the tokenizer of {folder}: {error!s:.160}".splitlines()[0]
+            f"cannot load the tokenizer of {folder}: {first_line(error):.120}"
         ) from error
     loaded = _of(found)
     if loaded is None:

@@ -11,6 +11,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
+from xstilts import durations
 from xstilts.plain import plain
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Lines:
     def end(self, label: str, seconds: float) -> None:
         """The group is finished: every number that is counted has a line."""
         del label
-        self.note(f"done in {clock(seconds)}")
+        self.note(f"done in {durations.said(seconds)}")
 
     def failed(self, step: Step, reason: str) -> None:
         """A step failed."""
@@ -112,18 +113,7 @@ def rate(first: _Told, last: _Told) -> str:
         return shown
     speed = (last.tokens - first.tokens) / seconds
     left = seconds * (last.total - last.done) / units
-    return f"{shown}, {speed:,.0f} tokens/s, {clock(left)} left"
-
-
-def clock(seconds: float) -> str:
-    """Seconds as people say them."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
+    return f"{shown}, {speed:,.0f} tokens/s, {durations.said(left)} left"
 
 
 @contextmanager

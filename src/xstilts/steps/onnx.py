@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from xstilts.errors import UserError
+from xstilts.errors import UserError, first_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -57,7 +57,7 @@ def write(module: Padded, path: Path, *, int8: bool = False) -> None:
                 verbose=False,
             )
         except torch.onnx.OnnxExporterError as error:
-            line = str(error).strip().splitlines()[0]
+            line = first_line(error)
             kind = module.encoder.config.model_type
             raise UserError(f"{kind} cannot be exported to ONNX: {line:.200}") from error
         assert program is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from xstilts import durations
 from xstilts.report.blocks import Cell, Section, Sheet, Text
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def _forecast(findings: Findings) -> str:
         return (
             "No forecast of the whole was made before the run; xstilts plan --forecast makes one."
         )
-    predicted = f"Forecast before the run: {made}. As timed: {_clock(spent)}"
+    predicted = f"Forecast before the run: {made}. As timed: {durations.said(spent)}"
     if any(one.left for one in findings.costs):
         return f"{predicted} so far."
     return f"{predicted}, {100 * (spent / max(made.seconds, 1e-9) - 1):+.0f} %."
@@ -37,16 +38,10 @@ def _forecast(findings: Findings) -> str:
 
 def _rows(findings: Findings) -> Iterator[tuple[Cell, ...]]:
     for one in findings.costs:
-        later = "not known" if one.seconds_left is None else _clock(one.seconds_left)
+        later = "not known" if one.seconds_left is None else durations.said(one.seconds_left)
         yield (
             Cell(one.kind),
             *(Cell(f"{number:,}", value=number) for number in (one.finished, one.left)),
-            Cell(_clock(one.seconds), value=one.seconds),
+            Cell(durations.said(one.seconds), value=one.seconds),
             Cell(later if one.left else "–", value=one.seconds_left),
         )
-
-
-def _clock(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

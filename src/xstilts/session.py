@@ -12,6 +12,7 @@ from xstilts.analysis import claims, outcomes, power, scaling, verdicts
 from xstilts.analysis.gains import Gains
 from xstilts.analysis.rates import counted
 from xstilts.disk.whole import whole
+from xstilts.engines import Silent
 from xstilts.errors import UserError
 from xstilts.report.rows import score_rows
 from xstilts.report.watch import watcher
@@ -38,7 +39,9 @@ class Results:
         plan, store, catalogue, name: of the study.
     """
 
-    def __init__(self, plan: Plan, store: Store, catalogue: Catalogue, name: str = "run") -> None:
+    def __init__(
+        self, plan: Plan, store: Store, catalogue: Catalogue, name: str = _NAMELESS
+    ) -> None:
         self.plan, self.store, self.catalogue, self.name = plan, store, catalogue, name
         self._outcomes: outcomes.Outcomes | None = None
 
@@ -232,12 +235,11 @@ def _finish(plan: Plan, store: Store, catalogue: Catalogue, sources: Any, device
     if not (steps := remaining(plan, store)):
         return  # and nothing heavy is imported
     from xstilts import hardware, preflight
-    from xstilts.engines import Bench
+    from xstilts.engines import Bench, token_budget
     from xstilts.engines.local import LocalEngine
 
     found = hardware.device(device)
-    budget = 4096 if found == "cpu" else 16384
-    bench = Bench(store, catalogue, sources, device=found, token_budget=budget)
+    bench = Bench(store, catalogue, sources, device=found, token_budget=token_budget(found))
     with _watching() as watch:
         for line in preflight.check(plan, steps, bench):
             watch.say(line)
@@ -249,26 +251,4 @@ def _finish(plan: Plan, store: Store, catalogue: Catalogue, sources: Any, device
 def _watching() -> AbstractContextManager[Any]:
     """What a terminal or a notebook sees; where stderr goes elsewhere, nothing is said."""
     seen = sys.stderr.isatty() or hasattr(sys, "ps1")  # which notebooks have, too
-    return watcher() if seen else nullcontext(_Silence())
-
-
-class _Silence:
-    """Nobody watches."""
-
-    def say(self, text: str) -> None:
-        """Say nothing."""
-
-    def begin(self, label: str, number: int, total: int) -> None:
-        """Say nothing."""
-
-    def progress(self, done: int, total: int, tokens: int) -> None:
-        """Say nothing."""
-
-    def note(self, text: str) -> None:
-        """Say nothing."""
-
-    def end(self, label: str, seconds: float) -> None:
-        """Say nothing."""
-
-    def failed(self, step: Any, reason: str) -> None:
-        """Say nothing: the reason is raised when all is over."""
+    return watcher() if seen else nullcontext(Silent())
