@@ -39,6 +39,7 @@ Examples:
 
 docs/tutorial.md leads from the demo to your own model, task and predictions.
 """
+_DEBUG = "--debug"
 COMPLETING = "_XSTILTS_COMPLETE"  # set by the shell's completion of typer
 
 
@@ -130,6 +131,9 @@ def _root(
     version: bool = typer.Option(
         False, "--version", help="Show the version.", callback=_version, is_eager=True
     ),
+    debug: bool = typer.Option(
+        False, _DEBUG, help="Show the traceback of an error; with any command."
+    ),
 ) -> None:
     """English intermediate-task training for zero-shot cross-lingual transfer."""
 
@@ -138,7 +142,8 @@ def main(arguments: list[str] | None = None) -> None:
     """Run a command and exit; whatever a user can put right ends in one line and exit code 2."""
     if COMPLETING in os.environ:
         built()(prog_name="xstilts")  # answers the shell and ends
-    arguments = sys.argv[1:] if arguments is None else arguments
+    given = sys.argv[1:] if arguments is None else arguments
+    arguments = [one for one in given if one != _DEBUG]
     signal.signal(signal.SIGTERM, _terminate)
     try:
         code = _invoke(arguments)
@@ -154,7 +159,7 @@ def main(arguments: list[str] | None = None) -> None:
         code = 141
     except Exception as error:
         message = _message(error)
-        if message is None or "--debug" in arguments:
+        if message is None or _DEBUG in given:
             raise
         if message:
             _say(message)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from xstilts.cli import asked, checking, measuring, output
-from xstilts.cli.options import Debug, Json, TaskFiles, completing, task_names
+from xstilts.cli.options import Json, TaskFiles, completing, task_names
 from xstilts.errors import UserError
 from xstilts.plain import plain
 from xstilts.report import screen
@@ -36,7 +36,6 @@ def tasks(
         bool, typer.Option("--check", help="Ask the hub whether it has them.")
     ] = False,
     json_: Json = False,
-    debug: Debug = False,  # noqa: ARG001 (read by main)
 ) -> int:
     """List the tasks, or show one in full; for hf:org/dataset, show what can be inferred."""
     if name.startswith("hf:"):
@@ -70,7 +69,6 @@ def tasks(
 def languages(
     code: Annotated[str, typer.Argument(help="One language, by its code.")] = "",
     json_: Json = False,
-    debug: Debug = False,  # noqa: ARG001 (read by main)
 ) -> int:
     """List the languages: family, script, word order, share in XLM-R's pretraining."""
     from dataclasses import asdict

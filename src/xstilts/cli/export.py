@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from xstilts.cli import asked
-from xstilts.cli.options import STORE, Debug, StoreFolder, TaskFiles
+from xstilts.cli.options import STORE, StoreFolder, TaskFiles
 from xstilts.cli.store import chosen, opened
 from xstilts.cli.submission import submission
 
@@ -39,7 +39,6 @@ def onnx(
     ] = None,
     task: TaskFiles = None,
     store: StoreFolder = STORE,
-    debug: Debug = False,  # noqa: ARG001 (read by main)
 ) -> int:
     """Write a stage and a head as an ONNX folder, checked against torch on real rows."""
     from xstilts import serving_folder
@@ -72,7 +71,6 @@ def hub(
     ] = "",
     task: TaskFiles = None,
     store: StoreFolder = STORE,
-    debug: Debug = False,  # noqa: ARG001 (read by main)
 ) -> int:
     """Write a stage as a Hugging Face folder with a model card, and upload it if asked to."""
     from xstilts.report import model_card

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from xstilts.cli import asked
-from xstilts.cli.options import STORE, Debug, SourceName, StoreFolder
+from xstilts.cli.options import STORE, SourceName, StoreFolder
 from xstilts.errors import UserError, suggest
 
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ def checkpoint(
     ] = "",
     seed: Seed = 1,
     store: StoreFolder = STORE,
-    debug: Debug = False,  # noqa: ARG001 (read by main)
 ) -> int:
     """Make a Hugging Face folder a stage, to be trained further or evaluated as it is."""
     from xstilts import imported
@@ -71,7 +70,6 @@ def predictions(
     source: SourceName = "hub",
     seed: Seed = 1,
     store: StoreFolder = STORE,
-    debug: Debug = False,  # noqa: ARG001 (read by main)
 ) -> int:
     """Make predictions of your own scripts, or of a language model, a step that is scored."""
     from xstilts import imported

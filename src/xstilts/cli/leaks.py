@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from xstilts.cli import asked, output
-from xstilts.cli.options import Debug, Json, SourceName, TaskFiles
+from xstilts.cli.options import Json, SourceName, TaskFiles
 from xstilts.report import screen
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ def leaks(
     source: SourceName = "hub",
     task: TaskFiles = None,
     json_: Json = False,
-    debug: Debug = False,  # noqa: ARG001 (read by main)
 ) -> int:
     """Look for evaluation text in the rows that paths train on or select with."""
     from xstilts.path import parse

@@ -273,10 +273,6 @@ Track = Annotated[
         rich_help_panel=_OUTPUT,
     ),
 ]
-Debug = Annotated[
-    bool,
-    typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel=_OUTPUT),
-]
 
 STORE = Path(".xstilts")
 
@@ -290,7 +286,6 @@ def _study(
     store: StoreFolder = STORE,
     max_steps: MaxSteps = 0,
     max_eval_rows: MaxRows = 0,
-    debug: Debug = False,
 ) -> None:
     """The options that say which study is meant."""
 

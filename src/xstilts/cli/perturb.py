@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from xstilts.cli import asked
-from xstilts.cli.options import Debug, SourceName, TaskFiles
+from xstilts.cli.options import SourceName, TaskFiles
 from xstilts.errors import UserError, suggest
 from xstilts.report import screen
 
@@ -48,7 +48,6 @@ def perturb(
         Path | None, typer.Option("--read-audit", metavar="FILE", help="Read a filled-in sheet.")
     ] = None,
     task: TaskFiles = None,
-    debug: Debug = False,  # noqa: ARG001 (read by main)
 ) -> int:
     """Show a task's examples before and after a perturbation, or audit it."""
     where = asked.source(source)

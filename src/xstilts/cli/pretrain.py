@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from xstilts.cli.options import STORE, Debug, Device, StoreFolder, Threads
+from xstilts.cli.options import STORE, Device, StoreFolder, Threads
 from xstilts.plain import plain
 
 
@@ -23,7 +23,6 @@ def pretrain(
     store: StoreFolder = STORE,
     device: Device = "auto",
     threads: Threads = 0,
-    debug: Debug = False,  # noqa: ARG001 (read by main)
 ) -> int:
     """Train a tokenizer and an encoder; print the folder it lies in. Resumable."""
     from xstilts import pretraining
@@ -51,7 +50,6 @@ def corpus(
     microworld: Annotated[
         int, typer.Option(min=0, help="Generated lines to add in each of ten languages.")
     ] = 0,
-    debug: Debug = False,  # noqa: ARG001 (read by main)
 ) -> int:
     """Clean, deduplicate and decontaminate raw text, against the files of XSTILTS_MIRROR."""
     from xstilts.corpus import build

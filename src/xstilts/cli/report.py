@@ -103,7 +103,7 @@ def _given(context: typer.Context) -> Iterator[str]:
     yield from context.params["paths"] or ()
     for parameter in context.command.params:
         found = context.get_parameter_source(parameter.name or "")
-        own = parameter.name in ("paths", "out", "format_", "claims_file", "debug", "store")
+        own = parameter.name in ("paths", "out", "format_", "claims_file", "store")
         if found and found.name == "COMMANDLINE" and not own:
             value = context.params[parameter.name or ""]
             for one in value if isinstance(value, list) else [value]:

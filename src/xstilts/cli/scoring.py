@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from xstilts.cli import asked, output
-from xstilts.cli.options import Debug, Json, TaskFiles
+from xstilts.cli.options import Json, TaskFiles
 from xstilts.errors import UserError, suggest
 from xstilts.report import screen
 
@@ -28,7 +28,6 @@ def score(
     language: Annotated[str, typer.Option(help="Of the file; of a folder, only this one.")] = "",
     task: TaskFiles = None,
     json_: Json = False,
-    debug: Debug = False,  # noqa: ARG001 (read by main)
 ) -> int:
     """Score predictions as the official scripts do; no model is needed."""
     from xstilts.metrics import leaderboard

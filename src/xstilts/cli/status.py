@@ -6,7 +6,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from xstilts.cli.options import STORE, Debug, StoreFolder
+from xstilts.cli.options import STORE, StoreFolder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 EVERY_S = 2.0
 
 
-def status(store: StoreFolder = STORE, debug: Debug = False) -> int:  # noqa: ARG001 (read by main)
+def status(store: StoreFolder = STORE) -> int:
     """Show what is under way on a store: state, pace, time left and the last errors.
 
     On a terminal the view is live until Ctrl-C; elsewhere it is printed once.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from xstilts.cli import asked, output
-from xstilts.cli.options import STORE, Debug, Json, StoreFolder, TaskFiles
+from xstilts.cli.options import STORE, Json, StoreFolder, TaskFiles
 from xstilts.errors import UserError
 from xstilts.plain import plain
 
@@ -30,7 +30,6 @@ app = typer.Typer(
 def ls(
     store: StoreFolder = STORE,
     json_: Json = False,
-    debug: Debug = False,  # noqa: ARG001
 ) -> int:
     """List every finished step, the newest last: what it is, its size, when it was finished."""
     found = opened(store)
@@ -57,7 +56,6 @@ def verify(
         bool,
         typer.Option("--discard", help="Remove damaged steps, so that the next run redoes them."),
     ] = False,
-    debug: Debug = False,  # noqa: ARG001
 ) -> int:
     """Read every byte of every finished step and compare it with its checksum."""
     from xstilts.store.upkeep import verify_step
@@ -88,7 +86,6 @@ def verify(
 def gc(
     store: StoreFolder = STORE,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
-    debug: Debug = False,  # noqa: ARG001
 ) -> int:
     """Remove what dead processes left behind and the resume points of finished steps."""
     freed = opened(store).gc(dry_run=dry_run)
@@ -117,7 +114,6 @@ def pack(
         bool, typer.Option("--scores", help="Without predictions too, which hold text of datasets.")
     ] = False,
     store: StoreFolder = STORE,
-    debug: Debug = False,  # noqa: ARG001
 ) -> int:
     """Write finished steps into one file, to merge elsewhere: all, those given, or a study's."""
     from xstilts.store import packing
@@ -147,7 +143,6 @@ def merge(
         Path, typer.Argument(metavar="FILE|FOLDER", help="A pack, or another store's folder.")
     ],
     store: StoreFolder = STORE,
-    debug: Debug = False,  # noqa: ARG001
 ) -> int:
     """Bring the finished steps of a pack, or of another store, into this one."""
     from xstilts.store import Store, merging

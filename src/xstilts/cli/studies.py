@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from xstilts.cli import output
-from xstilts.cli.options import Debug, Json
+from xstilts.cli.options import Json
 from xstilts.errors import UserError, suggest
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ NEXT = (
 def studies(
     name: Annotated[str, typer.Argument(help="One study in full, as its YAML file.")] = "",
     json_: Json = False,
-    debug: Debug = False,  # noqa: ARG001 (read by main)
 ) -> int:
     """List the ready-made studies, or print one as a file to change."""
     from xstilts import study
