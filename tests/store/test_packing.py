@@ -369,6 +369,18 @@ def test_without_predictions_whatever_their_record_says(here, there, tmp_path):
     assert merge(there, here.root, silent).restored == ["d" * 20]
 
 
+def test_a_stage_without_weights_has_no_tokenizer_either(here, there, tmp_path):
+    """Which would make a pack of scores ten times as large."""
+    out, files = tmp_path / "scores", {"model.safetensors": b"weights", "tokenizer.json": b"words"}
+    finish(here, "e" * 20, files, evictable=["model.safetensors"])
+    pack(here, out, ["e" * 20], silent, left_out=["train"])
+    assert merge(there, out, silent).added == ["e" * 20]
+    assert there.record("e" * 20)["evicted"] == ["model.safetensors", "tokenizer.json"]
+    assert merge(there, here.root, silent).restored == ["e" * 20]
+    same(here, there, A, B, C)
+    assert there.open("e" * 20).path("tokenizer.json").read_bytes() == b"words"
+
+
 @pytest.mark.parametrize("steps", [[[]], ["\x1b[2J"], [7]])
 def test_names_in_a_forged_pack_are_checked(there, tmp_path, steps):
     data, out = json.dumps({"format": 1, "steps": steps, "bytes": 0}).encode(), tmp_path / "forged"

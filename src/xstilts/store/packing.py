@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     Told: TypeAlias = Callable[[int, int], object]  # bytes done, bytes in all
 
 CONTENTS = "pack.json"
+# Whatever a record says of what may be evicted. Nothing that holds text of a dataset is to travel,
+# and a tokenizer, which every stage has a copy of, is of no use without weights.
+_LEFT_OUT = {"predict": (PREDICTIONS,), "train": ("tokenizer.json",)}
 
 
 class Tally:
@@ -118,8 +121,7 @@ def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
 def _travelling(record: dict[str, Any], left_out: Collection[str]) -> dict[str, Any]:
     if record["kind"] not in left_out:
         return record
-    # Of predictions whatever the record says: nothing that holds text of a dataset is to travel.
-    bare = [PREDICTIONS] if record["kind"] == "predict" and PREDICTIONS in record["files"] else []
+    bare = [name for name in _LEFT_OUT.get(record["kind"], ()) if name in record["files"]]
     evictable = list(dict.fromkeys([*record["evictable"], *bare]))
     return {**record, "evictable": evictable, "evicted": evictable}
 
