@@ -15,7 +15,7 @@ import vl_convert
 
 LOSS, NOTHING, GAIN = "#c2641c", "#f7f7f5", "#0b78b8"
 SURE, UNSURE = "#1c1c1a", "#5b616b"
-PER_LINE = 3  # tasks of a mixture
+NAMED = 3  # tasks of a mixture, the most that are written out
 
 
 def cells(answer: dict[str, Any]) -> list[dict[str, Any]]:
@@ -27,10 +27,10 @@ def cells(answer: dict[str, Any]) -> list[dict[str, Any]]:
         value, low, high = (100 * one[name] for name in ("gain", "low", "high"))
         found.append(
             {
-                "after": _in_lines(one["intermediate"]),
+                "after": _short(one["intermediate"]),
                 "target": one["name"],
                 "gain": value,
-                "text": f"{value:+.1f}" + " s" * (one["flag"] == "same data"),
+                "text": f"{round(value, 1) + 0.0:+.1f}" + " s" * (one["flag"] == "same data"),
                 "half": f"±{(high - low) / 2:.1f}",
                 "sure": low > 0 or high < 0,
             }
@@ -38,11 +38,10 @@ def cells(answer: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def _in_lines(path: str) -> str:
-    """A long mixture on several lines, parted by "|"."""
-    parts = path.split(" + ")
-    lines = [" + ".join(parts[at : at + PER_LINE]) for at in range(0, len(parts), PER_LINE)]
-    return " +|".join(lines)
+def _short(path: str) -> str:
+    """A long mixture by how many tasks it has: the text beside the picture names them."""
+    tasks = len(path.split(" + "))
+    return path if tasks <= NAMED else f"mixture of {tasks}"
 
 
 def picture(rows: list[dict[str, Any]]) -> alt.LayerChart:
@@ -50,10 +49,9 @@ def picture(rows: list[dict[str, Any]]) -> alt.LayerChart:
     most = max(abs(row["gain"]) for row in rows)
     names = list(dict.fromkeys(row["after"] for row in rows))
     targets = list(dict.fromkeys(row["target"] for row in rows))
-    broken = alt.Axis(labelExpr="split(datum.label, '|')", labelLimit=300)
     base = alt.Chart(alt.InlineData(values=rows)).encode(
         x=alt.X("target:N", sort=targets, title=None, axis=alt.Axis(orient="top", labelAngle=0)),
-        y=alt.Y("after:N", sort=names, title=None, axis=broken),
+        y=alt.Y("after:N", sort=names, title=None, axis=alt.Axis(labelLimit=300)),
     )
     colour = alt.Color(
         "gain:Q",
@@ -74,7 +72,8 @@ def main() -> None:
     chart = picture(cells(json.load(sys.stdin)))
     look = {
         "background": "white",
-        "padding": 12,
+        # To the left more: the fonts of browsers are wider than the one that is measured with.
+        "padding": {"left": 28, "right": 12, "top": 12, "bottom": 12},
         "view": {"stroke": None},
         "axis": {"domain": False, "ticks": False, "labelFontSize": 12, "labelPadding": 8},
         "font": "Helvetica, Arial, sans-serif",
