@@ -65,7 +65,10 @@ def test_claims_say_whose_they_are_and_what_unverified_means():
         assert "Phang et al. 2020 (arXiv 2005.13013, second version)" in text
         assert "could not be checked against the full text" in text
     sources = [row[-1].text for row in sheet.rows]
-    assert "Phang et al. 2020, as handed down; unverified" in sources
+    assert (
+        "Phang et al. 2020, arXiv 2005.13013 (second version), as handed down; unverified"
+        in sources
+    )
     assert not any("brief" in one for one in sources)
     assert "brief" not in formats.markdown(synthetic.table2())
 
