@@ -78,15 +78,15 @@ def test_recipes_have_the_numbers_that_stages_take():
     ]
     names = [name.strip("`") for name in rows[0][1:]]
     assert names == list(RECIPES)
-    shown = {row[0]: row[1:] for row in rows[2:] if row[0] != "of question answering"}
-    of_spans = iter([row[1:] for row in rows[2:] if row[0] == "of question answering"])
+    shown = {row[0]: row[1:] for row in rows[2:] if "question answering" not in row[0]}
+    of_spans = iter([row[1:] for row in rows[2:] if "question answering" in row[0]])
     found = [RECIPES[name] for name in names]
     for title, numbers in (
         ("learning rate", [one.learning_rate for one in found]),
         ("warm-up, share of the steps", [one.warmup for one in found]),
         ("weight decay", [one.weight_decay for one in found]),
         ("looks at selection rows, steps", [one.select_every for one in found]),
-        ("units a step", [one.batch["classification"] for one in found]),
+        ("batch: rows or windows a step", [one.batch["classification"] for one in found]),
         ("passes over the rows", [one.epochs["classification"] for one in found]),
         ("tokens of a sequence", [one.max_length["classification"] for one in found]),
     ):

@@ -74,6 +74,7 @@ def test_a_row_says_all_there_is_to_know(plan, store, tiny):
         "n": 12,
         "layer": None,
         "main": True,
+        "headline": True,
         "score_id": score.id,
         "predict_id": predict.id,
         "weights_id": predict.parent,

@@ -147,6 +147,8 @@ class _Builder:
         seen = self.paths.labelled_languages(resolved)
         for evaluation in resolved.evaluations:
             data = self.catalogue.data(evaluation.task, self.source)
+            main = self.catalogue.get(evaluation.task).main_metrics
+            self.plan.main_metrics[evaluation.task] = main
             for language in evaluation.languages:
                 given = ""
                 if imported and not stages:

@@ -124,6 +124,7 @@ class Plan:
         analyses, margins: what the study declared.
         measured: what is measured of inference, in the order of the study.
         frontier: other ways to answer, with their scores and their times.
+        main_metrics: target -> the metrics whose mean is the task's score.
         baselines: target -> the path of the suite's own baseline, where it has stages of its own.
         contents: the files and datasets that were fingerprinted -> their fingerprints.
     """
@@ -140,6 +141,7 @@ class Plan:
     rungs: list[Rung] = field(default_factory=list)
     keep: str = "all"
     targets: tuple[str, ...] = ()
+    main_metrics: dict[str, tuple[str, ...]] = field(default_factory=dict)
     baselines: dict[str, str] = field(default_factory=dict)
     analyses: tuple[str, ...] = ()
     margins: Mapping[str, float] = field(default_factory=dict)

@@ -25,10 +25,11 @@ def score_rows(
     Returns:
         Rows with ``model, path, seed, source, trained_on, target, language, split, zero_shot,
         metric, value`` (in [0, 1]), ``n`` (units scored), ``main`` (False for retrieval layers that
-        do not count), ``layer``, ``metric_version``; ``score_id, predict_id, weights_id``, the
-        fingerprints ``data`` and ``model_fingerprint``; ``max_steps, max_eval_rows``, the caps of a
-        quick look; and of the prediction ``precision, versions, device, threads, seconds`` (for all
-        languages together).
+        do not count), ``headline`` (of those, the metrics whose mean is the task's score),
+        ``layer``, ``metric_version``; ``score_id, predict_id, weights_id``, the fingerprints
+        ``data`` and ``model_fingerprint``; ``max_steps, max_eval_rows``, the caps of a quick look;
+        and of the prediction ``precision, versions, device, threads, seconds`` (for all languages
+        together).
         Rows of perturbed cells also have ``perturbation``, ``labels`` (whether they hold under it:
         ``preserving`` or ``possibly changing``) and ``changed_subwords``, a share.
     """
@@ -56,7 +57,9 @@ def score_rows(
         if cell.perturbation:
             changed = store.record(predict.id)["result"]["changed_subwords"]
             about |= {**noise, "changed_subwords": changed}
-        rows += [{**place, **result, **about} for result in store.record(cell.score)["result"]]
+        for result in store.record(cell.score)["result"]:
+            headline = result["main"] and result["metric"] in plan.main_metrics[cell.target]
+            rows.append({**place, **result, "headline": headline, **about})
     return rows
 
 
