@@ -78,7 +78,7 @@ def test_transfer_is_more_than_words_and_survives_masking(script, tmp_path):
         declared.model_copy(update={"models": (str(random),)}), Sources(), store
     )
     for text, name in zip(declared.targets, ("udpos", "tatoeba"), strict=True):
-        words = script["by_words"](text, TASKS[name], 60, tmp_path)[name]["others"]
+        words = script["by_words"](text, TASKS[name], 60)[name]["others"]
         assert ours[name]["others"] > max(untrained[name]["others"], words) + 0.05
     assert masked["udpos"]["others"] > untrained["udpos"]["others"] + 0.05
     assert masked["tatoeba"]["others"] > 3 / 60  # three times chance
