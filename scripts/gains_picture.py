@@ -25,12 +25,13 @@ def cells(answer: dict[str, Any]) -> list[dict[str, Any]]:
         if one["versus"] != "baseline" or one["over"] != "target":
             continue
         value, low, high = (100 * one[name] for name in ("gain", "low", "high"))
+        marks = " s" * (one["flag"] == "same data") + " !" * bool(one["collapsed"])
         found.append(
             {
                 "after": _short(one["intermediate"]),
                 "target": one["name"],
                 "gain": value,
-                "text": f"{round(value, 1) + 0.0:+.1f}" + " s" * (one["flag"] == "same data"),
+                "text": f"{round(value, 1) + 0.0:+.1f}{marks}",
                 "half": f"±{(high - low) / 2:.1f}",
                 "sure": low > 0 or high < 0,
             }

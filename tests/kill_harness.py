@@ -84,6 +84,7 @@ def plan(data: Path, model: Path) -> Plan:
     for step in other.steps.values():
         whole.add(step)
     whole.cells += other.cells
+    whole.main_metrics |= other.main_metrics
     return whole
 
 

@@ -168,9 +168,10 @@ def load(
         runs[cell.model, cell.path, cell.target, cell.perturbation, cell.seed].append(cell)
     whole = {key: mine for key, mine in runs.items() if all(store.has(c.score) for c in mine)}
     if not whole:
+        absent = "" if store.root.is_dir() else " (there is no such folder)"
         raise UserError(
-            f'nothing of it is finished in store "{store.root}": "xstilts run" with the same '
-            "study and options makes its scores"
+            f'nothing of it is finished in store "{store.root}"{absent}: "xstilts run" with the '
+            'same study and options makes its scores, "xstilts store merge" brings them'
         )
     found: dict[tuple[str, ...], Outcome] = {}
     for target in dict.fromkeys(key[2] for key in whole):

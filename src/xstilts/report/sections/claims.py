@@ -87,7 +87,10 @@ def _claims(findings: Findings) -> Sheet:
     header = ("claim", *["model"] * several, "published", "here")
     header += ("direction", "size", "in detail", "source and its status")
     different = dict.fromkeys(d for v in findings.verdicts for d in v.differences)
-    notes = [ABOUT, *[f"different conditions: {'; '.join(different)}"] * bool(different)]
+    notes = [
+        ABOUT.rstrip("."),
+        *[f"different conditions: {'; '.join(different)}"] * bool(different),
+    ]
     first = 1 + several
     text = (*range(first), *range(first + 2, len(header)))
     return Sheet("claims", "Published claims", header, tuple(rows), tuple(notes), text, "prose")
