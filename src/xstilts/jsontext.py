@@ -22,8 +22,8 @@ def parse(text: str | bytes) -> Any:
         raise
     except ValueError as error:
         raise json.JSONDecodeError(str(error), "", 0) from None
-    mark = r"\ud" if isinstance(text, str) else rb"\ud"
-    if mark in text.lower():  # type: ignore[operator]
+    marks = (r"\ud", r"\uD") if isinstance(text, str) else (rb"\ud", rb"\uD")
+    if any(mark in text for mark in marks):  # type: ignore[operator]
         try:
             json.dumps(found, ensure_ascii=False).encode()
         except UnicodeEncodeError:

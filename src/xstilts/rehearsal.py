@@ -15,6 +15,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from xstilts.disk.scratch import scratch
+from xstilts.engines import Silent
 from xstilts.engines.groups import grouped, title
 from xstilts.errors import UserError
 from xstilts.identity import canonical_json
@@ -211,7 +212,7 @@ class _Small:
                     self.plan.add(Step.of("score", asked, small.id, score.label))
 
 
-class _Timer:
+class _Timer(Silent):
     """A watcher that takes the time of every optimiser step."""
 
     def __init__(self, watcher: Watcher, device: str) -> None:
@@ -231,12 +232,6 @@ class _Timer:
             torch.cuda.synchronize(self._device)
         self.moments.append((time.perf_counter(), tokens))
         self._watcher.progress(done, total, tokens)
-
-    def note(self, text: str) -> None:
-        """Nothing that concerns the run."""
-
-    def end(self, label: str, seconds: float) -> None:
-        """The group is finished."""
 
     def failed(self, step: Step, reason: str) -> None:
         """Raise: a run would fail there, too."""

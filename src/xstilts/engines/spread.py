@@ -21,6 +21,7 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, r
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from xstilts import footprint
+from xstilts.engines import Silent
 from xstilts.engines.desk import settle
 from xstilts.errors import UserError
 
@@ -166,7 +167,7 @@ def _process(
         distributed.destroy_process_group()
 
 
-class _Teller:
+class _Teller(Silent):
     """A watcher that tells whoever started the processes."""
 
     def __init__(self, news: Any) -> None:
@@ -176,9 +177,6 @@ class _Teller:
         if self._news is not None:
             self._news.put(told)
 
-    def begin(self, label: str, number: int, total: int) -> None:
-        """Nothing is begun here."""
-
     def progress(self, done: int, total: int, tokens: int) -> None:
         """How far it is."""
         self._tell((done, total, tokens))
@@ -186,9 +184,3 @@ class _Teller:
     def note(self, text: str) -> None:
         """Something to know."""
         self._tell(text)
-
-    def end(self, label: str, seconds: float) -> None:
-        """Nothing is ended here."""
-
-    def failed(self, step: object, reason: str) -> None:
-        """Nothing fails here: it is raised."""
