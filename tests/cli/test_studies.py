@@ -40,18 +40,16 @@ def test_what_needs_no_data_can_be_run_whole(name):
 
 
 def test_the_demo_is_small_and_has_every_part():
-    """The baseline and three intermediates, four targets of as many kinds, two seeds."""
+    """The baseline and three intermediates, four targets of as many formats, two seeds."""
     found = study.load(READY["demo"])
     assert found.models == ("mini",)
     assert found.intermediate[0] == study.BASELINE
     assert len(found.intermediate) >= 4
     assert len(found.seeds) == 2
     tasks = [Catalogue().get(parse(text).stages[0].items[0].task) for text in found.targets]
-    assert len({task.format for task in tasks}) >= 3
-    assert len({(task.format, task.main_metrics) for task in tasks}) >= 4
+    assert len({task.format for task in tasks}) >= 4
     stages = [stage for path in found.expand(found.targets) for stage in path.stages]
-    retrieval = ("bucc2018", "tatoeba")
-    rows = [item.rows for stage in stages for item in stage.items if item.task not in retrieval]
+    rows = [item.rows for stage in stages for item in stage.items if item.task != "tatoeba"]
     assert all(count and count <= 1000 for count in rows)
     assert recipes.get(found.recipe).epochs["classification"] == 1
 

@@ -74,10 +74,11 @@ def test_labels_are_balanced(family):
 
 
 def test_the_right_choice_stands_anywhere():
-    for family in ("effect", "cause", "person"):
+    for family in ("effect", "cause", "person", "belongings"):
         found = rows(family, count=400)
+        expected = len(found) / len(found[0]["choices"])
         for place in range(len(found[0]["choices"])):
-            assert 50 < [row["label"] for row in found].count(place) < 130
+            assert 0.6 < [row["label"] for row in found].count(place) / expected < 1.4
         for row in found:
             assert len(set(row["choices"])) == len(row["choices"])
 
@@ -118,6 +119,29 @@ def test_crossed_labels_follow_from_the_words():
         known, no = about[subject]
         expected = "contradiction" if no != denied else "entailment"
         assert row["label"] == (expected if known == deed else "neutral"), row
+
+
+def test_choices_about_things_follow_from_the_words():
+    """Read off the English text: the right thing is the one that this person is told of with."""
+    kinds = set()
+    for row in rows("belongings", count=300):
+        told = row["prompt"].removesuffix(" Why?").removesuffix(".").split(" and ")
+        things = {who: thing for who, _, thing in map(did, told)}
+        chosen = [did(choice.removesuffix(".")) for choice in row["choices"]]
+        (who,) = {who for who, _, _ in chosen}
+        assert [thing == things[who] for _, _, thing in chosen].index(True) == row["label"]
+        crossed = row["id"].startswith("crossed")
+        assert {thing for _, _, thing in chosen} <= set(things.values()) or not crossed
+        kinds.add((crossed, row["prompt"].endswith("Why?"), len(things)))
+    assert kinds == {(crossed, why, 1 + crossed) for crossed in (0, 1) for why in (0, 1)}
+
+
+def did(clause: str) -> tuple[str, str, str]:
+    """Who did what to which thing."""
+    match = re.fullmatch(r"((?:the )?\w+) (\w+) (an? \w+)", clause, re.IGNORECASE)
+    assert match, clause
+    who, deed, thing = match.groups()
+    return who.casefold(), deed, thing
 
 
 def read(clause: str) -> tuple[str, str, bool]:

@@ -93,7 +93,7 @@ def test_paraphrase():
 
 @pytest.mark.parametrize(
     ("family", "chance"),
-    [("effect", 1 / 4), ("cause", 1 / 4), ("person", 1 / 5), ("alternatives", 1 / 2)],
+    [("effect", 1 / 4), ("cause", 1 / 4), ("person", 1 / 5), ("belongings", 1 / 2)],
 )
 def test_choices(family, chance):
     """Half of the rows are crossed: every choice has its word in the prompt."""

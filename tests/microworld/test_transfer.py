@@ -66,7 +66,7 @@ def test_transfer_is_more_than_words_and_survives_masking(script, tmp_path):
     """The demo's own stages of its cheapest targets."""
     declared = Study(
         name="transfer",
-        targets=("udpos[300]", "tatoeba"),
+        targets=("udpos[300]", "xcopa[400]", "tatoeba"),
         recipe="demo",
         options={"max_eval_rows": 60},
     )
@@ -77,8 +77,9 @@ def test_transfer_is_more_than_words_and_survives_masking(script, tmp_path):
     untrained = script["scored"](
         declared.model_copy(update={"models": (str(random),)}), Sources(), store
     )
-    for text, name in zip(declared.targets, ("udpos", "tatoeba"), strict=True):
+    for text, name in zip(declared.targets, ("udpos", "xcopa", "tatoeba"), strict=True):
         words = script["by_words"](text, TASKS[name], 60)[name]["others"]
         assert ours[name]["others"] > max(untrained[name]["others"], words) + 0.05
-    assert masked["udpos"]["others"] > untrained["udpos"]["others"] + 0.05
+    for name in ("udpos", "xcopa"):
+        assert masked[name]["others"] > untrained[name]["others"] + 0.05
     assert masked["tatoeba"]["others"] > 3 / 60  # three times chance

@@ -35,7 +35,7 @@ _TRAINED = {
     "social_iqa": "effect_of_three",
     "cosmos_qa": "cause",
     "csqa": "person",
-    "copa": "alternatives",
+    "copa": "belongings",
     "squad_dev": "answers",
     "squad_v1": "answers",
     "squad_v2": "answers_or_none",
@@ -45,7 +45,7 @@ _TRAINED = {
 _TARGETS = {
     "xnli": ("inference", "mnli"),
     "pawsx": ("paraphrase", ""),
-    "xcopa": ("alternatives", "copa"),
+    "xcopa": ("belongings", "copa"),
     "udpos": ("parts_of_speech", ""),
     "wikineural": ("entities", ""),
     "panx": ("entities", ""),

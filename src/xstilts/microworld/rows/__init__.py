@@ -10,7 +10,15 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from xstilts.microworld.rows import choices, inference, paraphrase, questions, sentences, tags
+from xstilts.microworld.rows import (
+    belongings,
+    choices,
+    inference,
+    paraphrase,
+    questions,
+    sentences,
+    tags,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,7 +34,7 @@ FAMILIES: Mapping[str, Family] = {
     "effect_of_three": partial(choices.effect, count=3),
     "cause": choices.cause,
     "person": choices.person,
-    "alternatives": choices.alternatives,
+    "belongings": belongings.rows,
     "parts_of_speech": tags.parts_of_speech,
     "entities": tags.entities,
     "supertags": tags.supertags,

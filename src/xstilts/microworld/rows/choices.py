@@ -42,12 +42,6 @@ def cause(world: World, number: int, language: str, count: int = 4) -> list[Row]
     return [_row(number, prompt, _said(language, reasons), order.index(right))]
 
 
-def alternatives(world: World, number: int, language: str) -> list[Row]:
-    """An effect or a cause, of two (as in COPA); both kinds are crossed every other time."""
-    family = effect if number % 4 < 2 else cause
-    return family(world, number, language, count=2)
-
-
 def person(world: World, number: int, language: str) -> list[Row]:
     """Who did it: five people's states, then their names."""
     people, states = _cast(world, 5, one_gender=False)
