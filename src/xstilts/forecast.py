@@ -19,6 +19,7 @@ from xstilts.disk.whole import whole
 from xstilts.engines.groups import grouped, is_intermediate
 from xstilts.identity import canonical_json, fingerprint
 from xstilts.rehearsal import ReadPace, prediction_kind, rehearse, stage_kind
+from xstilts.sources.capped import capped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -180,7 +181,7 @@ def _evaluation(inputs: Mapping[str, Any], tokenizer: Tokenizer, desk: Desk) -> 
     task = desk.catalogue.get(inputs["task"])
     data = desk.catalogue.data(task.name, inputs["source"])
     split = inputs.get("split", "evaluate")
-    rows = desk.sources.examples(task, data, split, inputs["language"])[: inputs["max_rows"]]
+    rows = capped(task, desk.sources.examples(task, data, split, inputs["language"]), inputs)
     sample = rows[:: max(len(rows) // SAMPLE, 1)]
     found = formats.encode(task, sample, tokenizer, formats.Limits(**inputs["limits"]))
     return _Data(len(rows), len(rows) / len(sample) * float(found.lengths.sum()))

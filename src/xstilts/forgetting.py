@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from xstilts.errors import AbsentError
+from xstilts.sources.capped import cap_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -118,7 +119,7 @@ class Looks:
                 yield Look(task.name, language, {**inputs, "head": None}, (MASKED_LM,))
 
     def _inputs(
-        self, task: Task, weights: str, split: Split, language: str, cap: int
+        self, task: Task, weights: str, split: Split, language: str, rows: int
     ) -> dict[str, Any]:
         data = self._catalogue.data(task.name, self._study.source)
         recipe, most = self._recipe, self._study.options.max_eval_rows
@@ -130,6 +131,6 @@ class Looks:
             "data": self._sources.fingerprint(task, data, split, language),
             "limits": recipe.limits(task.format),
             "precision": recipe.precision,
-            "max_rows": min(cap, most or cap),
+            **cap_inputs(task, min(rows, most or rows)),
             "split": split,
         }

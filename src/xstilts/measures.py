@@ -19,6 +19,7 @@ from xstilts.formats import text2text
 from xstilts.models import Model
 from xstilts.path import Path, parse
 from xstilts.scenario import serving
+from xstilts.sources.capped import cap_inputs
 from xstilts.steps import HEADS_INDEX
 from xstilts.study import BASELINE
 
@@ -139,7 +140,7 @@ def of_checkpoints(
             "head": None if headless else _fitting(folder, task),
             "source": source,
             "limits": recipe.limits(task.format),
-            "max_rows": rows,
+            **cap_inputs(task, rows),
         }
         if as_text:
             shared |= {"text2text": True, "head": data.train_on or task.name}
@@ -278,7 +279,7 @@ class _Adding:
             "languages": languages,
             "data": [one.inputs["data"] for one in ends[0]],
             "limits": first["limits"],
-            "max_rows": first["max_rows"],
+            **{name: first[name] for name in ("max_rows", "capped") if name in first},
             "scenario": settings,
             "hardware": self.machine,
         }

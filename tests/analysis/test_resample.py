@@ -7,6 +7,7 @@ import pytest
 
 from xstilts import metrics
 from xstilts.analysis.resample import Counts, Items
+from xstilts.tasks import TASKS
 
 HASHES = np.arange(100, dtype=np.int64) * 7
 
@@ -74,3 +75,20 @@ def test_a_tiny_language_of_which_nothing_was_drawn_keeps_its_value():
     items = Items("t", {"de": HASHES, "sw": HASHES[:1]}, shared=True, resamples=50)
     values = items.values(metrics.get("accuracy"), "sw", counts([[1, 1]], HASHES[:1]))
     assert values.tolist() == [[1.0] * 51]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "moved", "together"),
+    [
+        ("xquad", "lareqa", 0, 1.0),  # the same articles
+        ("xquad", "lareqa", 1, 0.0),  # as many articles, but others
+        ("xnli", "pawsx", 0, 0.0),
+    ],
+)
+def test_targets_over_the_same_items_draw_the_same_ones(one, other, moved, together):
+    right = np.stack([np.arange(100) % 2, np.ones(100)], 1)
+    drawn = []
+    for name, hashes in ((one, HASHES), (other, HASHES + moved)):
+        items = Items.of(TASKS[name], {"de": hashes}, resamples=999)
+        drawn.append(items.values(metrics.get("accuracy"), "de", counts(right, hashes))[0, 1:])
+    assert np.corrcoef(drawn)[0, 1] == pytest.approx(together, abs=0.1)

@@ -241,9 +241,7 @@ def _target(
         for code in codes
     }
     groups = {code: counts[task.main_metrics[0], code].groups for code in codes}
-    # Elsewhere equal names of groups mean nothing: they are numbers of rows.
-    shared = task.parallel or task.format == "retrieval"
-    items = Items(task.name, groups, shared=shared, resamples=resamples)
+    items = Items.of(task, groups, resamples)
     values: dict[Any, NDArray[np.float64]] = {}
     for code in codes:
         having = [key for key in runs if (key, code) in tables]

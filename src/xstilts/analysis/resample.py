@@ -4,7 +4,7 @@ Whole groups are drawn (premise, article, passage, query), never single rows, an
 computed anew from the summed counts, so corpus metrics such as F1 need nothing special. Where a
 group is in several languages, it is drawn for all of them at once. In retrieval the queries are
 drawn and the pool stays. The draws of a target are a function of its name alone, so they are the
-same for every condition.
+same for every condition; two targets over the same items (XQuAD, LAReQA) have the same draws.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xstilts.analysis.draws import RESAMPLES
-from xstilts.identity import stream_seed
+from xstilts.identity import fingerprint, stream_seed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from xstilts.metrics import Metric
+    from xstilts.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,25 @@ class Items:
         self._drawn = None if self._all is None else self._draw("", len(self._all))
         sizes = [len(self._all)] if self._all is not None else map(len, groups.values())
         self.fewest = min(sizes)
+
+    @classmethod
+    def of(
+        cls, task: Task, groups: Mapping[str, NDArray[np.int64]], resamples: int = RESAMPLES
+    ) -> Items:
+        """The items of a task, drawn as they are for another task with the very same ones.
+
+        Args:
+            task: whose they are.
+            groups: language -> its groups, sorted.
+            resamples: how many.
+        """
+        # Elsewhere equal names of groups mean nothing: they are numbers of rows.
+        shared = task.parallel or task.format == "retrieval"
+        name = task.name
+        if task.items:
+            every = np.unique(np.concatenate(list(groups.values())))
+            name = f"{task.items} {fingerprint(every.tolist())}"
+        return cls(name, groups, shared=shared, resamples=resamples)
 
     def groups_of(self, language: str) -> NDArray[np.int64]:
         """The groups of a language, sorted."""

@@ -264,9 +264,8 @@ class Robustness:
                 )
                 if read is not None:
                     found[code] = np.unique(read[0])
-            shared = task.parallel or task.format == "retrieval"
             whole = len(found) == len(base.languages)
-            self._items[model, target] = Items(target, found, shared=shared) if whole else None
+            self._items[model, target] = Items.of(task, found) if whole else None
         return self._items[model, target]
 
     def drops(self) -> dict[tuple[str, str], Draws]:

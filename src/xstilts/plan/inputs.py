@@ -12,6 +12,7 @@ from xstilts.errors import AbsentError, UserError
 from xstilts.formats import text2text
 from xstilts.perturb.declared import declared
 from xstilts.perturb.validity import check
+from xstilts.sources.capped import cap_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -69,7 +70,7 @@ class Inputs:
             "precision": self.recipe.precision,
             # It was the precision's once, on CPUs.
             **({"ranked_in": "fp32"} if ranked else {}),
-            "max_rows": self.study.options.max_eval_rows,
+            **cap_inputs(task, self.study.options.max_eval_rows),
             **({"text2text": True} if self._as_text(task) else {}),
             **self._beside(task, data, language),
         }

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from xstilts.errors import UserError
 from xstilts.scenario import AGAIN, FIRST, SECOND
+from xstilts.sources.capped import capped
 from xstilts.steps.isolated import rows_to_json, task_to_json
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def measure(
         "trained": task_to_json(trained) if trained else None,
         "rows": {
             code: rows_to_json(
-                desk.sources.examples(task, data, "evaluate", code)[: inputs["max_rows"]]
+                capped(task, desk.sources.examples(task, data, "evaluate", code), inputs)
             )
             for code in inputs["languages"]
         },

@@ -9,6 +9,7 @@ from xstilts.formats.encoded import token_ids
 from xstilts.formats.examples import Candidate
 from xstilts.perturb.audit import shown
 from xstilts.perturb.declared import applied
+from xstilts.sources.capped import capped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -63,7 +64,7 @@ def measured(
     if "perturbation" not in job:
         return found
     clean = desk.sources.examples(task, data, "evaluate", job["language"])
-    before = [one for one in clean if not isinstance(one, Candidate)][: job["max_rows"]]
+    before = capped(task, [one for one in clean if not isinstance(one, Candidate)], job)
     changed = changes(before, rows(task, before, job, desk), tokenizer)
     by_id = dict(zip((one.id for one in before), changed, strict=True))
     return [{**row, **by_id.get(row["id"], {"subwords": 0, "changed": 0})} for row in found]

@@ -13,6 +13,7 @@ from xstilts import formats
 from xstilts.formats import Limits
 from xstilts.formats.examples import Candidate, Query
 from xstilts.metrics import bitext, chunks
+from xstilts.sources.capped import capped
 from xstilts.steps import forward, noisy
 from xstilts.steps.layers import best_layer, retrieval_layer
 from xstilts.steps.mining import mine
@@ -123,7 +124,7 @@ class Pools:
     def _queries(self, split: Split, job: Mapping[str, Any]) -> list[Query]:
         """What is asked; only what is scored is perturbed."""
         rows = self.desk.sources.examples(self.task, self.data, split, job["language"])
-        found = [one for one in rows if isinstance(one, Query)][: job["max_rows"]]
+        found = capped(self.task, [one for one in rows if isinstance(one, Query)], job)
         if split != "evaluate":
             return found
         perturbed = noisy.rows(self.task, found, job, self.desk)

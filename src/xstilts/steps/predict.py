@@ -20,6 +20,7 @@ from xstilts.formats import Limits, text2text
 from xstilts.formats.encoded import Encoded
 from xstilts.model.text_to_text import TextToText
 from xstilts.scenario import serving as parsed
+from xstilts.sources.capped import capped
 from xstilts.steps import PREDICTIONS, checkpoint, forward, noisy, serving
 from xstilts.steps.pools import Pools
 from xstilts.steps.tuning import Tuning
@@ -114,7 +115,7 @@ def predict(
                 yield number, measured(_ranked(pooled, number, job, desk), job)
                 continue
             split = job.get("split", "evaluate")
-            rows = desk.sources.examples(task, data, split, job["language"])[: job["max_rows"]]
+            rows = capped(task, desk.sources.examples(task, data, split, job["language"]), job)
             rows = noisy.rows(task, rows, job, desk)
             encoded = _encoded(shown, rows, tokenizer, job, spent[number])
             portion.append((number, rows, encoded))

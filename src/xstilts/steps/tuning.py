@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from xstilts.formats.examples import Bitext
+from xstilts.sources.capped import capped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -48,7 +49,7 @@ class Tuning:
 
     def _rows(self, code: str, job: Mapping[str, Any]) -> list[dict[str, Any]]:
         examples = self.desk.sources.examples(self.task, self.data, "tune", code)
-        examples = examples[: job["max_rows"]]
+        examples = capped(self.task, examples, job)
         if isinstance(examples[0], Bitext):
             examples = examples[:LAYER_PAIRS]
         named = f"{code}:"

@@ -218,6 +218,8 @@ class Task:
             group of that id in the first language. All its questions need not be in all of them.
         grouped_by: what the rows of a group have in common, in words. A row that says no group is
             one by itself.
+        by_article: rows come article by article, so that the first of them are about few.
+        items: names test items that several tasks ask about; "": no other task has this one's.
         tied_by: fields of the examples; rows with an equal text in any two of them are one group,
             whatever their columns say.
         unanswerable: span only: some questions have no answer (SQuAD v2.0).
@@ -240,6 +242,8 @@ class Task:
     chance: float | None = None
     parallel: bool = False
     grouped_by: str = "nothing: every row is a group"
+    by_article: bool = False
+    items: str = ""
     tied_by: tuple[str, ...] = ()
     unanswerable: bool = False
     lengths: tuple[int, int] | None = None

@@ -99,6 +99,8 @@ LAREQA = Task(
     parallel=True,
     contains=("squad_v1", "squad_dev"),  # whose questions it is trained on
     grouped_by="article of the English paragraph",
+    by_article=True,
+    items="XQuAD",
     lengths=(96, 256),
     protocol="XTREME-R: a dual encoder trained on SQuAD v1.1 by in-batch softmax, one pool of "
     "candidates; mAP@20",
@@ -137,6 +139,7 @@ MEWSLIX = Task(
     metrics=("reciprocal_rank_at_20",),
     languages=("en", "ar", "de", "es", "fa", "ja", "pl", "ro", "ta", "tr", "uk"),
     grouped_by="news article",
+    by_article=True,
     lengths=(64, 64),
     protocol="XTREME-R: a dual encoder trained on English Wikipedia by in-batch softmax, MRR@20 "
     "(the scripts call it mAP@20); the released data differ from the paper's",

@@ -14,6 +14,7 @@ import torch
 from xstilts.formats import Limits
 from xstilts.formats.examples import Choice, Pair, texts
 from xstilts.identity import stream_seed
+from xstilts.sources.capped import capped
 from xstilts.steps import checkpoint
 from xstilts.steps.attacks.constraint import Budget
 from xstilts.steps.attacks.goal import margin, reached
@@ -163,7 +164,7 @@ def _victim(job: Mapping[str, Any], weights: Weights, desk: Desk) -> tuple[Victi
 
 def _subset(task: Task, job: Mapping[str, Any], desk: Desk) -> list[Example]:
     data = desk.catalogue.data(task.name, job["source"])
-    examples = desk.sources.examples(task, data, "evaluate", job["language"])[: job["max_rows"]]
+    examples = capped(task, desk.sources.examples(task, data, "evaluate", job["language"]), job)
     return subset(examples, job["attack"]["rows"], f"{task.name}/{job['attack']['seed']}")
 
 
