@@ -11,7 +11,7 @@ from tokenizers.pre_tokenizers import Whitespace
 
 import small_tasks
 from steps.runs import begun, trained
-from xstilts.formats.examples import Bitext, Pair
+from xstilts.formats.examples import Bitext, Choice, Pair
 from xstilts.model import tokenizer
 from xstilts.steps import noisy, predict, stage
 from xstilts.study import Options
@@ -96,6 +96,8 @@ def test_changed_subwords():
         {"subwords": 4, "changed": 2},
         {"subwords": 2, "changed": 0},
     ]
+    choices = [Choice("1", "g", "a b", ("c", second), 0) for second in ("d", "x")]
+    assert list(noisy.changes(choices[:1], choices[1:], pieces)) == [{"subwords": 4, "changed": 1}]
 
 
 def test_the_share_is_kept_with_the_predictions(tmp_path):

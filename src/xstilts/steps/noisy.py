@@ -6,8 +6,7 @@ from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
 from xstilts.formats.encoded import token_ids
-from xstilts.formats.examples import Candidate
-from xstilts.perturb.audit import shown
+from xstilts.formats.examples import Bitext, Candidate, texts
 from xstilts.perturb.declared import applied
 from xstilts.sources.capped import capped
 
@@ -43,13 +42,17 @@ def changes(
     """
     for old, new in zip(before, after, strict=True):
         kept = total = 0
-        sides = (token_ids(tokenizer, shown(one)) for one in (old, new))
+        sides = (token_ids(tokenizer, _perturbed(one)) for one in (old, new))
         for one, other in zip(*sides, strict=True):
             matcher = SequenceMatcher(None, one, other, autojunk=False)
             blocks = matcher.get_matching_blocks() if one != other else ()
             kept += len(one) if one == other else sum(block.size for block in blocks)
             total += max(len(one), len(other))
         yield {"subwords": total, "changed": total - kept}
+
+
+def _perturbed(one: Example) -> tuple[str, ...]:
+    return texts(one)[:1] if isinstance(one, Bitext) else texts(one)  # never the English side
 
 
 def measured(
