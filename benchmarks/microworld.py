@@ -31,6 +31,7 @@ from xstilts.microworld.masking import masked
 from xstilts.path import parse
 from xstilts.report.rows import score_rows
 from xstilts.sources import Sources
+from xstilts.sources.capped import capped
 from xstilts.steps.given_predictions import align
 from xstilts.store import Store
 from xstilts.suites import SUITES
@@ -136,7 +137,7 @@ def by_words(text: str, task: Any, most: int | None) -> dict[str, Mean]:
     for language in data.languages or task.languages:
         if language == "en":
             continue
-        test = sources.examples(task, data, "evaluate", language)[:most]
+        test = capped(task, sources.examples(task, data, "evaluate", language), most)
         answers = answer(test, language)
         lines = [
             {"id": one.id, "prediction": given} for one, given in zip(test, answers, strict=True)

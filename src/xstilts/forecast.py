@@ -181,7 +181,8 @@ def _evaluation(inputs: Mapping[str, Any], tokenizer: Tokenizer, desk: Desk) -> 
     task = desk.catalogue.get(inputs["task"])
     data = desk.catalogue.data(task.name, inputs["source"])
     split = inputs.get("split", "evaluate")
-    rows = capped(task, desk.sources.examples(task, data, split, inputs["language"]), inputs)
+    rows = desk.sources.examples(task, data, split, inputs["language"])
+    rows = capped(task, rows, inputs["max_rows"])
     sample = rows[:: max(len(rows) // SAMPLE, 1)]
     found = formats.encode(task, sample, tokenizer, formats.Limits(**inputs["limits"]))
     return _Data(len(rows), len(rows) / len(sample) * float(found.lengths.sum()))

@@ -63,7 +63,8 @@ class Recipe:
         temperature: multi-task sampling in proportion to (capped units)^(1/temperature).
         select_every: steps between evaluations on the English selection split; 0: the last step
             is kept and nothing is selected.
-        select_units: how many selection units are scored, the first ones.
+        select_units: how many selection units are scored, the first ones; where rows come article
+            by article, one of each, then a second of each.
         patience: evaluations without gain before stopping early.
         precision: ``fp32`` or ``bf16``.
         doc_stride: span only, tokens between the starts of windows.

@@ -21,6 +21,7 @@ from xstilts.errors import UserError
 from xstilts.identity import canonical_json
 from xstilts.plan.graph import Plan, Step
 from xstilts.preflight import beside
+from xstilts.sources.capped import cap_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -196,7 +197,7 @@ class _Small:
         for step in group[:: max(len(group) // LANGUAGES, 1)][:LANGUAGES]:
             inputs = dict(step.inputs)
             most = inputs["max_rows"]
-            inputs["max_rows"] = min(most or ROWS, ROWS)
+            inputs |= cap_inputs(self._bench.catalogue.get(inputs["task"]), min(most or ROWS, ROWS))
             parent = ""
             if inputs["head"] is not None and step.parent:
                 parent = self._stage(self._of.steps[inputs.pop("head_of", step.parent)])

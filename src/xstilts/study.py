@@ -147,7 +147,8 @@ class Options(BaseModel):
     """Caps for a quick look. They stand in every row of the results.
 
     Attributes:
-        max_eval_rows: evaluate at most this many rows of a task and language.
+        max_eval_rows: evaluate at most this many rows of a task and language: the first ones; where
+            rows come article by article, one of each, then a second of each.
         max_steps: train at most this many optimiser steps a stage.
         pause: stop every stage after this share of its steps, its schedule being that of the whole.
         attack_rows: attack this many rows of a task and language.

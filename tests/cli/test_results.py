@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "studies" / "results"
 PACKED = sorted(path.name.removesuffix(".tar.zst") for path in RESULTS.glob("*.tar.zst"))
-INTERVAL = re.compile(r"[+-]\d+\.\d \[[+-]\d+\.\d, [+-]\d+\.\d\]")
+INTERVAL = re.compile(r"[+-]?\d+\.\d \[[+-]?\d+\.\d, [+-]?\d+\.\d\]")
 SAID = re.compile(r"([+-]\d+\.\d) points, 95 % interval ([+-]\d+\.\d) to ([+-]\d+\.\d)")
 ANSWERS = {"table2-part": ("gains", "claims"), "scaling-part": ("scaling", "gains")}
 
@@ -33,6 +33,7 @@ def intervals(document):
             if all(isinstance(document.get(name), float) for name in names):
                 value, low, high = (scale * document[name] for name in names)
                 yield f"{value:+.1f} [{low:+.1f}, {high:+.1f}]"
+                yield f"{value:.1f} [{low:.1f}, {high:.1f}]"  # of scores
         for one in document.values():
             yield from intervals(one)
 

@@ -63,7 +63,7 @@ def test_masked_rows_are_other_steps_and_training_rows_the_same(script):
 @pytest.mark.slow
 @pytest.mark.timeout(1800)  # half a minute on a free core
 def test_transfer_is_more_than_words_and_survives_masking(script, tmp_path):
-    """The demo's own stages of its cheapest targets."""
+    """Three of the demo's targets, with more rows than there."""
     declared = Study(
         name="transfer",
         targets=("udpos[300]", "xcopa[400]", "tatoeba"),

@@ -3,8 +3,9 @@
 Whole groups are drawn (premise, article, passage, query), never single rows, and the metric is
 computed anew from the summed counts, so corpus metrics such as F1 need nothing special. Where a
 group is in several languages, it is drawn for all of them at once. In retrieval the queries are
-drawn and the pool stays. The draws of a target are a function of its name alone, so they are the
-same for every condition; two targets over the same items (XQuAD, LAReQA) have the same draws.
+drawn and the pool stays. The draws of a target are a function of its name alone, or of what its
+items are called where other tasks ask about them too (XQuAD, LAReQA), so they are the same for
+every condition.
 """
 
 from __future__ import annotations

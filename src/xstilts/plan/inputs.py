@@ -50,6 +50,10 @@ class Inputs:
             # Raw text has nothing to select on.
             "selection": (self._selection(stage) or None) if options["select_every"] else None,
         }
+        if inputs["selection"] and any(
+            self.catalogue.get(one.item.task).by_article for one in stage.items
+        ):
+            inputs["selected"] = "by article"  # the first rows, once
         if self.study.options.pause:
             inputs["pause"] = self.study.options.pause
         return inputs

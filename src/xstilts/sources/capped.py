@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from typing import Any
 
     from xstilts.formats.examples import Example
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 E = TypeVar("E", bound="Example")
 
 
-def capped(task: Task, rows: Sequence[E], job: Mapping[str, Any]) -> list[E]:
+def capped(task: Task, rows: Sequence[E], most: int | None) -> list[E]:
     """The first rows; where rows come article by article, the first of each, then the second.
 
     The first hundred questions of XQuAD are about three articles, and an interval over three groups
@@ -24,9 +24,8 @@ def capped(task: Task, rows: Sequence[E], job: Mapping[str, Any]) -> list[E]:
     Args:
         task: whose rows they are.
         rows: of one language and split, in their order, which stays.
-        job: ``max_rows``, or None for all of them.
+        most: how many; None: all of them.
     """
-    most = job["max_rows"]
     if not task.by_article or most is None or most >= len(rows):
         return list(rows[:most])
     seen: Counter[str] = Counter()

@@ -67,7 +67,9 @@ def measure(
         "trained": task_to_json(trained) if trained else None,
         "rows": {
             code: rows_to_json(
-                capped(task, desk.sources.examples(task, data, "evaluate", code), inputs)
+                capped(
+                    task, desk.sources.examples(task, data, "evaluate", code), inputs["max_rows"]
+                )
             )
             for code in inputs["languages"]
         },

@@ -67,7 +67,8 @@ def measured(
     if "perturbation" not in job:
         return found
     clean = desk.sources.examples(task, data, "evaluate", job["language"])
-    before = capped(task, [one for one in clean if not isinstance(one, Candidate)], job)
+    asked = [one for one in clean if not isinstance(one, Candidate)]
+    before = capped(task, asked, job["max_rows"])
     changed = changes(before, rows(task, before, job, desk), tokenizer)
     by_id = dict(zip((one.id for one in before), changed, strict=True))
     return [{**row, **by_id.get(row["id"], {"subwords": 0, "changed": 0})} for row in found]

@@ -124,7 +124,8 @@ class Pools:
     def _queries(self, split: Split, job: Mapping[str, Any]) -> list[Query]:
         """What is asked; only what is scored is perturbed."""
         rows = self.desk.sources.examples(self.task, self.data, split, job["language"])
-        found = capped(self.task, [one for one in rows if isinstance(one, Query)], job)
+        asked = [one for one in rows if isinstance(one, Query)]
+        found = capped(self.task, asked, job["max_rows"])
         if split != "evaluate":
             return found
         perturbed = noisy.rows(self.task, found, job, self.desk)

@@ -115,7 +115,8 @@ def predict(
                 yield number, measured(_ranked(pooled, number, job, desk), job)
                 continue
             split = job.get("split", "evaluate")
-            rows = capped(task, desk.sources.examples(task, data, split, job["language"]), job)
+            rows = desk.sources.examples(task, data, split, job["language"])
+            rows = capped(task, rows, job["max_rows"])
             rows = noisy.rows(task, rows, job, desk)
             encoded = _encoded(shown, rows, tokenizer, job, spent[number])
             portion.append((number, rows, encoded))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from xstilts import formats, metrics
 from xstilts.formats import text2text
+from xstilts.sources.capped import capped
 from xstilts.steps import forward, stage
 from xstilts.steps.desk import no_progress
 
@@ -55,7 +56,8 @@ class Selection:
                 continue
             task = desk.catalogue.get(one.task.name)
             data = desk.catalogue.data(task.name, source)
-            rows = desk.sources.examples(task, data, "select", "en")[: options["select_units"]]
+            rows = desk.sources.examples(task, data, "select", "en")
+            rows = capped(task, rows, options["select_units"])
             limits = stage.limits(one.item, options)
             shown = text2text.of(task, task) if one.format == "text2text" else task
             self._data.append((task, rows, formats.encode(shown, rows, tokenizer.backend, limits)))

@@ -49,7 +49,7 @@ class Tuning:
 
     def _rows(self, code: str, job: Mapping[str, Any]) -> list[dict[str, Any]]:
         examples = self.desk.sources.examples(self.task, self.data, "tune", code)
-        examples = capped(self.task, examples, job)
+        examples = capped(self.task, examples, job["max_rows"])
         if isinstance(examples[0], Bitext):
             examples = examples[:LAYER_PAIRS]
         named = f"{code}:"

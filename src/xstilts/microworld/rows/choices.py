@@ -31,11 +31,11 @@ def effect(world: World, number: int, language: str, count: int = 4) -> list[Row
     return [_row(number, text(prompt, language), _said(language, actions), order.index(right))]
 
 
-def cause(world: World, number: int, language: str, count: int = 4) -> list[Row]:
+def cause(world: World, number: int, language: str) -> list[Row]:
     """Why it was: people's actions, then four states of one of them."""
-    people, states = _cast(world, count)
+    people, states = _cast(world, 4)
     told = [Event(_action(state), person) for person, state in zip(people, states, strict=True)]
-    right, order, shown = _drawn(world, number, count)
+    right, order, shown = _drawn(world, number, 4)
     prompt = text(say(language, *_told(told, right, shown)), language)
     prompt = paragraph([prompt, text(why(language), language)], language)
     reasons = [Event(states[i], people[right]) for i in order]

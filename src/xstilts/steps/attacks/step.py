@@ -164,7 +164,8 @@ def _victim(job: Mapping[str, Any], weights: Weights, desk: Desk) -> tuple[Victi
 
 def _subset(task: Task, job: Mapping[str, Any], desk: Desk) -> list[Example]:
     data = desk.catalogue.data(task.name, job["source"])
-    examples = capped(task, desk.sources.examples(task, data, "evaluate", job["language"]), job)
+    examples = desk.sources.examples(task, data, "evaluate", job["language"])
+    examples = capped(task, examples, job["max_rows"])
     return subset(examples, job["attack"]["rows"], f"{task.name}/{job['attack']['seed']}")
 
 
