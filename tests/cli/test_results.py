@@ -13,7 +13,11 @@ RESULTS = ROOT / "studies" / "results"
 PACKED = sorted(path.name.removesuffix(".tar.zst") for path in RESULTS.glob("*.tar.zst"))
 INTERVAL = re.compile(r"[+-]?\d+\.\d \[[+-]?\d+\.\d, [+-]?\d+\.\d\]")
 SAID = re.compile(r"([+-]\d+\.\d) points, 95 % interval ([+-]\d+\.\d) to ([+-]\d+\.\d)")
-ANSWERS = {"table2-part": ("gains", "claims"), "scaling-part": ("scaling", "gains")}
+ANSWERS = {
+    "table2-part": ("gains", "claims"),
+    "table2-mlm": ("gains", "claims"),
+    "scaling-part": ("scaling", "gains"),
+}
 
 
 def intervals(document):
