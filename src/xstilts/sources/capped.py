@@ -33,11 +33,11 @@ def capped(task: Task, rows: Sequence[E], most: int | None) -> list[E]:
     for place, row in enumerate(rows):
         turns.append((seen[row.group], place))
         seen[row.group] += 1
-    return [rows[place] for _, place in sorted(sorted(turns)[:most], key=lambda turn: turn[1])]
+    return [rows[place] for place in sorted(place for _, place in sorted(turns)[:most])]
 
 
 def cap_inputs(task: Task, most: int | None) -> dict[str, Any]:
-    """What a step's inputs say of its cap."""
+    """What a predict step's inputs say of its cap: ``max_rows``, and how rows are taken."""
     # They were the first rows once.
     spread = {"capped": "by article"} if task.by_article and most else {}
     return {"max_rows": most, **spread}

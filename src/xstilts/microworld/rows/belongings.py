@@ -68,5 +68,5 @@ def _possible(event: Event) -> bool:
 
 def _another(world: World, event: Event) -> Thing:
     """Somebody else who may do the same without leaving the pool."""
-    others = [Thing(one) for one in world.alike(2, like=event.agent.concept)]
-    return others[1]
+    _, other = world.alike(2, like=event.agent.concept)
+    return Thing(other)
