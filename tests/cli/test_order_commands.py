@@ -75,6 +75,7 @@ def test_order_says_what_orders_change(cli, ran, at_mirror):
     assert kept == {("taxinli", 0), ("taxinli", 1)}  # the rest has no such rows here
     shown = cli("order", ran / "small.yaml", "--store", ran / "store")
     assert "picked on half of the seeds" in shown.out
+    assert "What is kept as stages follow" in shown.out
 
 
 @pytest.mark.slow

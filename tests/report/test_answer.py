@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import numpy as np
+
 from analysis import simulator
 from report import synthetic
 from xstilts.report import answer
@@ -47,6 +49,21 @@ def test_what_chance_could_have_done_is_not_called_a_gain():
     assert worse == (
         "Training on csqa first lowers the mean over 9 targets: -2.0 points [-2.0, -2.0]."
     )
+
+
+def test_what_is_sure_comes_before_what_is_largest():
+    """csqa's seeds differ by three points, qqp's agree: only the smaller gain is beyond chance."""
+    study = simulator.study({"csqa": 2.0, "qqp": 1.5}, seed_sd=1e-6, item_sd=1e-6)
+    apart = np.array([0.03, -0.03, 0.0])[:, None, None]
+    study.all = [
+        replace(one, values=one.values + apart * one.path.startswith("csqa")) for one in study.all
+    ]
+    first, _ = answer.sentences(synthetic.of(study))
+    assert first.startswith(
+        "Training on qqp first lifts the mean over 9 targets by +1.5 points [+1.5, +1.5]; "
+        "1 of 2 intermediates gain beyond chance; csqa gives more, +2.0 points ["
+    )
+    assert first.endswith("], but that may be chance.")
 
 
 def test_one_seed_is_said_to_tell_nothing_of_training():

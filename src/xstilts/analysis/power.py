@@ -125,9 +125,16 @@ def _of(spread: Spread, seeds: int) -> Variance:
 
 
 def pilot(gains: Gains) -> Spread | None:
-    """The spread of the mean gains in what is finished; None without two seeds of anything."""
-    wholes = [gains.mean(m, b) for m in gains.outcomes.models for b in gains.intermediates]
-    draws = [whole[0] for whole in wholes if whole is not None]
+    """The spread of the mean gains in what is finished; None without two seeds of anything.
+
+    Seeds of which a run did not learn are left out, as tests leave them out.
+    """
+    draws = [
+        whole[0].without(gains.collapsed(model, whole[1], before, ""))
+        for model in gains.outcomes.models
+        for before in gains.intermediates
+        if (whole := gains.mean(model, before)) is not None
+    ]
     parts = [(one, variance_of(one)) for one in draws if one.seeds and len(one.seeds) > 1]
     if not parts:
         return None

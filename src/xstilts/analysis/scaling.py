@@ -2,7 +2,7 @@
 
 Sizes are nested (``mnli[1k]``, ``mnli[10k]``, ...). An arm is one way to train on them: for a fixed
 number of epochs (``mnli[1k]``), or of steps (``mnli[1k as 10k]``). A curve is fitted to all runs of
-an arm; which form it gets, AICc decides, and a power law has to beat both simpler ones.
+an arm that learnt; which form it gets, AICc decides, and a power law has to beat both simpler ones.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Curve:
 
     Attributes:
         points: rows -> estimate of the outcome.
-        fit: None with fewer than three sizes or six runs.
+        fit: to the runs that learnt; None with fewer than three sizes or six runs.
     """
 
     model: str
@@ -181,7 +181,8 @@ def curves(gains: Gains, drops: Mapping[tuple[str, str], Draws] = _NONE) -> list
                 for rows, before in by_rows.items()
             }
         ]
-        if (curve := _curve(model, arm, task, outcome, draws)) is not None
+        for fell in [{n: gains.collapsed(model, targets, one) for n, one in by_rows.items()}]
+        if (curve := _curve(model, arm, task, outcome, draws, fell)) is not None
     ]
 
 
@@ -211,12 +212,19 @@ def _draws(
 
 
 def _curve(
-    model: str, arm: str, task: str, outcome: str, draws: Mapping[int, Draws | None]
+    model: str,
+    arm: str,
+    task: str,
+    outcome: str,
+    draws: Mapping[int, Draws | None],
+    fell: Mapping[int, tuple[int, ...]],
 ) -> Curve | None:
     have = {rows: one for rows, one in draws.items() if one is not None}
     if not have:
         return None
-    rows = np.concatenate([np.full(len(one.values), n, float) for n, one in have.items()])
-    values = np.concatenate([one.values[:, 0] for one in have.values()])
-    points = {n: estimate(one) for n, one in have.items()}
-    return Curve(model, arm, task, outcome, points, fit(rows, values) if len(have) > 2 else None)
+    points = {n: estimate(one, fell[n]) for n, one in have.items()}
+    learnt = {n: left for n, one in have.items() if len((left := one.without(fell[n])).values)}
+    rows = np.repeat([*map(float, learnt)], [len(one.values) for one in learnt.values()])
+    values = np.concatenate([one.values[:, 0] for one in learnt.values()] or [[]])
+    fitted = fit(rows, values) if len(learnt) > 2 else None
+    return Curve(model, arm, task, outcome, points, fitted)

@@ -36,12 +36,10 @@ def ladder(
         document = {"ladders": [one.document() for one in found], **output.state(loaded)}
         output.put(document)
         return 0
-    from xstilts.report.screen import drawn, show
+    from xstilts.report.screen import show, show_sheets
     from xstilts.report.sections.ladder import sentences, sheets
 
-    for one in found:
-        for sheet in sheets(one, ""):
-            show(sheet.title, drawn(sheet), *sheet.notes, "")
+    show_sheets(sheet for one in found for sheet in sheets(one, ""))
     show(*sentences(found))
     show(*output.left(loaded))
     return 0

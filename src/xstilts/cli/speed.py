@@ -278,7 +278,7 @@ def _show(plan: Plan, store: Store, catalogue: Catalogue, *, json_: bool) -> Non
         }
         output.put(document)
         return
-    from xstilts.report.screen import drawn, show
+    from xstilts.report.screen import show, show_sheets
     from xstilts.report.sections import speed as section
 
     sheets = [
@@ -286,8 +286,7 @@ def _show(plan: Plan, store: Store, catalogue: Catalogue, *, json_: bool) -> Non
         *([section.languages(measured), section.comparisons(measured)] if measured else []),
         *([section.losses(points), section.ways(points)] if points else []),
     ]
-    for sheet in sheets:
-        show(sheet.title, drawn(sheet), *sheet.notes, "")
+    show_sheets(sheets)
     for one in measured:
         where = f"{one.hardware}, {one.threads} threads"
         show(f"{one.measured.target}, {one.measured.scenario} ({where}): {_answer(one)}")

@@ -77,7 +77,7 @@ def _first(gains: Sequence[Gain], model: str, every: int, adjusted: Mapping[str,
     value = {g.intermediate: g.estimate.tested.value for g in gains}
     up = [name for name, level in p.items() if level < ALPHA and value[name] > 0]
     down = [name for name, level in p.items() if level < ALPHA and value[name] < 0]
-    number = f"{shown(100 * top.estimate.value)} points {_interval(top.estimate)}"
+    number = _number(top)
     if not tested:
         why = "too many runs did not learn for a test"
         if not top.estimate.collapsed:
@@ -100,15 +100,22 @@ def _first(gains: Sequence[Gain], model: str, every: int, adjusted: Mapping[str,
         )
     losing = f", and {_counted(len(down), 'loses', 'lose')}" if down else ""
     of = f"{len(up)} of {_counted(len(gains), 'intermediate', 'intermediates')}"
-    if top.intermediate in up:
+    if up:
+        best = next(g for g in gains if g.intermediate in up)
         rest = f"; {of} gain beyond chance{losing}" if len(gains) > 1 else ""
-        return f"{start} on {top.intermediate} first lifts {over} by {number}{rest}."
+        if best is not top:
+            rest += f"; {top.intermediate} gives more, {number}, but that may be chance"
+        return f"{start} on {best.intermediate} first lifts {over} by {_number(best)}{rest}."
     if len(gains) == 1 and down:
         return f"{start} on {top.intermediate} first lowers {over}: {number}."
     who = "The one intermediate does not lift"
     if len(gains) > 1:
         who = f"{f'For {model}, none' if model else 'None'} of {len(gains)} intermediates lifts"
     return f"{who} {over} beyond chance{losing}: {top.intermediate}, the best, gives {number}."
+
+
+def _number(gain: Gain) -> str:
+    return f"{shown(100 * gain.estimate.value)} points {_interval(gain.estimate)}"
 
 
 def _second(findings: Findings, top: Gain) -> str:
@@ -140,9 +147,8 @@ def _without_means(findings: Findings) -> tuple[str, str]:
     if gains:
         top = max(gains, key=lambda gain: (not gain.flag, gain.estimate.value))
         where = f" ({top.model})" if len(findings.models) > 1 else ""
-        number = f"{shown(100 * top.estimate.value)} points {_interval(top.estimate)}"
         return (
-            f"{top.intermediate} before {top.name}{where}: {number}; {_why(findings, top)}.",
+            f"{top.intermediate} before {top.name}{where}: {_number(top)}; {_why(findings, top)}.",
             "Another intermediate task, or another target, tells more." if top.flag else "",
         )
     one = findings.outcomes.all[0]

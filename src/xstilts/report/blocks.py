@@ -6,7 +6,7 @@ tables to LaTeX and Markdown. All text in it is escaped there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -63,6 +63,18 @@ class Sheet:
     words: tuple[int, ...] = (0,)
     style: Literal["matrix", "prose", "list"] = "list"
     headed: bool = True
+
+    def if_told(self, column: str) -> Sheet:
+        """Itself, without the column of this name where that says the same in every row."""
+        place = self.header.index(column)
+        if len({row[place].text for row in self.rows}) > 1:
+            return self
+        return replace(
+            self,
+            header=(*self.header[:place], *self.header[place + 1 :]),
+            rows=tuple((*row[:place], *row[place + 1 :]) for row in self.rows),
+            words=tuple(word - (word > place) for word in self.words if word != place),
+        )
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from xstilts.plain import coloured
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from rich.console import Console
     from rich.padding import Padding
@@ -80,6 +80,12 @@ def drawn(sheet: Sheet) -> Table:
     for row in sheet.rows:
         table.add_row(*(c.text if c.half is None else f"{c.text} ±{c.half:.1f}" for c in row))
     return table
+
+
+def show_sheets(sheets: Iterable[Sheet]) -> None:
+    """Print tables of a report, each with its title above and its notes below."""
+    for sheet in sheets:
+        show(sheet.title, drawn(sheet), *sheet.notes, "")
 
 
 def cut(text: str) -> Text:

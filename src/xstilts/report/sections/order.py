@@ -9,11 +9,14 @@ from xstilts import counting
 from xstilts.analysis import retention, sequences
 from xstilts.analysis.estimate import estimate
 from xstilts.report.blocks import Cell, Chart, Section, Sheet, Text
-from xstilts.report.cells import gain_cell, p_text
+from xstilts.report.cells import gain_cell, p_text, shown
 from xstilts.report.charts import COLOURS, inline, panels
 from xstilts.study import ORDER
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from xstilts.analysis.retention import Retained
     from xstilts.analysis.sequences import Group, Sequences
     from xstilts.report.blocks import Block
     from xstilts.report.findings import Findings
@@ -35,13 +38,19 @@ def section(findings: Findings) -> Section:
         for number, model in enumerate(findings.outcomes.models)
         if (groups := sequences.groups(findings.gains, model))
     ]
-    blocks += [one for one in (_variances(found), _best(found), _edges(found)) if one.rows]
+    held: Sequence[Retained] = ()
+    saved = None
     if findings.plan is not None and findings.store is not None:
-        kept = _kept(findings)
-        blocks += [kept] * bool(kept.rows)
+        held = retention.retained(findings.plan, findings.store)
         saved = counting.saving(findings.plan, findings.store)
-        blocks += [Text(str(saved))] if saved else []
+    blocks += [*sheets(found, held), *([Text(str(saved))] if saved else [])]
     return Section("order", "Order", "Order of tasks", LEAD, tuple(blocks)) if blocks else empty
+
+
+def sheets(found: Sequences, held: Sequence[Retained]) -> list[Sheet]:
+    """Components of variance, the best order, ends, what is kept: those with something in them."""
+    every = (_variances(found), _best(found), _edges(found), _kept(held))
+    return [one.if_told("model") for one in every if one.rows]
 
 
 def _variances(found: Sequences) -> Sheet:
@@ -51,7 +60,7 @@ def _variances(found: Sequences) -> Sheet:
             told = part.df > 0
             interval = f"{100 * part.low**0.5:.2f} to {100 * part.high**0.5:.2f}" if told else ""
             deviation = Cell(f"{100 * part.deviation:.2f}" if told else "not told apart")
-            about = f"{one.orders} orders of {one.size}, {one.seeds} seeds"
+            about = f"{one.orders} orders of {one.size} in {one.sets} sets, {one.seeds} seeds"
             rows.append(
                 (
                     Cell(part.name),
@@ -72,7 +81,7 @@ def _best(found: Sequences) -> Sheet:
     for one in found.best:
         held_out = Cell("one seed") if one.estimate is None else gain_cell(one.estimate)
         words = (one.group, one.model, one.target or "mean", one.versus)
-        cursed = Cell(f"{100 * one.cursed:+.1f}", value=100 * one.cursed)
+        cursed = Cell(shown(100 * one.cursed), value=100 * one.cursed)
         p = Cell(p_text(one.p), value=one.p)
         rows.append((*map(Cell, words), held_out, p, cursed, Cell(one.order)))
     header = (
@@ -85,8 +94,13 @@ def _best(found: Sequences) -> Sheet:
         "same seeds",
         "best on all seeds",
     )
-    notes = ("p by Holm over all rows",)
-    return Sheet("order-best", "The best order", header, tuple(rows), notes, (0, 1, 2, 3, 7))
+    notes = (
+        "held out: picked on half of the seeds, judged on the other",
+        "± is half of a 95 % interval; p by Holm over all rows",
+    )
+    return Sheet(
+        "order-best", "The best order, in points", header, tuple(rows), notes, (0, 1, 2, 3, 7)
+    )
 
 
 def _edges(found: Sequences) -> Sheet:
@@ -95,22 +109,26 @@ def _edges(found: Sequences) -> Sheet:
         words = (one.task, one.model, one.place)
         rows.append((*map(Cell, words), gain_cell(one.estimate), Cell(p_text(one.p), value=one.p)))
     header = ("task", "model", "place", "difference", "p")
-    title = "A task first or last, minus the mean of its sets' orders"
-    return Sheet("order-ends", title, header, tuple(rows), words=(0, 1, 2))
+    title = "A task first or last, minus the mean of its sets' orders, in points"
+    notes = ("± is half of a 95 % interval; p by Holm over all rows",)
+    return Sheet("order-ends", title, header, tuple(rows), notes, (0, 1, 2))
 
 
-def _kept(findings: Findings) -> Sheet:
-    assert findings.plan is not None and findings.store is not None  # noqa: PT018
+def _kept(held: Sequence[Retained]) -> Sheet:
     rows = []
-    for one in retention.retained(findings.plan, findings.store):
+    for one in held:
         scale, digits = (1, 2) if one.is_loss else (100, 1)
         half = "" if one.half is None else f" ± {scale * one.half:.{digits}f}"
         change = f"{scale * one.change:+.{digits}f}{half}" if one.since else ""
         name = f"{one.task} (loss in nats)" if one.is_loss else one.task
         value = f"{scale * one.value:.{digits}f}"
-        rows.append(tuple(map(Cell, (name, one.model, str(one.since), value, change))))
-    header = ("of", "model", "stages since", "value", "change")
-    title = "What is kept as stages follow, on English selection rows and raw text"
+        counts = (str(one.sequences), str(one.seeds))
+        words = (name, one.model, str(one.since), value, change, *counts)
+        rows.append(tuple(map(Cell, words)))
+    header = ("of", "model", "stages since", "value", "change", "beginnings", "seeds")
+    title = (
+        "What is kept as stages follow, on English selection rows in points and raw text in nats"
+    )
     return Sheet("order-kept", title, header, tuple(rows), words=(0, 1))
 
 

@@ -28,11 +28,6 @@ LEAD = (
     "interaction is the drop after an intermediate task minus the baseline's: above 0, the task "
     "makes the model more fragile."
 )
-NOTES = (
-    "± is half of a 95 % interval; bold: it leaves out 0; p by Holm over the intermediates",
-    "logit: the interaction on the logit scale; both right: on the items that both get right clean",
-    "no headroom: a clean score is within chance; such cells are in no mean",
-)
 MOST_PANELS = 16
 HEADER = (
     *("sub-words changed", "drop of the baseline", "drop after it"),
@@ -41,39 +36,50 @@ HEADER = (
 
 
 def section(findings: Findings) -> Section:
-    """The answer, curves over severity, scripts, the worst languages, attacks."""
+    """Curves over severity; the answer, perturbations, scripts, the worst languages; attacks."""
     lines = findings.interactions
     blocks: list[Block] = []
-    for model in findings.outcomes.models:
-        mine = [line for line in lines if line.model == model]
-        if not mine:
-            continue
-        titled = partial(findings.titled, model=model)
-        answer = [line for line in mine if line.over in ("mean", "target")]
-        blocks.append(_sheet("robustness", titled("What noise costs, in points"), answer, NOTES))
+    for number, (model, mine) in enumerate(_by_model(lines).items()):
         if curves := _curves(mine):
-            name = f"severity-{len(blocks)}"
-            title = titled("Points lost over severity, by perturbation and script")
+            title = findings.titled("Points lost over severity, by perturbation and script", model)
             title += "; (?): labels possibly change" * any("(?)" in one for one in curves)
-            blocks.append(Chart(name, partial(_draw, curves), title))
-        scripts = [line for line in mine if line.over == "script"]
-        blocks.append(_sheet("scripts", titled("By script and severity"), scripts))
-        codes = worst([line for line in mine if line.over == "language"])
-        blocks.append(_sheet("worst", titled("Where noise costs most"), codes))
-    if findings.attacked:
-        blocks.append(_attacks(findings.attacked))
+            blocks.append(Chart(f"severity-{number}", partial(_draw, curves), title))
+    blocks += sheets(lines, findings.attacked)
     blocks += [Text(f"not run: {what}: {why}") for what, why in _refused(findings)]
     shown = tuple(blocks) if lines or findings.attacked else ()
     return Section("robustness", "Robustness", "Robustness", LEAD, shown)
+
+
+def _by_model(lines: Sequence[Interaction]) -> dict[str, list[Interaction]]:
+    found: dict[str, list[Interaction]] = defaultdict(list)
+    for line in lines:
+        found[line.model].append(line)
+    return found
 
 
 def _refused(findings: Findings) -> Sequence[tuple[str, str]]:
     return tuple(findings.plan.refused.items()) if findings.plan else ()
 
 
-def _sheet(
-    name: str, title: str, lines: Sequence[Interaction], notes: tuple[str, ...] = ()
-) -> Sheet:
+def sheets(lines: Sequence[Interaction], fallen: Sequence[Attacked]) -> list[Sheet]:
+    """Every model's answer, then what it is made of, then attacks: those with something in them."""
+    found = []
+    by_model = _by_model(lines)
+    for model, mine in by_model.items():
+        of = f" ({model})" if len(by_model) > 1 else ""
+        over: dict[str, list[Interaction]] = defaultdict(list)
+        for line in mine:
+            over[line.over].append(line)
+        found += [
+            _sheet("robustness", f"What noise costs, in points{of}", over["mean"] + over["target"]),
+            _sheet("perturbations", f"By perturbation{of}", over["perturbation"]),
+            _sheet("scripts", f"By script: severities compare within one{of}", over["script"]),
+            _sheet("worst", f"Where noise costs most{of}", worst(over["language"])),
+        ]
+    return [one for one in (*found, _attacks(fallen)) if one.rows]
+
+
+def _sheet(name: str, title: str, lines: Sequence[Interaction]) -> Sheet:
     """Only means are tested: elsewhere there is no p."""
     rows, tested = [], any(line.p is not None for line in lines)
     for line in lines:
@@ -93,7 +99,21 @@ def _sheet(
         )
     header = ("intermediate", "over", "perturbation", *HEADER, *["p"] * tested, "in words")
     words = (0, 1, 2, len(header) - 1)
-    return Sheet(name, title, header, tuple(rows), notes, words, style="matrix")
+    return Sheet(name, title, header, tuple(rows), _notes(lines, tested), words, style="matrix")
+
+
+def _notes(lines: Sequence[Interaction], tested: bool) -> tuple[str, ...]:
+    covers = dict.fromkeys(line.points.covers for line in lines if line.points is not None)
+    found = [f"± is half of a 95 % interval, which covers {' or '.join(covers)}"] * bool(covers)
+    found += ["p: of the means alone, by Holm over the intermediates"] * tested
+    found += [
+        "logit: the interaction on the logit scale; both right: on items that both get right clean"
+    ]
+    if any(line.verdict == "no headroom" for line in lines):
+        found.append("no headroom: a clean score is within chance; such cells are in no mean")
+    if any(_doubt(line) for line in lines):
+        found.append("(?): labels possibly change; in no mean")
+    return tuple(found)
 
 
 def _plain(share: float | None, unit: str = "") -> Cell:
@@ -121,7 +141,8 @@ def _logit(found: Estimate | None) -> Cell:
 
 
 def _doubt(line: Interaction) -> str:
-    return "" if line.labels == "preserving" else " (labels possibly change)"
+    """The mark of noise that may change labels."""
+    return "" if line.labels == "preserving" else " (?)"
 
 
 def _curves(lines: Sequence[Interaction]) -> dict[str, list[dict[str, Any]]]:
@@ -136,7 +157,7 @@ def _curves(lines: Sequence[Interaction]) -> dict[str, list[dict[str, Any]]]:
         if line.over != "script" or line.baseline is None or line.own is None:
             continue
         noise = parse_noise(line.perturbation)
-        panel = f"{noise.name}, {line.name}" + " (?)" * bool(_doubt(line))
+        panel = f"{noise.name}, {line.name}{_doubt(line)}"
         cells[panel] += line.cells
         sides = ((BASELINE, line.baseline), (line.intermediate, line.own))
         changed = f"{100 * line.changed_subwords:.0f} % of sub-words changed"
