@@ -69,3 +69,19 @@ def test_the_scores_shown_are_of_the_seeds_that_are_compared():
     one, two = simulator.study({"csqa": 1.0}), simulator.study({"csqa": 1.0}, seeds=(1,), number=6)
     for found in compare.studies(one, two).differences:
         assert found.estimate.value == pytest.approx(found.second - found.first)
+
+
+def test_every_target_weighs_the_same_however_many_paths_it_has():
+    """By hand: xnli is 0 (baseline) and +9 (csqa), 4.5 in the mean; the other eight are 0."""
+    one, two = (simulator.study({"csqa": {"xnli": gain}}, **EXACT) for gain in (0.0, 9.0))
+    for study in (one, two):
+        study.all = [o for o in study.all if "csqa" not in o.path or o.target == "xnli"]
+    found = by_name(compare.studies(one, two), "mean")[""]
+    assert found.estimate.value == pytest.approx(0.045 / 9)
+
+
+def test_runs_without_a_seed_in_common_are_told():
+    one, two = (simulator.study({"csqa": 1.0}, seeds=s, **EXACT) for s in ((1, 2), (7, 8)))
+    found = compare.studies(one, two)
+    assert "csqa > xnli (xnli; seeds 1, 2)" in found.only_first
+    assert "csqa > xnli (xnli; seeds 7, 8)" in found.only_second

@@ -112,6 +112,8 @@ def test_what_variants_are_compared_with():
     assert routes.simpler("mnli:de/ru") == {"other languages": "mnli"}
     assert routes.simpler("mnli + csqa") == {"single: mnli": "mnli", "single: csqa": "csqa"}
     assert routes.simpler("mnli") == {}
+    cut = routes.simpler("mnli[1k]@0.3 + csqa:de/ru")
+    assert cut == {"single: mnli[1k]": "mnli[1k]", "single: csqa:de/ru": "csqa:de/ru"}
     assert len(routes.simpler("all9")) == 9
     assert routes.control_of("mnli")["shuffled"] == "shuffled(mnli)"
     assert routes.control_of("mnli + csqa") == {}
@@ -145,6 +147,7 @@ def test_gains_by_language_family_and_script():
     gains = Gains(study)
     assert one(gains, over="language", name="sw").estimate.value == pytest.approx((2 + 6) / 2 / 100)
     assert one(gains, over="language", name="hi").estimate.value == pytest.approx(0.02)
+    assert one(gains, over="language", name="sw").targets == ("xnli", "tatoeba")
     # en, de, hi of Indo-European: 2 each.
     assert one(gains, over="family", name="Indo-European").estimate.value == pytest.approx(0.02)
     assert one(gains, over="script", name="Latn").estimate.value == pytest.approx(
@@ -206,6 +209,15 @@ def test_a_collapsed_run_is_seen_and_said():
     assert one(Gains(study), over="mean").estimate.collapsed == (2,)
 
 
+def test_a_run_that_did_not_learn_is_of_its_targets_languages_alone():
+    """By the simulator's targets: XQuAD has no Swahili."""
+    study = simulator.study({"csqa": 2.0}, collapsed=[("csqa", "xquad", 2)])
+    gains = Gains(study)
+    assert one(gains, over="language", name="zh").estimate.collapsed == (2,)
+    assert one(gains, over="language", name="sw").estimate.collapsed == ()
+    assert "xquad" not in one(gains, over="language", name="sw").targets
+
+
 def test_a_row_is_flat():
     study = simulator.study({"csqa": 2.0})
     row = one(Gains(study), over="mean").row()
@@ -229,6 +241,17 @@ def test_the_best_per_target_by_english_rows_and_by_the_scored_split():
     assert official.choice["udpos"] == ""  # nothing beats the baseline
     assert official.estimate.value == pytest.approx((3 + 2 + 9) / 9 / 100)
     assert not official.zero_shot
+
+
+def test_the_best_per_target_leaves_out_what_means_leave_out():
+    """mnli's rows are what XNLI is trained on: +9 there is no transfer, and no merit."""
+    study = simulator.study({"mnli": {"xnli": 9.0}, "csqa": 0.0}, seed_sd=0, item_sd=0)
+    found = best(Gains(study), MODEL, "official_dev")
+    assert "xnli" not in found.choice
+    assert found.estimate.value == pytest.approx(0)
+    every = best(Gains(study, same_data=True), MODEL, "official_dev")
+    assert every.choice["xnli"] == "mnli"
+    assert every.estimate.value == pytest.approx(0.09 / 9)
 
 
 def test_english_dev_needs_something_to_choose_by():

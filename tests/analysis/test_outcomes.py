@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from pyarrow import parquet
 
+from analysis import simulator
 from xstilts import metrics
 from xstilts.analysis import power
 from xstilts.analysis.gains import Gains
@@ -123,6 +124,13 @@ def test_seeds_needed_fall_with_the_difference():
     assert "assumed" in few.basis
     # 0.4 points over items alone: 2.8 standard errors are more than half a point at any seeds.
     assert power.needed(0.5, power.ASSUMED).seeds is None
+
+
+def test_a_run_that_did_not_learn_is_no_measure_of_the_seeds():
+    gains = {"csqa": 1.0, "qqp": 0.5, "hellaswag": 0.0}
+    calm = power.pilot(Gains(simulator.study(gains)))
+    fell = simulator.study(gains, collapsed=[("csqa", "xnli", 2)])
+    assert power.pilot(Gains(fell)).run < 4 * calm.run
 
 
 def test_a_difference_to_detect_is_above_zero(results):

@@ -71,6 +71,22 @@ def test_languages_with_some_of_the_groups_share_those():
     assert items.fewest == 100
 
 
+def test_what_other_runs_mined_changes_no_draw():
+    """BUCC's groups are what some run mined: with more of them, the old ones' draws stay."""
+    bucc = TASKS["bucc2018"]
+    f1 = metrics.get("bitext_f1")
+    sums = np.stack([np.arange(100) % 2, np.ones(100), np.ones(100)], 1)
+    alone = Items.of(bucc, {"de": HASHES}, 50).values(f1, "de", counts(sums))
+    more = np.append(HASHES, [-3, 5])
+    order = np.argsort(more)
+    beside = np.vstack([sums, np.zeros((2, 3))])[order]
+    together = Items.of(bucc, {"de": more[order]}, 50).values(f1, "de", counts(beside, more[order]))
+    # But for the factor that makes up for few groups: G / (G - 1) of 100 and of 102.
+    apart = [one[0, 1:] - one[0, 0] for one in (alone, together)]
+    np.testing.assert_allclose(apart[0] / (100 / 99) ** 0.5, apart[1] / (102 / 101) ** 0.5)
+    assert np.std(apart[0]) > 0.02
+
+
 def test_a_tiny_language_of_which_nothing_was_drawn_keeps_its_value():
     items = Items("t", {"de": HASHES, "sw": HASHES[:1]}, shared=True, resamples=50)
     values = items.values(metrics.get("accuracy"), "sw", counts([[1, 1]], HASHES[:1]))

@@ -168,3 +168,21 @@ def test_what_noise_costs_is_an_outcome_where_it_was_measured():
     (curve,) = [one for one in curves(found, drops) if one.outcome == "drop under noise"]
     assert [point.value for point in curve.points.values()] == pytest.approx([0.3, 0.2])
     assert not any(one.outcome == "drop under noise" for one in curves(found))
+
+
+def test_a_run_that_did_not_learn_bends_no_curve():
+    """Without seed 2 after qqp[1k] the fit is that of the study where every run learnt."""
+    gains = {"qqp[1k]": 0.5, "qqp[10k]": 1.0, "qqp[100k]": 1.5, "qqp:de/sw[1k]": 0.75}
+    fell = (("qqp[1k]", "pawsx", 2),)
+    quiet = {"seed_sd": 1e-5, "item_sd": 1e-5}
+    whole, broken = (Gains(simulator.study(gains, **quiet, collapsed=one)) for one in ((), fell))
+    means = [next(c for c in curves(one) if c.outcome == "mean") for one in (whole, broken)]
+    assert [one.fit.form for one in means] == ["log-linear", "log-linear"]
+    assert means[1].fit.at(1000) == pytest.approx(means[0].fit.at(1000), abs=1e-3)
+    assert means[1].points[1000].collapsed == (2,)
+    assert means[1].points[10_000].collapsed == ()
+    assert means[1].points[1000].value < means[0].points[1000].value - 0.01
+    first, second = (exchanges(one)[0] for one in (whole, broken))
+    assert second.at_equal_rows.collapsed == (2,)
+    assert second.english.rows == pytest.approx(first.english.rows, rel=0.01)
+    assert "! points" in str(second)

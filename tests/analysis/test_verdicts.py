@@ -255,6 +255,25 @@ def test_a_coin_that_fell_once_decides_no_sign_test(better, direction):
     assert verdict("mlm-not-more-targets", gains, targets=targets).finding.direction == direction
 
 
+def test_targets_that_are_alike_take_no_side_in_a_sign_test():
+    """Worse on five, equal on four: 1/32, as of five targets."""
+    points = {name: -1.0 * (place < 5) for place, name in enumerate(simulator.TARGETS)}
+    gains = {"csqa": 0.0, "csqa + mlm@0.2": points}
+    found = verdict("mlm-not-more-targets", gains, seed_sd=0.0, item_sd=0.0)
+    assert found.finding.detail.startswith(
+        "better on 0 of 9 targets, worse on 5 (sign test, one-sided p = 0.03)"
+    )
+
+
+def test_why_nothing_is_tested_is_said_as_it_is():
+    fell = [(before, "tydiqa", seed) for before in ("csqa", "qqp") for seed in FIVE]
+    gains = dict.fromkeys(("csqa", "qqp", "squad_v1", "hellaswag"), 1.0)
+    found = verdict("tydiqa-consistent", gains, collapsed=fell)
+    assert found.finding.detail == "not tested: no seed of which every run learnt"
+    alone = verdict("tydiqa-consistent", gains, seeds=(1,))
+    assert alone.finding.detail == "not tested: one seed"
+
+
 def test_a_collapsed_run_is_left_out_of_the_verdict_and_named():
     found = verdict("squad-mean", {"squad_v1": 8.2}, collapsed=[("squad_v1", "xnli", 2)])
     assert (found.direction, found.size) == ("supported", "supported")

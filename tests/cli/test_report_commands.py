@@ -172,7 +172,7 @@ def test_a_card_has_scores_of_clean_evaluation_rows_alone():
     """Noise, attacks, other ways to answer and looks at selection rows are of the same weights."""
     about = {"weights": "w", "task": "xnli", "source": "mirror"}
     more = ({}, {"perturbation": {}}, {"attack": {}}, {"serve": "int8"}, {"split": "select"})
-    result = [{"main": True, "metric": "accuracy", "value": 0.5, "n": 8}]
+    result = [{"main": True, "metric": "accuracy", "value": 0.5, "n": 8, "metric_version": 1}]
     records = {}
     for number, changes in enumerate(more):
         place, of = f"p{number}", f"s{number}"

@@ -56,7 +56,8 @@ def test_what_is_sure_comes_before_what_is_largest():
     study = simulator.study({"csqa": 2.0, "qqp": 1.5}, seed_sd=1e-6, item_sd=1e-6)
     apart = np.array([0.03, -0.03, 0.0])[:, None, None]
     study.all = [
-        replace(one, values=one.values + apart * one.path.startswith("csqa")) for one in study.all
+        replace(one, values=one.values + apart) if one.path.startswith("csqa") else one
+        for one in study.all
     ]
     first, _ = answer.sentences(synthetic.of(study))
     assert first.startswith(

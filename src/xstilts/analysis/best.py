@@ -102,11 +102,11 @@ def _by_english(
 ) -> dict[str, str | None]:
     selected: dict[str, dict[str, float]] = {}
     for target in gains.targets:
-        outcomes = {before: gains.outcome(model, target, before) for before in befores}
+        outcomes = _counted(gains, model, target, befores)
         selected[target] = {
             before: float(np.mean(scores))
             for before, one in outcomes.items()
-            if one is not None and one.selected and (scores := _of(one.selected, one, seeds))
+            if one.selected and (scores := _of(one.selected, one, seeds))
         }
     with_rows = [scores for scores in selected.values() if scores]
     everywhere = [b for b in befores if with_rows and all(b in scores for scores in with_rows)]
@@ -121,12 +121,17 @@ def _scored(
     befores: tuple[str, ...],
     seeds: Sequence[int] | None,
 ) -> dict[str, float]:
-    outcomes = {before: gains.outcome(model, target, before) for before in befores}
     return {
         before: float(np.mean(scores))
-        for before, one in outcomes.items()
-        if one is not None and (scores := _of(one.over().values[:, 0], one, seeds))
+        for before, one in _counted(gains, model, target, befores).items()
+        if (scores := _of(one.over().values[:, 0], one, seeds))
     }
+
+
+def _counted(gains: Gains, model: str, target: str, befores: tuple[str, ...]) -> dict[str, Outcome]:
+    """What may be chosen: what counts in means, as the mean of the best is one too."""
+    outcomes = {before: gains.outcome(model, target, before) for before in befores}
+    return {b: one for b, one in outcomes.items() if one is not None and gains.counts(one)}
 
 
 def _of(values: Iterable[float], one: Outcome, seeds: Sequence[int] | None) -> list[float]:

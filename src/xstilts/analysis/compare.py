@@ -25,7 +25,8 @@ class Difference:
     """The second minus the first.
 
     Attributes:
-        over: ``target``, ``language`` (mean over the targets that have it) or ``mean``.
+        over: ``target``, ``language`` (mean over the targets that have it) or ``mean``. Where a
+            target has several paths, it is their mean that counts.
         name: of the target (and path, where several have it) or language; "" for the mean.
         first, second: the scores, in the languages that both have.
         estimate: of the difference, in the unit of the scores.
@@ -61,7 +62,8 @@ class Comparison:
 
     Attributes:
         differences: targets, languages, and the mean over targets.
-        only_first, only_second: runs without a partner, as "path (target)".
+        only_first, only_second: runs without a partner, as "path (target)"; with their seeds where
+            only those differ.
     """
 
     differences: tuple[Difference, ...]
@@ -84,19 +86,28 @@ def _compare(one: Outcomes, two: Outcomes, key: Callable[[Outcome], Hashable]) -
     first, second = ({key(outcome): outcome for outcome in each} for each in (one, two))
     shared = [place for place in first if place in second]
     several = len({first[place].target for place in shared}) < len(shared)
-    pairs = []
+    pairs, apart = [], []
     for place in shared:
         a, b = first[place], second[place]
         codes = tuple(code for code in a.languages if code in b.languages)
-        if codes and common_seeds([a.over(codes), b.over(codes)]) != ():
+        if codes and common_seeds([a.over(codes), b.over(codes)]) == ():
+            apart.append(place)
+        elif codes:
             name = f"{b.path} ({b.target})" if several else b.target
             collapsed = (*one.collapsed(a), *two.collapsed(b))
             pairs.append(_Pair(name, a, b, codes, tuple(sorted(set(collapsed)))))
     lonely = [
-        tuple(f"{o.path} ({o.target})" for k, o in mine.items() if k not in others)
+        (
+            *(f"{o.path} ({o.target})" for place, o in mine.items() if place not in others),
+            *(f"{mine[p].path} ({mine[p].target}; seeds {_seeds(mine[p])})" for p in apart),
+        )
         for mine, others in ((first, second), (second, first))
     ]
     return Comparison(tuple(_differences(pairs)), *lonely)
+
+
+def _seeds(one: Outcome) -> str:
+    return ", ".join(map(str, one.seeds or ()))
 
 
 @dataclass(frozen=True)
@@ -116,16 +127,26 @@ def _differences(pairs: list[_Pair]) -> Iterator[Difference]:
         yield _difference("target", pair.name, [pair.draws()], pair.collapsed)
     if len(pairs) > 1 and common_seeds([d for pair in pairs for d in pair.draws()]) != ():
         every = tuple(sorted({seed for pair in pairs for seed in pair.collapsed}))
-        yield _difference("mean", "", [pair.draws() for pair in pairs], every)
+        yield _difference("mean", "", _by_target(pairs), every)
     by_code: dict[str, list[_Pair]] = defaultdict(list)
     for pair in pairs:
         for code in pair.codes:
             by_code[code].append(pair)
     for code, mine in by_code.items():
-        draws = [pair.draws(code) for pair in mine]
-        if common_seeds([d for both in draws for d in both]) != ():
+        if common_seeds([d for pair in mine for d in pair.draws(code)]) != ():
             collapsed = tuple(sorted({seed for pair in mine for seed in pair.collapsed}))
-            yield _difference("language", code, draws, collapsed)
+            yield _difference("language", code, _by_target(mine, code), collapsed)
+
+
+def _by_target(pairs: list[_Pair], *codes: str) -> list[tuple[Draws, Draws]]:
+    """Both sides of every target, the mean over its paths, so that each target weighs the same."""
+    found: dict[str, list[tuple[Draws, Draws]]] = defaultdict(list)
+    for pair in pairs:
+        found[pair.first.target].append(pair.draws(*codes))
+    return [
+        (mean([first for first, _ in mine]), mean([second for _, second in mine]))
+        for mine in found.values()
+    ]
 
 
 def _difference(

@@ -29,6 +29,8 @@ class Draws:
         values: float64 ``[seeds, 1 + resamples]``; one row where nothing was trained.
         seeds: of the rows; None for what was never trained, a constant that any seed pairs with.
         groups: how many groups of items the resamples draw from; the fewest of any target in it.
+            Languages that are drawn together (parallel ones, and all of a retrieval task) count as
+            one, those that are drawn apart as the one with fewest.
         items: how many items, the fewest of any language in it; 0: as many as groups.
     """
 
@@ -61,6 +63,18 @@ def common_seeds(draws: Sequence[Draws]) -> tuple[int, ...] | None:
     if not trained:
         return None
     return tuple(seed for seed in trained[0] if all(seed in seeds for seeds in trained))
+
+
+def shared(draws: Sequence[Draws]) -> list[Draws]:
+    """The draws on the seeds that all of them have, constants as they are; without any, none."""
+    seeds = common_seeds(draws)
+    if seeds is None:
+        return list(draws)
+    return [
+        one if one.seeds is None else replace(one, values=one.of(seeds), seeds=seeds)
+        for one in draws
+        if seeds
+    ]
 
 
 def combine(draws: Sequence[Draws], function: Callable[..., NDArray[np.float64]]) -> Draws:

@@ -158,17 +158,24 @@ def estimate(draws: Draws, collapsed: tuple[int, ...] = ()) -> Estimate:
 
 
 def may_test(found: Estimate) -> bool:
-    """Whether a p-value may be given.
+    """Whether a p-value may be given."""
+    return not untested(found)
+
+
+def untested(found: Estimate) -> str:
+    """Why no p-value may be given; "" where one may.
 
     One seed that learnt, or none, says nothing of training; one group of items nothing of items;
     and where nothing varies, as where all runs always say the same, nothing is known of chance.
     """
     if found.collapsed and found.learnt is None:
-        return False
+        return "no seed of which every run learnt"
     tested = found.tested
-    if tested.groups < 2 or tested.variance.total < _NOTHING:
-        return False
-    return tested.variance.seed_df > 0 if tested.seeds else True
+    if tested.groups < 2:
+        return "one group of items"
+    if tested.seeds == 1:
+        return "one seed of which every run learnt" if found.collapsed else "one seed"
+    return "nothing varies" if tested.variance.total < _NOTHING else ""
 
 
 def is_chance(scores: Draws, chance: float | None) -> bool:

@@ -41,7 +41,7 @@ class Exchange:
         made: by people, or ``translated``.
         scored: ``zero-shot`` languages, or those ``trained in``, which are not zero-shot; English,
             in which targets are trained, is in neither.
-        english: how many English rows give the same mean.
+        english: how many English rows give the same mean, on seeds of which every run learnt.
         at_equal_rows: other languages minus English, at as many rows.
         at_equal_compute: the same at as many tokens trained on.
         tokens: how many those are; None where it is not known.
@@ -101,11 +101,16 @@ def _exchange(
     scored: Scored,
 ) -> Exchange | None:
     inside = scored == "trained in"
-    targets = everywhere(gains, model, (before, *english.values()))
+    befores = (before, *english.values())
+    targets = everywhere(gains, model, befores)
     curve = {n: _some(gains, model, one, trained, inside, targets) for n, one in english.items()}
     by_rows = {n: one for n, one in curve.items() if one is not None}
     other = _some(gains, model, before, trained, inside, targets)
-    if other is None or len(by_rows) < 2 or common_seeds([other, *by_rows.values()]) == ():
+    if other is None or len(by_rows) < 2:
+        return None
+    fell = gains.collapsed(model, targets, *befores)
+    learnt = {n: one.without(fell) for n, one in by_rows.items()}
+    if common_seeds([other, *learnt.values()]) == ():
         return None
     expense = {n: gains.tokens(model, english[n]) for n in by_rows}
     by_tokens = {tokens: by_rows[n] for n, tokens in expense.items() if tokens}
@@ -117,9 +122,9 @@ def _exchange(
         rows=rows,
         made="translated" if task in gains.outcomes.translated else "by people",
         scored=scored,
-        english=break_even(by_rows, other, f"{before} {scored}"),
-        at_equal_rows=_minus(other, at(by_rows, rows)),
-        at_equal_compute=_minus(other, at(by_tokens, tokens) if tokens else None),
+        english=break_even(learnt, other, f"{before} {scored}"),
+        at_equal_rows=_minus(other, at(by_rows, rows), fell),
+        at_equal_compute=_minus(other, at(by_tokens, tokens) if tokens else None, fell),
         tokens=tokens,
     )
 
@@ -127,11 +132,12 @@ def _exchange(
 def _points(found: Estimate) -> str:
     value, low, high = (100 * number for number in (found.value, found.low, found.high))
     note = "; one seed" if found.seeds == 1 else ""
-    return f"{value:+.1f} points [{low:+.1f}, {high:+.1f}{note}]"
+    mark = "!" * bool(found.collapsed)
+    return f"{value:+.1f}{mark} points [{low:+.1f}, {high:+.1f}{note}]"
 
 
-def _minus(one: Draws, other: Draws | None) -> Estimate | None:
-    return None if other is None else estimate(one - other)
+def _minus(one: Draws, other: Draws | None, fell: tuple[int, ...]) -> Estimate | None:
+    return None if other is None else estimate(one - other, fell)
 
 
 def _some(
@@ -146,7 +152,7 @@ def _some(
     found = []
     for target in targets:
         one = gains.outcome(model, target, before)
-        if one is not None and gains.counts(one):
+        if one is not None:
             codes = [c for c in one.languages if c != "en" and (c in trained) == inside]
             found += [one.over(codes)] if codes else []
     return mean(found) if found and common_seeds(found) != () else None

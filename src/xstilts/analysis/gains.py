@@ -290,34 +290,34 @@ class Gains:
 
     def _by_language(self, model: str, before: str) -> Iterator[Gain]:
         """Per language, the mean over the targets that have it; then per family and script."""
-        counted = tuple(self.counted(model, before))
-        by_code: dict[str, list[Draws]] = defaultdict(list)
-        for target in counted:
+        by_code: dict[str, dict[str, Draws]] = defaultdict(dict)
+        for target in self.counted(model, before):
             one = self.outcome(model, target, before)
             for code in one.languages if one else ():
                 draws = self.difference(model, target, before, codes=(code,))
                 if draws is not None:
-                    by_code[code].append(draws)
-        if not by_code or common_seeds([d for mine in by_code.values() for d in mine]) == ():
+                    by_code[code][target] = draws
+        every = [draws for mine in by_code.values() for draws in mine.values()]
+        if not every or common_seeds(every) == ():
             return
-        gains = {code: mean(mine) for code, mine in by_code.items()}
-        collapsed = self.collapsed(model, counted, before, "")
+        gains = {code: mean(list(mine.values())) for code, mine in by_code.items()}
 
-        def gain(over: str, name: str, draws: Draws) -> Gain:
-            found = estimate(draws, collapsed)
-            return Gain(model, before, BASELINE, over, name, counted, "", found)
+        def gain(over: str, name: str, codes: Iterable[str], draws: Draws) -> Gain:
+            targets = tuple(dict.fromkeys(target for code in codes for target in by_code[code]))
+            found = estimate(draws, self.collapsed(model, targets, before, ""))
+            return Gain(model, before, BASELINE, over, name, targets, "", found)
 
         for code, draws in gains.items():
-            yield gain("language", code, draws)
+            yield gain("language", code, [code], draws)
         for over in ("family", "script"):
-            kinds: dict[str, list[Draws]] = defaultdict(list)
-            for code, draws in gains.items():
-                kinds[getattr(languages.get(code), over)].append(draws)
-            for name, mine in kinds.items():
-                yield gain(over, name, mean(mine))
+            kinds: dict[str, list[str]] = defaultdict(list)
+            for code in gains:
+                kinds[getattr(languages.get(code), over)].append(code)
+            for name, codes in kinds.items():
+                yield gain(over, name, codes, mean([gains[code] for code in codes]))
         by_size = slope_by_size(gains)
         if by_size is not None:
-            yield gain("tenfold pretraining text", "", by_size)
+            yield gain("tenfold pretraining text", "", gains, by_size)
 
 
 def slope_by_size(gains: dict[str, Draws]) -> Draws | None:

@@ -5,7 +5,8 @@ computed anew from the summed counts, so corpus metrics such as F1 need nothing 
 group is in several languages, it is drawn for all of them at once. In retrieval the queries are
 drawn and the pool stays. The draws of a target are a function of its name alone, or of what its
 items are called where other tasks ask about them too (XQuAD, LAReQA), so they are the same for
-every condition.
+every condition. Of mined pairs (BUCC) the groups are what some run mined, and differ with the runs
+that are looked at: there each group has draws of its own, Poisson's with mean 1.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from xstilts import metrics
 from xstilts.analysis.draws import RESAMPLES
 from xstilts.identity import fingerprint, stream_seed
 
@@ -49,6 +51,7 @@ class Items:
         groups: Mapping[str, NDArray[np.int64]],
         *,
         shared: bool,
+        sparse: bool = False,
         resamples: int = RESAMPLES,
     ) -> None:
         """Draw.
@@ -57,11 +60,14 @@ class Items:
             target: names the random stream.
             groups: language -> its groups, sorted.
             shared: a group of the same name is the same in every language.
+            sparse: what a group's draws are must not depend on which others there are.
             resamples: how many.
         """
         self._target, self._resamples, self._groups = target, resamples, dict(groups)
         self._all = np.unique(np.concatenate(list(groups.values()))) if shared else None
-        self._drawn = None if self._all is None else self._draw("", len(self._all))
+        self._drawn = None
+        if self._all is not None:
+            self._drawn = self._poisson(self._all) if sparse else self._draw("", len(self._all))
         sizes = [len(self._all)] if self._all is not None else map(len, groups.values())
         self.fewest = min(sizes)
 
@@ -82,7 +88,8 @@ class Items:
         if task.items:
             every = np.unique(np.concatenate(list(groups.values())))
             name = f"{task.items} {fingerprint(every.tolist())}"
-        return cls(name, groups, shared=shared, resamples=resamples)
+        sparse = any(metrics.get(one).sparse for one in task.main_metrics)
+        return cls(name, groups, shared=shared, sparse=sparse, resamples=resamples)
 
     def groups_of(self, language: str) -> NDArray[np.int64]:
         """The groups of a language, sorted."""
@@ -93,6 +100,13 @@ class Items:
         weights = np.empty((self._resamples, groups), np.float32)
         for row in weights:
             row[:] = np.bincount(stream.integers(0, groups, groups), minlength=groups)
+        return weights
+
+    def _poisson(self, groups: NDArray[np.int64]) -> NDArray[np.float32]:
+        stream = stream_seed("items", self._target)
+        weights = np.empty((self._resamples, len(groups)), np.float32)
+        for column, group in zip(weights.T, groups.astype(np.uint64).tolist(), strict=True):
+            column[:] = np.random.default_rng([stream, group]).poisson(1, self._resamples)
         return weights
 
     def values(self, metric: Metric, language: str, counts: Counts) -> NDArray[np.float64]:

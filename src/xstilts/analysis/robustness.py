@@ -20,7 +20,7 @@ import numpy as np
 
 from xstilts import languages
 from xstilts.analysis.draws import Draws, common_seeds, logit, mean
-from xstilts.analysis.estimate import ALPHA, Estimate, estimate, family_p
+from xstilts.analysis.estimate import ALPHA, Estimate, estimate, family_p, untested
 from xstilts.analysis.gains import Gains
 from xstilts.analysis.resample import Items
 from xstilts.analysis.right import FEWEST, Rights, by_group, ratio, shares
@@ -141,7 +141,7 @@ class Interaction:
         if self.over != "mean":
             return ""
         if self.p is None:
-            return "not judged: one seed"
+            return f"not judged: {untested(self.points)}"
         if self.p >= ALPHA:
             return "not told apart"
         return "more fragile" if self.points.tested.value > 0 else "more robust"

@@ -157,7 +157,10 @@ def simpler(before: str) -> dict[str, str]:
         found["mlm"] = str(Mixture(tuple(map(_unshared, rest))))
     if len(rest) == 1 == len(items) and rest[0].languages:
         found["other languages"] = str(Mixture((replace(rest[0], languages=()),)))
-    members = [name for item in rest for name in MIXTURES.get(item.task, (item.task,))]
+    # A mixture's name stands for its tasks; what is cut or in other languages is compared as such.
+    members = [
+        name for item in map(_unshared, rest) for name in MIXTURES.get(str(item), (str(item),))
+    ]
     if len(members) > 1:
         found |= {f"single: {name}": name for name in members}
     return found

@@ -187,9 +187,13 @@ def curves(gains: Gains, drops: Mapping[tuple[str, str], Draws] = _NONE) -> list
 
 
 def everywhere(gains: Gains, model: str, befores: Iterable[str]) -> tuple[str, ...]:
-    """The targets that every finished size has, so that all points are means of the same."""
+    """The counted targets that every finished size has: so all points are means of the same."""
     have = [
-        {target for target in gains.targets if gains.outcome(model, target, before) is not None}
+        {
+            target
+            for target in gains.targets
+            if (one := gains.outcome(model, target, before)) is not None and gains.counts(one)
+        }
         for before in befores
     ]
     begun = [mine for mine in have if mine]
@@ -204,7 +208,7 @@ def _draws(
     for target in targets:
         one = gains.outcome(model, target, before)
         english = one is not None and one.languages[0] == "en"
-        if one is None or len(one.languages) < 2 or not gains.counts(one):
+        if one is None or len(one.languages) < 2:
             continue
         if english or outcome not in NEED_ENGLISH:
             found.append(one.over(how=OUTCOMES[outcome]))
@@ -224,7 +228,8 @@ def _curve(
         return None
     points = {n: estimate(one, fell[n]) for n, one in have.items()}
     learnt = {n: left for n, one in have.items() if len((left := one.without(fell[n])).values)}
-    rows = np.repeat([*map(float, learnt)], [len(one.values) for one in learnt.values()])
-    values = np.concatenate([one.values[:, 0] for one in learnt.values()] or [[]])
-    fitted = fit(rows, values) if len(learnt) > 2 else None
-    return Curve(model, arm, task, outcome, points, fitted)
+    if len(learnt) < 3:
+        return Curve(model, arm, task, outcome, points, None)
+    rows = np.concatenate([np.full(len(one.values), n, float) for n, one in learnt.items()])
+    values = np.concatenate([one.values[:, 0] for one in learnt.values()])
+    return Curve(model, arm, task, outcome, points, fit(rows, values))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from xstilts.analysis import components, held_out
-from xstilts.analysis.draws import Draws, common_seeds, mean
+from xstilts.analysis.draws import Draws, common_seeds, mean, shared
 from xstilts.analysis.estimate import Estimate, estimate, family_p
 from xstilts.path import parse
 
@@ -154,7 +154,7 @@ def _there(gains: Gains, model: str, target: str, before: str) -> bool:
 def values(gains: Gains, model: str, befores: Sequence[str], target: str = "") -> list[Draws]:
     """Scores after each intermediate: of one target, or the mean over those that all have.
 
-    Empty where there is none, or no seed that all share.
+    On the seeds that all share; empty where there is none.
     """
     have = [t for t in gains.targets if all(_there(gains, model, t, b) for b in befores)]
     chosen = [t for t in have if target in ("", t)]
@@ -164,7 +164,8 @@ def values(gains: Gains, model: str, befores: Sequence[str], target: str = "") -
         draws = [one.over() for one in outcomes if one is not None]
         if draws:
             found.append(mean(draws))
-    return found if found and common_seeds(found) else []
+    # Halves of seeds are made of these: whoever is compared is to have the same ones.
+    return shared(found) if found else []
 
 
 def analyse(gains: Gains) -> Sequences:

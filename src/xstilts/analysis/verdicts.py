@@ -25,6 +25,7 @@ from xstilts.analysis.estimate import (
     holm,
     may_test,
     p_value,
+    untested,
 )
 from xstilts.analysis.joint import joint
 from xstilts.analysis.routes import members
@@ -212,6 +213,11 @@ def _shown(found: Estimate) -> str:
     return f"{shown} ({'; '.join(notes)})" if notes else shown
 
 
+def _untested(found: Iterable[Estimate]) -> str:
+    """Why not all of them may be tested; "" where they may."""
+    return ", ".join(dict.fromkeys(why for one in found if (why := untested(one))))
+
+
 def _per_target(gains: Gains, model: str, befores: Iterable[str]) -> dict[str, Draws]:
     """Target -> its gain, mean over the intermediates that have it."""
     found: dict[str, list[Draws]] = {}
@@ -330,8 +336,8 @@ def _consistent(claim: data.Consistent, gains: Gains, model: str) -> Finding:
     }
     if len(found) < 2:
         return _not_run(f"gain of two intermediates on {claim.target}")
-    if not all(map(may_test, found.values())):
-        return Finding("inconclusive", "one seed: an interval over items only")
+    if why := _untested(found.values()):
+        return Finding("inconclusive", f"not tested: {why}")
     adjusted = holm({before: p_value(one) for before, one in found.items()})
     above = [b for b, one in found.items() if one.tested.value > 0 and adjusted[b] < ALPHA]
     below = [b for b, one in found.items() if one.tested.value < 0 and adjusted[b] < ALPHA]
@@ -396,14 +402,17 @@ def _variant_not_more(claim: data.VariantNotMoreTargets, gains: Gains, model: st
     draws, collapsed = _variants(gains, model, claim.variant)
     if not draws:
         return _not_run(_PAIR[claim.variant])
-    values = [estimate(one, collapsed).tested.value for one in draws.values()]
-    better = int(np.sum(np.array(values) > 0))
-    p = float(stats.binomtest(better, len(values), alternative="greater").pvalue)
-    detail = f"better on {better} of {len(values)} targets (sign test, one-sided p = {p:.2f})"
-    if not all(may_test(estimate(one, collapsed)) for one in draws.values()):
-        return Finding("inconclusive", f"{detail}; one seed")
-    fewer = float(stats.binomtest(better, len(values), alternative="less").pvalue)
-    if p < ALPHA:
+    found = [estimate(one, collapsed) for one in draws.values()]
+    better, worse = (sum(sign * one.tested.value > 0 for one in found) for sign in (1, -1))
+    # A sign test: targets on which both are alike take no side.
+    more, fewer = (float(stats.binom.sf(n - 1, better + worse, 0.5)) for n in (better, worse))
+    detail = (
+        f"better on {better} of {len(found)} targets, worse on {worse} "
+        f"(sign test, one-sided p = {min(more, fewer):.2f})"
+    )
+    if why := _untested(found):
+        return Finding("inconclusive", f"{detail}; not tested: {why}")
+    if more < ALPHA:
         return Finding("contradicted", detail)
     return Finding("supported" if fewer < ALPHA else "inconclusive", detail)
 

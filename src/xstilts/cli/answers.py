@@ -155,7 +155,14 @@ def scaling(
         show(f"{curve.task}, {curve.outcome} ({curve.model}, {curve.arm})", _curve(curve), "")
     if not found:
         show("no task has two sizes that are finished: a size is written mnli[10k] > xnli")
-    show(*map(str, exchanged), *output.left(outcomes))
+    estimates = [point for curve in found for point in curve.points.values()]
+    estimates += [one.at_equal_rows for one in exchanged if one.at_equal_rows is not None]
+    show(*map(str, exchanged))
+    show(
+        *["! holds runs that did not learn: curves are fitted without them"]
+        * any(one.collapsed for one in estimates)
+    )
+    show(*output.left(outcomes))
     return 0
 
 
@@ -310,7 +317,8 @@ def _curve(curve: Curve) -> Table:
     for rows, found in curve.points.items():
         fitted = "" if curve.fit is None else f"{100 * curve.fit.at(rows):.1f}"
         interval = f"{100 * found.low:.1f} to {100 * found.high:.1f}"
-        table.add_row(f"{rows:,}", f"{100 * found.value:.1f}", interval, fitted)
+        value = f"{100 * found.value:.1f}{'!' if found.collapsed else ''}"
+        table.add_row(f"{rows:,}", value, interval, fitted)
     return table
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from xstilts import metrics, models
+from xstilts import models
 from xstilts._version import __version__
 from xstilts.disk.whole import check_free, whole
 from xstilts.errors import UserError
@@ -43,7 +43,7 @@ TASK_TYPES = {
 
 @dataclass(frozen=True)
 class Score:
-    """One number of a card: a share, of ``n`` units."""
+    """One number of a card: a share, of ``n`` units, by a version of the metric."""
 
     task: str
     source: str
@@ -51,6 +51,7 @@ class Score:
     metric: str
     value: float
     n: int
+    version: int
 
 
 @dataclass(frozen=True)
@@ -280,7 +281,9 @@ def _scores(store: Store, step_id: str) -> Iterator[Score]:
             for row in record["result"]:
                 if row["main"]:
                     place = (inputs["task"], inputs["source"], record["inputs"]["language"])
-                    yield Score(*place, row["metric"], row["value"], row["n"])
+                    yield Score(
+                        *place, row["metric"], row["value"], row["n"], row["metric_version"]
+                    )
 
 
 def _stages(about: Stage) -> Iterator[tuple[str, ...]]:
@@ -306,12 +309,12 @@ def _stages(about: Stage) -> Iterator[tuple[str, ...]]:
 def _scores_said(about: Stage) -> str:
     if not about.scores:
         return "Nothing was scored with it.\n"
-    known = {name: metrics.get(name).version for name in {score.metric for score in about.scores}}
     rows = (
         (s.task, s.source, s.language, s.metric, f"{100 * s.value:.1f}", f"{s.n:,}")
         for s in about.scores
     )
-    versions = ", ".join(f"{name} version {version}" for name, version in sorted(known.items()))
+    used = sorted({(score.metric, score.version) for score in about.scores})
+    versions = ", ".join(f"{name} version {version}" for name, version in used)
     return (
         _table(("task", "source", "language", "metric", "percent", "n"), rows)
         + f"\nOne run: no interval over training. {versions}.\n"

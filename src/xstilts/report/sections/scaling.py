@@ -92,6 +92,9 @@ def _points(curve: Curve, several: bool) -> list[dict[str, Any]]:
     for size, one in curve.points.items():
         value, low, high = (100 * number for number in (one.value, one.low, one.high))
         said = f"{value:.1f} ({low:.1f} to {high:.1f})"
+        if one.collapsed:
+            seeds = ", ".join(map(str, one.collapsed))
+            said += f"; holds runs that did not learn (seeds {seeds}), the line does not"
         interval = {"value": value, "low": low, "high": high, "about": said}
         found.append({"after": _name(curve, several), "rows": size, **interval})
     return found
