@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -319,4 +320,23 @@ def test_what_stays_on_the_disk_is_counted(small, tiny, tmp_path, keep, kept):
     paths = ("s_squad > s_tags > s_xnli", "s_squad > s_choice")
     plan = small_tasks.plan(small, tiny, *paths, keep=keep)
     trained = [step for step in plan.steps.values() if step.kind == "train"]
-    assert preflight._kept(plan, trained) == kept
+    assert len(preflight._kept(plan, trained)) == kept
+
+
+def test_a_model_that_no_remaining_step_began_with_is_not_asked_for(small, tiny, tmp_path):
+    """What a large model had to do came in a pack: the rest fits, whatever it would need."""
+    found = small_tasks.plan(small, tiny, "s_nli > s_xnli")
+    gone = replace(next(iter(found.models.values())), location="nowhere", fingerprint="large")
+    found.models["large"] = gone
+    bench = small_tasks.bench(small, tmp_path)
+    (leak,) = preflight.check(found, list(found.steps.values()), bench)
+    assert leak.startswith("leak: ")
+
+
+def test_what_a_control_only_counts_needs_no_selection_rows(tiny, tmp_path, small):
+    """same_steps(own) takes as many steps as own would: own's selection rows are never read."""
+    found = small_tasks.plan(small, tiny, "same_steps(s_nli) > s_xnli")
+    bench = small_tasks.bench(small, tmp_path)
+    asked = set(preflight._splits(list(found.steps.values()), bench))
+    assert ("s_nli", "select") not in {(task, split) for task, _, split, _ in asked}
+    assert ("s_nli", "train") in {(task, split) for task, _, split, _ in asked}

@@ -95,6 +95,7 @@ def of(
     *,
     cards: int = 1,
     rank: int = 0,
+    whole: bool = False,
 ) -> Footprint:
     """What training takes of one device.
 
@@ -105,9 +106,12 @@ def of(
         precision: of products; weights and moments are fp32 in both.
         cards: over which weights, gradients and moments are sharded (FSDP2); 1: not at all.
         rank: of adapters, on queries and values; 0: everything is trained.
+        whole: all of an encoder-decoder is trained. Its activations are still the encoder's alone:
+            what a decoder keeps goes by the length of what it writes, which is short.
     """
-    frozen = shape.encoder_parameters if rank else 0
-    trained = adapter_parameters(shape, rank) if rank else shape.encoder_parameters
+    parameters = shape.whole_parameters if whole else shape.encoder_parameters
+    frozen = parameters if rank else 0
+    trained = adapter_parameters(shape, rank) if rank else parameters
     state = (STATE_BYTES * trained + FROZEN_BYTES * frozen) / cards
     gathered = 0.0
     if cards > 1:  # the embeddings from forward to backward, a layer and the next

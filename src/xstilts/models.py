@@ -74,7 +74,7 @@ def find(name: str) -> Model:
     """
     if name in shipped():
         return _local(name, SHIPPED / name)
-    folder = Path(name).expanduser()
+    folder = Path(name).expanduser().absolute()  # workers elsewhere have other folders of work
     if folder.is_dir():
         return _local(name, folder)
     if name.startswith((".", "/", "~")) or name.count("/") > 1:

@@ -67,13 +67,18 @@ def check(plan: Plan, steps: Sequence[Step], bench: Bench, *, elsewhere: bool = 
         adapters.check_installed()
     masked_lm = any(_is_masked_lm(item, bench) for step in steps for item in _items(step))
     if longest := _longest(steps):  # scores are made of predictions alone
-        opened = _opened_whole if any(map(_is_as_text, steps)) else _opened
-        every = plan.models.values()
-        parameters = max(opened(model, longest, lora, masked_lm=masked_lm) for model in every)
+        opened = _opened_whole if any(step.as_text for step in steps) else _opened
+        # Of the others, as of a large model whose part came in a pack, nothing is asked here.
+        began = plan.began_with(step for step in steps if step.kind != "score")
+        sizes = {
+            root: opened(model, longest, lora, masked_lm=masked_lm) for root, model in began.items()
+        }
         if trained := [step for step in steps if step.kind == "train"]:
-            _check_disk(parameters, _kept(plan, trained), plan.keep, bench.store.root)
+            kept = [sizes.get(plan.root(step), 0) for step in _kept(plan, trained)]
+            largest = max(sizes.get(plan.root(step), 0) for step in trained)
+            _check_disk(largest, sum(kept), plan.keep, bench.store.root)
             if not elsewhere:
-                _check_memory(parameters, bench, frozen=bool(lora))
+                _check_memory(largest, bench, frozen=bool(lora))
     with bench.store.writing(steps[0].id):
         pass  # the store can be written to
     read: set[tuple[str, Split, str]] = set()
@@ -107,10 +112,6 @@ def _is_masked_lm(item: dict[str, Any], bench: Bench) -> bool:
     return item["control"] == "text" or bench.catalogue.get(item["task"]).format == "mlm"
 
 
-def _is_as_text(step: Step) -> bool:
-    return bool(step.inputs.get("text2text") or step.inputs.get("options", {}).get("text2text"))
-
-
 def _splits(steps: Sequence[Step], bench: Bench) -> Iterator[tuple[str, Any, Any, str]]:
     for step in steps:
         inputs = step.inputs
@@ -124,7 +125,8 @@ def _splits(steps: Sequence[Step], bench: Bench) -> Iterator[tuple[str, Any, Any
         for item in _items(step):
             for language in item["languages"]:
                 yield item["task"], inputs["source"], "train", language
-            if inputs["selection"] and not _is_masked_lm(item, bench):
+        for item in inputs["items"] if step.kind == "train" and inputs["selection"] else ():
+            if not _is_masked_lm(item, bench):
                 yield item["task"], inputs["source"], "select", "en"
 
 
@@ -254,16 +256,23 @@ def _check_device(name: str) -> None:
         raise UserError(f'device "{name}" cannot be used ({line:.100}): use --device cpu') from None
 
 
-def _kept(plan: Plan, trained: Sequence[Step]) -> int:
-    """How many stages' weights are on the disk at once: what stays, and the one under way."""
+def _kept(plan: Plan, trained: Sequence[Step]) -> list[Step]:
+    """The stages whose weights are on the disk at once: those that stay, and one under way."""
     if plan.keep == "all":
-        return len(trained)
-    stay = sum(is_intermediate(plan, one) for one in trained) if plan.keep != "none" else 0
-    return min(stay + 1, len(trained))
+        return list(trained)
+    stay = [one for one in trained if plan.keep != "none" and is_intermediate(plan, one)]
+    return [*stay, *[one for one in trained if one not in stay][-1:]]
 
 
 def _check_disk(parameters: int, kept: int, keep: str, root: Path) -> None:
-    needed = parameters * (WEIGHT_BYTES * kept + RESUME_BYTES)
+    """Compare what is free with what is needed.
+
+    Args:
+        parameters: of the largest model that is trained, whose resume points are there meanwhile.
+        kept: parameters of all stages that are there at once.
+        keep, root: of the store.
+    """
+    needed = parameters * RESUME_BYTES + WEIGHT_BYTES * kept
     there = next(folder for folder in (root, *root.parents) if folder.exists())
     free = shutil.disk_usage(there).free
     if needed > free:

@@ -460,9 +460,9 @@ def test_too_little_room_on_the_disk(refused_run, at_mirror, tmp_path, monkeypat
 def test_disk_and_memory_by_hand(tmp_path, monkeypatch):
     """A million parameters of 4 bytes; 3 stages kept and 3 resume points of 3 such: 48 MB."""
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(0, 0, 48_000_000))
-    preflight._check_disk(10**6, 3, "all", tmp_path)
+    preflight._check_disk(10**6, 3 * 10**6, "all", tmp_path)
     with pytest.raises(preflight.UserError, match=r"needs about 0\.04 GiB"):
-        preflight._check_disk(10**6 + 1, 3, "all", tmp_path)
+        preflight._check_disk(10**6 + 1, 3 * 10**6, "all", tmp_path)
     alone = SimpleNamespace(device="cpu", devices=1, layout="auto")
     monkeypatch.setattr(preflight, "_free_memory", lambda _: 16_000_000)
     preflight._check_memory(10**6, alone)  # weight, gradient, two moments

@@ -68,6 +68,13 @@ def kinds(plan, ids):
 # --- a run -------------------------------------------------------------------------------------
 
 
+def test_a_task_beside_its_own_raw_text_keeps_its_head(small, tiny, tmp_path):
+    plan = plan_of(small, tiny, "s_nli + text(s_nli)@0.5 | s_xnli")
+    result, _ = run(plan, small, tmp_path)
+    assert not result.failures
+    assert {row["target"] for row in score_rows(plan, Store(tmp_path))} == {"s_xnli"}
+
+
 def test_a_run_finishes_every_step_once_and_the_next_does_nothing(small, tiny, tmp_path):
     plan = plan_of(small, tiny, *PATHS, "s_tatoeba")
     outcome, watch = run(plan, small, tmp_path)

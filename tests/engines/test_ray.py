@@ -17,7 +17,7 @@ import pytest
 import small_tasks
 from engines.test_local import Watch
 from xstilts.engines import Job, ray
-from xstilts.engines.demand import Demand, demand
+from xstilts.engines.demand import LIBRARIES_BYTES, Demand, demand
 from xstilts.engines.groups import jobs
 from xstilts.engines.ray import RayEngine
 from xstilts.errors import UserError
@@ -75,6 +75,10 @@ def test_steps_ask_for_what_their_kind_needs(small, tiny, tmp_path):
     assert several.memory_bytes == 2 * asks.memory_bytes  # each process has all of it
     assert asks.memory_bytes > demand(plan, on_cpu, predict).memory_bytes + 8 * parameters
     assert STATE_BYTES == 16
+    # On a GPU a resume point is put together in the machine's memory: weights and two moments.
+    assert demand(plan, dataclasses.replace(bench, devices=1), train).memory_bytes > (
+        LIBRARIES_BYTES + 16 * parameters
+    )
 
 
 class Cluster:

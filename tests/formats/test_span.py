@@ -241,6 +241,19 @@ def test_composed_characters_cover_their_marks():
     assert inside.tolist() == [[0, 3], [3, 4], [4, 5], [5, 7]]
 
 
+@pytest.mark.parametrize("answer", ["서울", "ﾄﾞ", "é"])
+def test_letters_in_parts_are_not_cut(answer):
+    """Hangul in its letters, narrow kana with its voicing, a letter with its mark (by Unicode)."""
+    tokenizer = toy_tokenizers.characters()
+    tokenizer.normalizer = normalizers.NFKC()
+    whole = unicodedata.normalize("NFD", answer)
+    assert len(whole) > len(unicodedata.normalize("NFKC", whole))
+    asked = question(f"b{whole}b {whole}", whole)
+    encoded = encode(asked, room=60, tokenizer=tokenizer)
+    (row,) = decode([asked], encoded, perfect(encoded))
+    assert row["prediction"] == whole
+
+
 def test_white_space_around_a_prediction_goes():
     asked = question("ab  cd", "ab")
     encoded = encode(asked, room=6, tokenizer=CHARACTERS)

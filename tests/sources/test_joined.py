@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -85,6 +86,45 @@ def test_translations_are_grouped_by_their_english_pair(tmp_path):
     found = Sources(tmp_path).examples(task, data, "train", "de")
     assert {one.group for one in found} == {"It rained."}
     assert [one.label for one in found] == ["contradiction", "entailment"]
+
+
+def _articles(language):
+    asked = [
+        {"id": str(n), "question": "?", "answers": [{"text": language, "answer_start": 0}]}
+        for n in range(100)
+    ]
+    paragraphs = [{"context": f"{language} {one['id']}", "qas": [one]} for one in asked]
+    return json.dumps({"data": [{"paragraphs": paragraphs}]})
+
+
+def test_translated_questions_are_held_out_with_their_english_ones(tmp_path):
+    """TyDiQA's files have no titles: the same question in Korean stands in another paragraph."""
+    task = TASKS["tydiqa"]
+    data = task.sources["mirror"]
+    for place, code in ((data.train, "en"), (data.translated, "ko")):
+        path = tmp_path / place.path.format(lang=code)
+        path.parent.mkdir(parents=True)
+        path.write_text(_articles(code))
+    sources = Sources(tmp_path)
+    ids = {
+        (split, code): {one.id for one in sources.examples(task, data, split, code)}
+        for split, code in (("train", "en"), ("select", "en"), ("train", "ko"))
+    }
+    assert 0 < len(ids["select", "en"]) < 30
+    assert ids["train", "ko"] == ids["train", "en"]
+    path.write_text(_articles("ko").replace('"id": "', '"id": "other-'))
+    with pytest.raises(UserError, match="no row in ko has the id of an English one"):
+        Sources(tmp_path).examples(task, data, "train", "ko")
+
+
+def test_translated_pairs_of_another_file_are_all_trained_on(tmp_path):
+    """The mirror's English pairs of PAWS-X are of dev-en, its translations of the training file."""
+    task = TASKS["pawsx"]
+    data = task.sources["mirror"]
+    path = tmp_path / data.translated.path.format(lang="de")
+    path.parent.mkdir(parents=True)
+    path.write_text("".join(f"a{n}\tb{n}\tx{n}\ty{n}\t1\n" for n in range(100)))
+    assert len(Sources(tmp_path).examples(task, data, "train", "de")) == 100
 
 
 def test_translated_pairs_without_a_label_are_dropped(tmp_path):

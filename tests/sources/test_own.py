@@ -1,6 +1,7 @@
 """Task files of every format, read to their examples."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -322,3 +323,20 @@ def test_the_tables_agree_with_the_other_rooms():
     for names in own.METRICS.values():
         for name in names:
             assert metrics.get(name).name == name
+
+
+def test_how_a_file_is_read_and_whose_rows_are_held_out_is_part_of_the_data(load):
+    """The same bytes as lines and as a table are other rows; a name decides what is held out."""
+    place = {"corpus_txt": "a\tb\nc\td\n"}
+    lines = load("name: mine\nformat: mlm\ntrain: corpus.txt\nreader: lines\n", **place)
+    one = Sources().fingerprint(lines, lines.sources["files"], "train", "en")
+    train = lines.sources["files"].train
+    for changed in (replace(train, reader="conll"), replace(train, header=False)):
+        other = replace(lines.sources["files"], train=changed)
+        assert Sources().fingerprint(lines, other, "train", "en") != one
+    held = "name: {}\nformat: tagging\ntrain: train.conll\nselect: 10%\n"
+    names = [
+        load(held.format(name), train_conll="a\tB-X\nb\tO\n\n" * 40) for name in ("one", "two")
+    ]
+    prints = {Sources().fingerprint(task, task.sources["files"], "train", "en") for task in names}
+    assert len(prints) == 2

@@ -64,6 +64,17 @@ def test_conll(path):
     ]
 
 
+def test_conllu_lines_that_are_no_words(path):
+    """Spanish "al" is of two words; 4.1 is a word left out of the sentence (CoNLL-U format)."""
+    lines = (("1", "Vamos"), ("2-3", "al"), ("2", "a"), ("3", "el"), ("4", "mar"), ("4.1", "va"))
+    content = "# text = Vamos al mar\n"
+    content += "".join("\t".join([*line, *"_" * 8]) + "\n" for line in lines)
+    (found,) = rows(path, "conll", content)
+    assert found["1"] == ["Vamos", "a", "el", "mar"]
+    # Three columns of a range and a word are what they are.
+    assert rows(path, "conll", "1-2\tx\tO\n")[0]["1"] == ["x"]
+
+
 def test_conll_parted_by_spaces(path):
     content = "# 2 words\nitem NN O\n# NN O\n\nRome NNP B-LOC\n"  # the second "#" is a word
     assert rows(path, "conll", content) == [

@@ -290,12 +290,12 @@ def test_hold_outs_are_the_same_in_every_process(tmp_path, write):
 
 @given(st.lists(st.text(min_size=1, max_size=5), max_size=30), st.floats(0.01, 0.99))
 def test_every_group_falls_to_one_side(groups, share):
-    from xstilts.sources import _held_out
+    from xstilts.sources.held_out import is_held_out
 
     for group in groups:
-        held = _held_out("toy", group, HoldOut(share=share))
-        assert held is _held_out("toy", group, HoldOut(share=share))
-        assert held <= _held_out("toy", group, HoldOut(share=min(1.0, share + 0.1)))
+        held = is_held_out("toy", group, HoldOut(share=share))
+        assert held is is_held_out("toy", group, HoldOut(share=share))
+        assert held <= is_held_out("toy", group, HoldOut(share=min(1.0, share + 0.1)))
 
 
 # identity

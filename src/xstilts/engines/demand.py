@@ -29,17 +29,23 @@ class Demand(NamedTuple):
 
 
 def demand(plan: Plan, bench: Bench, job: Job) -> Demand:
-    """What a job asks for, from the shape of the largest pretrained model."""
-    first = plan.steps[job.ids[0]]
+    """What a job asks for, from the shape of the largest pretrained model of its steps."""
+    steps = [plan.steps[one] for one in job.ids]
+    first = steps[0]
     cpus = max(bench.threads, 1)
     if first.kind == "score":
         return Demand(1, 0, int(SCORE_BYTES))
     on_device = bench.device != "cpu"
     processes = bench.devices if first.kind == "train" else 1
-    shapes = [shape for model in plan.models.values() if (shape := model.architecture)]
-    parameters = max((shape.encoder_parameters for shape in shapes), default=0)
-    # On the host: weights once to load them, once to write them; on a CPU all that training keeps.
-    trains_here = first.kind == "train" and not on_device
-    each = footprint.STATE_BYTES if trains_here else 2 * sizes.WEIGHT_BYTES
+    models = plan.began_with(steps).values()
+    shapes = [shape for model in models if (shape := model.architecture)]
+    parameters = max(
+        (shape.whole_parameters if first.as_text else shape.encoder_parameters for shape in shapes),
+        default=0,
+    )
+    # Weights once to load them, once to write them; of a stage the best ones so far, too, and with
+    # them all that training keeps: in memory on a CPU, in a resume point on the way to the disk.
+    trains = first.kind == "train"
+    each = footprint.STATE_BYTES + sizes.WEIGHT_BYTES if trains else 2 * sizes.WEIGHT_BYTES
     memory = processes * (LIBRARIES_BYTES + each * parameters)
     return Demand(processes * cpus, processes * int(on_device), int(memory))

@@ -51,7 +51,8 @@ def layout(bench: Bench, shape: sizes.Architecture | None, inputs: Mapping[str, 
     length = max(item["max_length"] for item in inputs["items"])
     precision = inputs["options"]["precision"]
     rank = inputs["options"].get("lora", {}).get("rank", 0)
-    needed = footprint.of(shape, bench.token_budget, length, precision, rank=rank)
+    whole = bool(inputs["options"].get("text2text"))
+    needed = footprint.of(shape, bench.token_budget, length, precision, rank=rank, whole=whole)
     there = torch.cuda.get_device_properties(0).total_memory
     return "ddp" if needed.total < SHARE_OF_MEMORY * there else "fsdp2"
 

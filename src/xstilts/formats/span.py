@@ -121,17 +121,28 @@ def _windows(tokens: int, room: int, stride: int) -> Iterator[tuple[int, int]]:
 def _characters(offsets: list[tuple[int, int]], context: str) -> NDArray[np.int32]:
     """The characters each token covers, ``[tokens, 2]``.
 
-    Where a tokenizer composes a letter and its marks, it reports the letter alone: what follows
-    and belongs to no token is the letter's, as far as it is marks.
+    Where a tokenizer composes a letter and what follows it (marks, the later letters of a Hangul
+    syllable, the voicing of narrow kana), it reports the letter alone: what follows and belongs to
+    no token is the letter's, as far as it composes with it.
     """
     found = np.array(offsets, np.int32).reshape(-1, 2)
     following = np.append(found[1:, 0], np.int32(len(context)))
     for token in np.flatnonzero(found[:, 1] < following):
         end = int(found[token, 1])
-        while end < following[token] and unicodedata.category(context[end]).startswith("M"):
+        while end < following[token] and _joins(context, int(found[token, 0]), end):
             end += 1
         found[token, 1] = end
     return found
+
+
+def _joins(context: str, start: int, place: int) -> bool:
+    """Whether a character is a mark, or makes one letter with those before it, from ``start``."""
+    if unicodedata.category(context[place]).startswith("M"):
+        return True
+    before, after = (
+        len(unicodedata.normalize("NFKC", context[start:end])) for end in (place, place + 1)
+    )
+    return after <= before
 
 
 def _answer_tokens(example: Question, offsets: NDArray[np.int32]) -> tuple[int, int] | None:

@@ -9,7 +9,7 @@ from xstilts.identity import canonical_json, fingerprint
 from xstilts.steps import CODE_VERSIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from xstilts.adversity import Attack
     from xstilts.forgetting import Kept
@@ -70,6 +70,12 @@ class Step:
                 return f"probe {self.inputs['weights']}"
             case _:
                 return self.id
+
+    @property
+    def as_text(self) -> bool:
+        """Whether it trains, or answers with, the whole of an encoder-decoder."""
+        options = self.inputs.get("options", {})
+        return bool(self.inputs.get("text2text") or options.get("text2text"))
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -161,6 +167,18 @@ class Plan:
         """The fingerprint of the pretrained model that a step began with."""
         first = (*self.lineage(step.parent), step)[0]
         return str(first.inputs.get("parent") or first.inputs.get("weights"))
+
+    def began_with(self, steps: Iterable[Step]) -> dict[str, Model]:
+        """The pretrained models that steps and what they read began with; not what was imported."""
+        read = [each for step in steps for each in (step, *self._also(step))]
+        return {
+            root: self.models[root]
+            for root in dict.fromkeys(map(self.root, read))
+            if root in self.models
+        }
+
+    def _also(self, step: Step) -> list[Step]:
+        return [self.steps[one] for one in step.also if one in self.steps]
 
     def lineage(self, step_id: str) -> tuple[Step, ...]:
         """A step and what it was made from, the first one first; none of a pretrained model."""

@@ -8,14 +8,16 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from xstilts import languages, microworld
 from xstilts.errors import AbsentError, UserError
 from xstilts.formats.examples import BadRowError, example
-from xstilts.identity import fingerprint, known_sha256, stream_seed
+from xstilts.identity import fingerprint, known_sha256
 from xstilts.sources import groups, readers
+from xstilts.sources.held_out import held_by, is_held_out, without
 from xstilts.sources.kept import Kept
 from xstilts.tasks import TASKS
 from xstilts.tasks.base import Files, Generated, HoldOut, Hub, Joined, Rows
@@ -59,7 +61,7 @@ class Sources:
     def from_environment(cls) -> Sources:
         """With the mirror that ``XSTILTS_MIRROR`` names, if it is set."""
         mirror = os.environ.get("XSTILTS_MIRROR")
-        return cls(mirror=Path(mirror) if mirror else None)
+        return cls(mirror=Path(mirror).absolute() if mirror else None)
 
     def examples(self, task: Task, data: Data, split: Split, language: str) -> list[Example]:
         """All examples of one split in one language, in the order of the file.
@@ -80,12 +82,11 @@ class Sources:
         found = self._grouped(task, rows, language)
         if split == "evaluate" and task.parallel:
             found = groups.named(found, self._group_names(task, data))
-        if hold_out is not None:
-            found = [
-                one
-                for one in found
-                if _held_out(task.name, one.group, hold_out) is (split == "select")
-            ]
+        if hold_out is not None and split == "select":
+            found = [one for one in found if is_held_out(task.name, one.group, hold_out)]
+        elif hold_out is not None:
+            english = partial(self.examples, task, data, language="en")
+            found = without(found, task, data, language, english)
         if not found:
             where = self._where(rows, language)
             why = f"no group of {where} fell to it" if hold_out else f"{where} holds none"
@@ -120,6 +121,10 @@ class Sources:
             "task_labels": list(task.labels),
             "hold_out": [hold_out.share, split] if hold_out else None,
         }
+        if hold_out and task.name not in TASKS:
+            reading["held_out_of"] = task.name  # which rows they are goes by it, too
+        if hold_out and (by := held_by(data, split, language)) != "group":
+            reading["held_by"] = by
         if task.tied_by:
             reading["tied_by"] = [*task.tied_by, f"but for {groups.NO_SENTENCE}"]
         first = _first_language(task, data)
@@ -151,6 +156,8 @@ class Sources:
             columns["expand"] = rows.expand.__name__
         if isinstance(rows, Files) and rows.language_column:
             columns["language"] = [rows.language_column, language]
+        if isinstance(rows, Files) and rows.folder is not None:  # a user may correct what was said
+            columns |= {"reader": rows.reader, "header": rows.header}
         return content, columns
 
     def _examples(self, task: Task, rows: Rows, language: str, part: int = 0) -> Iterator[Example]:
@@ -284,16 +291,12 @@ def _first_language(task: Task, data: Data) -> str:
     return (data.languages or task.languages)[0]
 
 
-def _held_out(task: str, group: str, hold_out: HoldOut) -> bool:
-    return stream_seed("hold-out", task, group) < hold_out.share * 2**63
-
-
 def _fields(rows: Rows, raw: dict[str, Any]) -> dict[str, Any] | None:
     """The raw row with the format's field names and the task's labels; None drops the row."""
     if rows.adapt is not None:
         try:
             adapted = rows.adapt(raw)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, IndexError) as error:
             raise BadRowError(f"unexpected columns, {error!r}: {', '.join(raw)}") from None
         if adapted is None:
             return None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
     from xstilts.tasks.base import Files, Reader
 
+# CoNLL-U has ten columns, and lines that are no words: "2-3" of several, "4.1" of one left out.
+CONLLU_COLUMNS = 10
+_NO_WORD = re.compile(r"\d+[-.]\d+")
 SUPERTAG_NUMBERS = "tags_to_id.json"  # beside the files of CCG: supertag -> number
 
 
@@ -34,6 +38,10 @@ def read(location: Files, path: Path) -> Iterator[dict[str, Any]]:
         raise UserError(f"no file {error.filename}: check the source's folder") from None
     except OSError as error:
         raise UserError(f"cannot read {error.filename or path}: {error.strerror}") from None
+    except (KeyError, IndexError, TypeError) as error:
+        raise UserError(
+            f"{path}: not as {location.reader} files are ({error!r:.80}): another dataset's file?"
+        ) from None
 
 
 @contextmanager
@@ -115,7 +123,8 @@ def _conll(_location: Files, path: Path) -> Iterator[dict[str, Any]]:
                     f"{path} line {number}: {len(cells)} columns, the sentence began with "
                     f"{len(sentence[0])}: the file is truncated or not CoNLL"
                 )
-            sentence.append(cells)
+            if not (len(cells) == CONLLU_COLUMNS and _NO_WORD.fullmatch(cells[0])):
+                sentence.append(cells)
         if sentence:
             yield _columns(sentence)
 

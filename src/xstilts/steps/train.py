@@ -419,7 +419,9 @@ class _Run:
         if self.options.get("lora"):
             adapters.merge(self.model.encoder)
         task_heads = dict(self.model.heads.items())
-        labels = {t.task.name: (t.format, t.task.labels) for t in self.tasks}
+        # Raw text of a task has no head, and may stand beside the task itself.
+        with_heads = [t for t in self.tasks if t.format not in ("mlm", "spans")]
+        labels = {t.task.name: (t.format, t.task.labels) for t in with_heads}
         checkpoint.save(out, self.model.encoder, self.tokenizer, task_heads, labels)
         steps = np.arange(self.step)
         names = [t.task.name for t in self.tasks]

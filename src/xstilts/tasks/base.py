@@ -169,6 +169,9 @@ class Data:
         languages: the languages ``evaluate`` has here; empty: all of the task's.
         translated: training rows in other languages than English, where they are kept elsewhere
             than ``train``: machine translations of it.
+        translated_by: how a translated row says which English row it is of, so that what is held
+            out in English is held out in all: its ``group`` is that row's, or its ``id``; ``none``:
+            it is of rows that are not among these, and nothing is held out of it.
         train_languages: the languages ``train`` has here, those of ``translated`` included; a path
             takes the first of them unless it names others (``mnli:de/ru``); raw text takes all.
         train_on: another task whose training (and selection) rows serve this one.
@@ -187,6 +190,7 @@ class Data:
     select: Rows | Joined | HoldOut | None = None
     evaluate: Rows | Joined | None = None
     translated: Rows | None = None
+    translated_by: Literal["group", "id", "none"] = "group"
     split: str = ""
     languages: tuple[str, ...] = ()
     train_languages: tuple[str, ...] = ("en",)

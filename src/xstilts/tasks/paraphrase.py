@@ -61,6 +61,7 @@ PAWSX = Task(
                 header=False,
                 adapt=_translated,
             ),
+            translated_by="none",  # of the training file, and English ones are of dev-en
             train_languages=PAWSX_LANGUAGES,
             select=HoldOut(share=0.1),
             evaluate=Files(

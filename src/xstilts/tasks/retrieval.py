@@ -116,7 +116,8 @@ LAREQA = Task(
                 adapt=answer_sentence,
             ),
             select=HoldOut(share=0.05),
-            note="XQuAD-R's files in the folder XSTILTS_MIRROR; training sentences end at . ! ?",
+            note="XQuAD-R's files in the folder XSTILTS_MIRROR; training sentences end at . ! ?; "
+            "5 % of the training rows are held out for selection",
         ),
         "mirror": _LAREQA(
             train=Files(
@@ -126,7 +127,7 @@ LAREQA = Task(
             ),
             select=HoldOut(share=0.08),
             note="trained on squad_dev, which has none of these paragraphs; training sentences "
-            "end at . ! ?",
+            "end at . ! ?; 8 % of them are held out for selection",
         ),
     },
 )
