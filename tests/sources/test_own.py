@@ -335,6 +335,7 @@ def test_how_a_file_is_read_and_whose_rows_are_held_out_is_part_of_the_data(load
         other = replace(lines.sources["files"], train=changed)
         assert Sources().fingerprint(lines, other, "train", "en") != one
     held = "name: {}\nformat: tagging\ntrain: train.conll\nselect: 10%\n"
+    held += "columns: {{words: 0, tags: 1}}\n"
     names = [
         load(held.format(name), train_conll="a\tB-X\nb\tO\n\n" * 40) for name in ("one", "two")
     ]
