@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,16 @@ import small_tasks
 import tiny_encoder
 from xstilts import forecast, metrics, models, resolve
 from xstilts import plan as planning
+from xstilts.analysis import compare
+from xstilts.analysis.outcomes import load
 from xstilts.engines.groups import remaining
 from xstilts.engines.local import LocalEngine
 from xstilts.errors import AbsentError, UserError
 from xstilts.formats.examples import Query
 from xstilts.imported import Imports, checkpoint, predictions
 from xstilts.path import parse
+from xstilts.report import findings
+from xstilts.report.page import page
 from xstilts.report.rows import score_rows
 from xstilts.sources import Sources
 from xstilts.steps import given_predictions
@@ -122,6 +127,23 @@ def test_given_predictions_are_scored_in_their_languages_only(small, tiny, store
     assert give(store, small, tasks, file) == step  # again: nothing new
     file.write_text("\n".join(["no"] * 12))
     assert store.verify() == []
+
+
+def test_given_predictions_are_compared_and_reported_beside_a_trained_path(
+    small, tiny, store, tasks, tmp_path
+):
+    file = tmp_path / "p.txt"
+    file.write_text("".join(f"{one.label}\n" for one in examples(small, tasks, "s_xnli", "de")))
+    give(store, small, tasks, file)
+    paths = ("imported(llm) | s_xnli", "s_nli | s_xnli")
+    _, found = scores(small, tiny, store, *paths, options=Options(max_steps=1))
+    loaded = load(found, store, tasks)
+    first, second = (replace(loaded, all=[one]) for one in loaded.all)
+    assert (first.all[0].selected, first.all[0].tokens) == (None, 0.0)
+    (one, *_) = compare.paths(second, first).differences
+    assert one.second == 1.0  # every label was given
+    assert one.estimate.value == pytest.approx(1 - one.first)
+    assert "imported(llm)" in page(findings.collect("given", found, store, tasks))
 
 
 def test_every_form_of_file_gives_the_same_step(small, store, tasks, tmp_path):

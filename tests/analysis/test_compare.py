@@ -85,3 +85,16 @@ def test_runs_without_a_seed_in_common_are_told():
     found = compare.studies(one, two)
     assert "csqa > xnli (xnli; seeds 1, 2)" in found.only_first
     assert "csqa > xnli (xnli; seeds 7, 8)" in found.only_second
+
+
+def test_runs_that_did_not_learn_are_seen_beside_those_of_the_other_path():
+    """Two of csqa's three runs guess: alone, the usual run of it would be one that did."""
+    fell = [("csqa", "xnli", seed) for seed in (1, 2)]
+    study = simulator.study({"csqa": 1.0}, collapsed=fell)
+    paths = [
+        replace(
+            study, all=[o for o in study.all if o.target == "xnli" and ("csqa" in o.path) is it]
+        )
+        for it in (False, True)
+    ]
+    assert by_name(compare.paths(*paths), "target")["xnli"].estimate.collapsed == (1, 2)

@@ -25,7 +25,13 @@ def test_a_query_of_the_page_runs(results, number):
     query = re.findall(r"```sql\n(.*?)```", TEXT, re.DOTALL)[number]
     found = connection.sql(query)
     assert found.columns
-    assert found.fetchall() or "high < 0" in query
+    rows = found.fetchall()
+    assert rows or "high < 0" in query
+    if number == 0:  # the mean over seeds of what counts: of tags F1 alone, accuracy stands beside
+        every = results.scores().query("headline").groupby(["target", "language"])["value"].mean()
+        assert {(target, code): value for target, code, value, _ in rows} == pytest.approx(
+            every.to_dict()
+        )
 
 
 def test_every_rule_and_family_is_on_the_page():

@@ -90,6 +90,22 @@ def test_tables_for_papers_and_for_programs(ask, ran, tmp_path):
     assert (tmp_path / "p" / "scores.parquet").is_file()
 
 
+@pytest.mark.parametrize(
+    ("place", "format_", "why"),
+    [
+        (".", "html", "is a folder: html is one file, name it"),
+        ("there", "csv", "is a file: csv is several, name a folder for them"),
+        ("x.bib", "latex", "the bibliography is written beside it"),
+        ("there/x.md", "markdown", "choose another --out"),
+    ],
+)
+def test_a_place_that_cannot_hold_the_report_is_refused(ask, ran, tmp_path, place, format_, why):
+    (tmp_path / "there").touch()
+    found = ask("report", ran / "two.yaml", "--format", format_, "--out", place, code=2)
+    assert why in found.err
+    assert (tmp_path / "there").read_bytes() == b""
+
+
 def test_a_path_has_a_report_too(ask, tiny, tmp_path):
     options = ("--source", "mirror", "--model", tiny, "--seeds", "1,2", "--max-steps", 2)
     words = ("csqa > taxinli | xnli:en/de/sw", *options, "--max-eval-rows", 8)
@@ -118,6 +134,8 @@ def test_what_differs_between_two_paths(ask, tiny):
         if one["over"] == "target"
     ]
     assert (gain["name"], gain["seeds"]) == ("xnli", 2)
+    missing = ask("compare", paths[0], "csqa > udpos", *caps, code=2).err
+    assert missing.startswith('xstilts: "csqa > udpos": nothing of it is finished')
 
 
 def test_a_study_is_not_compared_with_a_path(ask, ran):

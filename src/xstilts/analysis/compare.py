@@ -8,7 +8,7 @@ caps, the items' part of an interval is that of two samples, not of one.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from xstilts.analysis.draws import Draws, common_seeds, mean
@@ -78,11 +78,20 @@ def studies(one: Outcomes, two: Outcomes) -> Comparison:
 
 
 def paths(one: Outcomes, two: Outcomes) -> Comparison:
-    """Pair runs of the same target, of two paths and one model each."""
-    return _compare(one, two, lambda o: (o.model, o.target))
+    """Pair runs of the same target, of two paths and one model each.
+
+    Runs that did not learn are seen beside those of both: one path's alone may all be such.
+    """
+    both = replace(one, all=[*one.all, *two.all])
+    return _compare(one, two, lambda o: (o.model, o.target), both)
 
 
-def _compare(one: Outcomes, two: Outcomes, key: Callable[[Outcome], Hashable]) -> Comparison:
+def _compare(
+    one: Outcomes,
+    two: Outcomes,
+    key: Callable[[Outcome], Hashable],
+    both: Outcomes | None = None,
+) -> Comparison:
     first, second = ({key(outcome): outcome for outcome in each} for each in (one, two))
     shared = [place for place in first if place in second]
     several = len({first[place].target for place in shared}) < len(shared)
@@ -94,7 +103,7 @@ def _compare(one: Outcomes, two: Outcomes, key: Callable[[Outcome], Hashable]) -
             apart.append(place)
         elif codes:
             name = f"{b.path} ({b.target})" if several else b.target
-            collapsed = (*one.collapsed(a), *two.collapsed(b))
+            collapsed = (*(both or one).collapsed(a), *(both or two).collapsed(b))
             pairs.append(_Pair(name, a, b, codes, tuple(sorted(set(collapsed)))))
     lonely = [
         (

@@ -294,8 +294,8 @@ def _selected(cells: Sequence[Cell], plan: Plan, store: Store) -> tuple[float, .
     scores = []
     for cell in cells:
         weights = plan.steps[plan.steps[cell.score].parent].parent
-        if cell.trained_on is None or not store.has(weights):
-            return None
+        if not weights or cell.trained_on is None or not store.has(weights):
+            return None  # of imported predictions there are no weights
         chosen = store.record(weights)["result"].get("selected")
         if chosen is None:
             return None

@@ -21,12 +21,15 @@ from xstilts.cli.options import (
     about_a_study,
 )
 from xstilts.disk.whole import whole
+from xstilts.errors import UserError
 from xstilts.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from xstilts.analysis.compare import Comparison
+    from xstilts.analysis.outcomes import Outcomes
+    from xstilts.tasks import Catalogue
 
 Format = Annotated[
     Literal["html", "latex", "markdown", "csv", "parquet"],
@@ -77,6 +80,7 @@ def report(
     again = [f"xstilts {command} {given}" for command in ("run", "gains", "report")]
     found = findings.collect(name, plan, Store(store), catalogue, own, about=about, commands=again)
     out = out or Path(_file_name(name) + ENDINGS[format_])
+    _check_out(out, format_)
     if format_ in ("csv", "parquet"):
         written = (formats.csv if format_ == "csv" else formats.parquet)(found, out)
     else:
@@ -85,8 +89,13 @@ def report(
         if format_ == "latex":
             texts[out.with_suffix(".bib")] = bibtex(found.tasks)
         for path, content in texts.items():
-            with whole(path) as part:
-                part.write_text(content, encoding="utf-8")
+            try:
+                with whole(path) as part:
+                    part.write_text(content, encoding="utf-8")
+            except OSError as error:
+                raise UserError(
+                    f"cannot write {path} ({error.strerror}): choose another --out"
+                ) from None
         written = list(texts)
     if format_ == "html":
         from xstilts.report.answer import sentences
@@ -96,6 +105,21 @@ def report(
     else:
         sys.stdout.write("".join(f"{path}\n" for path in written))
     return 0
+
+
+def _check_out(out: Path, format_: str) -> None:
+    if format_ in ("csv", "parquet"):
+        if out.exists() and not out.is_dir():
+            raise UserError(
+                f'--out "{out}" is a file: {format_} is several, name a folder for them'
+            )
+    elif out.is_dir():
+        raise UserError(f'--out "{out}" is a folder: {format_} is one file, name it')
+    elif format_ == "latex" and out.suffix == ".bib":
+        raise UserError(
+            f'--out "{out}": name the file of the tables, as in "{out.with_suffix(".tex")}"; the '
+            "bibliography is written beside it"
+        )
 
 
 def _given(context: typer.Context) -> Iterator[str]:
@@ -132,13 +156,12 @@ def compare(
 ) -> int:
     """Print what differs between two studies, or two paths: B minus A, paired, with intervals."""
     from xstilts.analysis import compare as comparing
-    from xstilts.errors import UserError
 
     catalogue = asked.catalogue(task)
     files = [asked.study_file([one], catalogue) for one in (first, second)]
     if (files[0] is None) != (files[1] is None):
         raise UserError(f'compare "{first}" with "{second}": give two studies, or two paths')
-    one, two = (asked.outcomes(context, [what], catalogue, store) for what in (first, second))
+    one, two = (_side(context, what, catalogue, store) for what in (first, second))
     if files[0] and files[1]:
         found, changed = comparing.studies(one, two), _changed(files[0], files[1])
     else:
@@ -154,6 +177,14 @@ def compare(
         return 0
     _show(found, changed)
     return 0
+
+
+def _side(context: typer.Context, what: str, catalogue: Catalogue, store: Path) -> Outcomes:
+    """The outcomes of one side, which an error names."""
+    try:
+        return asked.outcomes(context, [what], catalogue, store)
+    except UserError as error:
+        raise UserError(f'"{what}": {error}') from None
 
 
 def _changed(one: Path, two: Path) -> dict[str, tuple[Any, Any]]:
