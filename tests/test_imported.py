@@ -341,6 +341,15 @@ def test_what_is_not_there_is_absent_and_says_what_is(small, tiny, store, tasks,
     assert "no checkpoint of seed 2" in found.absent["imported(mine) > s_tags"]
 
 
+def test_predictions_are_no_checkpoint_and_the_error_says_what_to_write(
+    small, tiny, store, tasks, tmp_path
+):
+    (tmp_path / "p.txt").write_text("no\n" * len(examples(small, tasks, "s_xnli", "de")))
+    give(store, small, tasks, tmp_path / "p.txt")
+    with pytest.raises(AbsentError, match=r'predictions on s_xnli.*"imported\(llm\) \| s_xnli"'):
+        plan(small, tiny, store, "imported(llm) > s_tags")
+
+
 @pytest.mark.parametrize(
     "text",
     ["s_nli > imported(x) > s_xnli", "imported(x) + s_nli > s_xnli", "imported(x:de) > s_xnli",

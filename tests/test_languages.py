@@ -131,6 +131,10 @@ def test_get():
         ("deu", '"de" (German)'),
         ("cmn", '"zh" (Chinese)'),
         ("haitian creole", '"ht" (Haitian Creole)'),
+        ("zh-CN", '"zh" (Chinese)'),
+        ("pt_BR", '"pt" (Portuguese)'),
+        ("iw", '"he" (Hebrew)'),
+        ("fil", '"tl" (Tagalog)'),
     ],
 )
 def test_get_suggests_the_code(written, meant):
@@ -139,9 +143,11 @@ def test_get_suggests_the_code(written, meant):
         languages.get(written)
 
 
-def test_get_lists_codes_when_nothing_is_near():
-    with pytest.raises(UserError, match=r'^language "" is not a known code: allowed: af, am, '):
-        languages.get("")
+@pytest.mark.parametrize("code", ["", "ha", "ig", "ger", "qq", "nonsense of a name"])
+def test_codes_that_only_look_alike_are_not_guessed(code):
+    message = f'language "{code}" is not a known code: "xstilts languages" lists the 121 there are'
+    with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
+        languages.get(code)
 
 
 def test_the_table_is_read_at_first_use():

@@ -205,7 +205,7 @@ def test_meaning(source, path, expected):
             *(UserError, "mirror", "text(csqa)"),
             (
                 'path ends in "text(csqa)", which has nothing to evaluate in source mirror: '
-                f'{QUOTED} "text(csqa) | xnli"'
+                f'{QUOTED} "text(csqa) > xnli"'
             ),
         ),
         # targets without training rows

@@ -455,3 +455,10 @@ def test_a_recipe_in_another_precision_is_the_same_but_for_that():
     for name, named in (("mine:bf16", "mine"), ("mini:bf61", "bf16")):
         with pytest.raises(UserError, match=named):
             recipes.get(name)
+
+
+def test_a_task_file_is_told_from_a_study(tmp_path):
+    file = tmp_path / "intents.yaml"
+    file.write_text("name: intents\nformat: classification\ntrain: train.csv\n")
+    with pytest.raises(UserError, match=f"is a task file, not a study: give --task {file}"):
+        load(file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,16 @@ class AbsentError(UserError):
 def first_line(error: BaseException) -> str:
     """Somebody else's error in one line: the first of its message, or its kind."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def look_alike(value: str, allowed: Iterable[str]) -> str:
+    """What to say where a value only looks like an allowed one: other spaces, another form."""
+
+    def seen(text: str) -> str:
+        return " ".join(unicodedata.normalize("NFKC", text).split())
+
+    same = next((one for one in allowed if one != value and seen(one) == seen(value)), None)
+    return "" if same is None else f" (they look alike: {value!a} here, {same!a} allowed)"
 
 
 def suggest(value: str, allowed: Iterable[str], command: str = "") -> str:

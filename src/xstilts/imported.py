@@ -96,6 +96,17 @@ class Imports:
             )
         return found[0] if found else None
 
+    def no_checkpoint(self, name: str, seed: int) -> AbsentError:
+        """The error that says that it is predictions, if it is, or what is there instead."""
+        mine = [one.inputs for one in self._all if one.inputs["imported"] == name]
+        tasks = [one["task"] for one in mine if one.get("task")]
+        if not tasks or len(tasks) < len(mine):
+            return self.absent(name, f"no checkpoint of seed {seed}")
+        return AbsentError(
+            f'"{name}" is predictions on {", ".join(dict.fromkeys(tasks))}, which nothing can be '
+            f'trained from: they are scored after a bar, as in "imported({name}) | {tasks[0]}"'
+        )
+
     def absent(self, name: str, what: str) -> AbsentError:
         """The error that says what is there instead."""
         mine = [one.inputs for one in self._all if one.inputs["imported"] == name]

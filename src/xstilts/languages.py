@@ -5,12 +5,13 @@ What the columns mean, where every value comes from and what is unverified: docs
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from xstilts.errors import UserError, suggest
+from xstilts.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,6 +56,9 @@ class Language:
         return self.script not in UNSPACED
 
 
+LONGEST_CODE = 3
+# Codes that ISO 639-1 gave up, which some datasets still have, and what they became.
+OLD_CODES = MappingProxyType({"iw": "he", "in": "id", "ji": "yi", "jw": "jv", "fil": "tl"})
 # Scripts that part no words with spaces, by their ISO 15924 codes.
 UNSPACED = frozenset({"Hans", "Hant", "Jpan", "Khmr", "Laoo", "Mymr", "Thai", "Tibt"})
 
@@ -78,12 +82,17 @@ def get(code: str) -> Language:
         for alias in (row.name, row.tatoeba, row.iso639_3, row.code)
         if alias
     }
-    near = get_close_matches(code.casefold(), aliases, n=1, cutoff=0.8)
+    given = code.casefold()
+    first = re.split("[-_]", given)[0]  # as in zh-CN; scripts and countries are no part of a code
+    names = (OLD_CODES.get(first, first), given)
+    near = next((one for one in names if one in aliases), "")
+    if not near and len(given) > LONGEST_CODE:  # short ones are all alike: "ha" is not Thai
+        near = next(iter(get_close_matches(given, aliases, n=1, cutoff=0.8)), "")
     if near:
-        row = aliases[near[0]]
+        row = aliases[near]
         hint = f' did you mean "{row.code}" ({row.name})?'
     else:
-        hint = suggest(code, known)
+        hint = f' "xstilts languages" lists the {len(known)} there are'
     raise UserError(f'language "{code}" is not a known code:{hint}')
 
 

@@ -119,6 +119,8 @@ def _splits(steps: Sequence[Step], bench: Bench) -> Iterator[tuple[str, Any, Any
             split = inputs.get("split", "evaluate")
             yield inputs["task"], inputs["source"], split, inputs["language"]
             yield from beside(inputs, bench.catalogue)
+        if step.kind == "probe":
+            yield inputs["task"], inputs["source"], "train", "en"
         if step.kind == "measure":
             for language in inputs["languages"]:
                 yield inputs["task"], inputs["source"], "evaluate", language

@@ -380,6 +380,12 @@ def _yaml(path: pathlib.Path, text: str) -> tuple[yaml.MappingNode, Any]:
         if not isinstance(root, yaml.MappingNode):
             found = mistakes.source_of(text, root) if root else "nothing"
             raise UserError(f'{path}: found {found}, expected keys and values such as "name: a"')
+        keys = {key.value for key, _ in root.value if isinstance(key, yaml.ScalarNode)}
+        if "format" in keys and not keys & set(Study.model_fields) - {"name", "about"}:
+            raise UserError(
+                f"{path} is a task file, not a study: give --task {path} beside a path with the "
+                "task's name in it"
+            )
         _check_keys(path, text, root)
         return root, loader.construct_document(root)
     except yaml.MarkedYAMLError as error:

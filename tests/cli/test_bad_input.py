@@ -86,7 +86,7 @@ ONCE = "each seed once, from 0 to 2147483647"
     [
         (("taxinly > xnli",), ['"taxinly"', 'did you mean "taxinli"?']),
         (("taxinli > nlix",), ['"nlix"', 'did you mean "xnli"?']),
-        (("taxinli | xnli:dee",), ['"dee"', 'did you mean "de" (German)?']),
+        (("taxinli | xnli:dee",), ['"dee"', '"xstilts languages" lists the 121 there are']),
         (("taxinli | xnli:ja",), ['"xnli:ja"', "not there in ja in source mirror", LANGUAGES]),
         (("taxinli:de > xnli",), ['"taxinli:de"', "no training rows in de", "it has: en"]),
         (("taxinli >",), ['"taxinli >", character 10', "expected a task name"]),
@@ -140,6 +140,17 @@ def test_a_command_line(refused_run, at_mirror, monkeypatch, tmp_path, arguments
             '"taxinli > xnli" is a path, not a command: xstilts run "taxinli > xnli" runs it',
         ),
         (("tasks", "xnlii"), 'no task is called "xnlii": did you mean "xnli"?'),
+        (
+            ("speed", "demo"),
+            (
+                'the study measures nothing: add the key "measure", as "xstilts studies speed" has '
+                'it, or measure by itself: xstilts bench "xnli" --against "csqa > xnli"'
+            ),
+        ),
+        (
+            ("rank", "--target", "xnli", "--budget", "5"),
+            '--budget "5" is not a share of the grid above 0, as in 5% or 0.05',
+        ),
         (("languages", "deu"), 'language "deu" is not a known code: did you mean "de" (German)?'),
         (
             ("run", "--model"),
@@ -520,8 +531,11 @@ def test_a_store_that_may_not_be_written(refused_run, at_mirror, tmp_path, monke
 def test_a_model_of_a_study_or_an_option_that_is_not_there(refused, at_mirror, tmp_path):
     study = tmp_path / "study.yaml"
     study.write_text("name: a\ntargets: [xnli]\nsource: mirror\nmodels: [./none]\n")
-    for command in (("run", study), ("run", *RUN, "--model", "./none")):
-        assert refused(*command).startswith('no model folder "./none": give')
+    for where, command in (
+        (f"{study}, models: ", ("run", study)),
+        ("", ("run", *RUN, "--model", "./none")),
+    ):
+        assert refused(*command).startswith(f'{where}no model folder "./none": give')
 
 
 def test_a_recipe_that_selects_and_a_task_that_has_nothing_to_select_on(

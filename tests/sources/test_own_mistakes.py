@@ -45,6 +45,8 @@ FILES = {
     "span.jsonl": jsonl({"context": "a", "question": "b", "answers": "a"}),
     "null.jsonl": jsonl({"text_a": None, "label": "x"}, {"text_a": "a", "label": "y"}),
     "nolabel.jsonl": jsonl({"text_a": "a", "label": None}),
+    "blank.csv": "text_a,label\nGo home!,x\n\u00a0,y\n",
+    "forms.csv": "text_a,label\nVas-y,re\u0301serve\u0301\nNon,annul\u00e9\n",
     "one.jsonl": jsonl({"text_a": "a", "label": "x"}, {"text_b": "b", "label": "y"}),
 }
 CHOICES = {"format": "multiple_choice", "train": "wide.csv", "evaluate": None}
@@ -107,6 +109,23 @@ BAD = [
     (
         {**RAW, "metrics": "accuracy"},
         ", line 5, metrics: accuracy does not score mlm; nothing does",
+    ),
+    (
+        {"name": None, "format": None, "paths": "[xnli]"},
+        " is a study, not a task file: give it in place of paths",
+    ),
+    # rows that look right
+    (
+        {**CSV, "train": "blank.csv"},
+        ', columns.text_a: FOLDER/blank.csv, row 2: found "" in column text_a, expected text',
+    ),
+    (
+        {**CSV, "train": "forms.csv", "labels": "[annul\u00e9, r\u00e9serv\u00e9]"},
+        (
+            'FOLDER/forms.csv, row 1: label "re\u0301serve\u0301" is not one of: annul\u00e9, '
+            "r\u00e9serv\u00e9 (they look alike: 're\\u0301serve\\u0301' here, 'r\\xe9serv\\xe9' "
+            "allowed)"
+        ),
     ),
     # files
     (

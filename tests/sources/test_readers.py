@@ -157,11 +157,11 @@ def test_the_side_that_is_not_utf_8_is_named(path):
         ),
         (
             *("csv", False, '1,"2\n2"\n3,4,5\n'),
-            "line 3: 3 columns, the first line has 2: the file is truncated or not csv",
+            "line 3: 3 columns, the first line has 2: put text that holds a comma in quotes",
         ),
         (
             *("csv", False, "1,2\n3,4,5\n"),
-            "line 2: 3 columns, the first line has 2: the file is truncated or not csv",
+            "line 2: 3 columns, the first line has 2: put text that holds a comma in quotes",
         ),
         ("csv", True, 'a,b\n"1,2\n', ": not a csv file (unexpected end of data)"),
         ("jsonl", True, '{"a": 1}\n{"a": \n', "line 2: not JSON (Expecting value)"),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from xstilts.analysis.outcomes import Outcomes
     from xstilts.engines import Bench, Engine
+    from xstilts.models import Model
     from xstilts.plan import Plan
     from xstilts.scenario import Measure
     from xstilts.study import Study
@@ -76,8 +77,8 @@ def plan(
     Raises:
         UserError: if something of it is wrong, or nothing of it can be run.
     """
-    from xstilts import models, recipes
     from xstilts import plan as planning
+    from xstilts import recipes
     from xstilts.imported import Imports
     from xstilts.sources import Sources, mirror
     from xstilts.sources.nominal import NominalSources
@@ -96,7 +97,7 @@ def plan(
     found = planning.build(
         study,
         recipe,
-        [models.named(name) if nominal else models.find(name) for name in study.models],
+        [_model(name, file, nominal=nominal) for name in study.models],
         tasks,
         sources,
         allow_absent=file is not None,  # a study lists what is absent; a path must be there
@@ -107,6 +108,16 @@ def plan(
         path, reason = next(iter(found.absent.items()))
         raise UserError(f"{paths[0]}: nothing of it can be run, such as {path}: {reason}")
     return found
+
+
+def _model(name: str, file: Path | None, *, nominal: bool) -> Model:
+    """A model; where it cannot be had, the study that names it is named as well."""
+    from xstilts import models
+
+    try:
+        return models.named(name) if nominal else models.find(name)
+    except UserError as error:
+        raise type(error)(f"{file}, models: {error}" if file else str(error)) from None
 
 
 def outcomes(

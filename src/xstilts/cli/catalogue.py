@@ -9,7 +9,7 @@ import typer
 
 from xstilts.cli import asked, checking, measuring, output
 from xstilts.cli.options import Json, TaskFiles, completing, task_names
-from xstilts.errors import UserError
+from xstilts.errors import AbsentError, UserError
 from xstilts.plain import plain
 from xstilts.report import screen
 from xstilts.tasks import TASKS, counts
@@ -17,7 +17,7 @@ from xstilts.tasks.base import HoldOut
 from xstilts.tasks.citations import bibtex
 
 if TYPE_CHECKING:
-    from xstilts.tasks.base import Data, Task
+    from xstilts.tasks.base import Data, Source, Task
 
 
 def tasks(
@@ -189,12 +189,30 @@ def _one(task: Task) -> None:
         for source, data in task.sources.items():
             codes = f" in {' '.join(data.languages)}" if data.languages else ""
             lines += _use(source, data, "its own rows", f"{data.split}{codes}")
+            lines += _missing(task, source)
             lines += _rows(task, source)
     else:  # the same in every source
         data = next(iter(task.sources.values()))
         trained, scored = (rows.place if rows else "" for rows in (data.train, data.evaluate))
         lines += _use("own data", data, trained, scored)
     screen.show(*lines)
+
+
+def _missing(task: Task, source: Source) -> list[str]:
+    """A line where the files are not in the folder that is set."""
+    from xstilts.sources import Sources
+
+    sources, data = Sources.from_environment(), task.sources[source]
+    if source != "mirror" or sources.mirror is None:
+        return []
+    try:
+        if data.train is not None:
+            sources.fingerprint(task, data, "train", "en")
+        if data.evaluate is not None:
+            sources.fingerprint(task, data, "evaluate", (data.languages or task.languages)[0])
+    except AbsentError as error:
+        return [f"             not all is here: {error}"]
+    return []
 
 
 def _use(source: str, data: Data, train: str, evaluate: str) -> list[str]:

@@ -140,7 +140,7 @@ def _share(text: str) -> float:
         share = float(number) / (100 if text.strip().endswith("%") else 1)
     except ValueError:
         share = 0.0
-    if not share > 0:
+    if not share > 0 or ("%" not in text and share > 1):
         raise UserError(f'--budget "{text}" is not a share of the grid above 0, as in 5% or 0.05')
     return share
 
@@ -251,15 +251,18 @@ def _usual(source: str, target: str, catalogue: Catalogue) -> tuple[str, ...]:
 
 def _look(choice: Choice, plan: Any, device: str, threads: int) -> None:
     """Run the probes that are not finished."""
-    from xstilts.engines.groups import remaining
+    from xstilts.engines.groups import grouped, remaining
 
-    if not remaining(plan, choice.store):
+    if not (steps := remaining(plan, choice.store)):
         return
     from xstilts.engines.local import LocalEngine
+    from xstilts.preflight import check
     from xstilts.report.watch import watcher
 
     bench = asked.bench(choice.store.root, choice.catalogue, device, threads)
     with watcher() as watch:
+        for line in (f"{len(grouped(steps))} looks to take", *check(plan, steps, bench)):
+            watch.say(line)
         outcome = LocalEngine().run(plan, bench, watch)
     for reason in outcome.failures.values():
         raise UserError(f"{len(outcome.failures)} probes failed, the first because: {reason}")

@@ -146,7 +146,7 @@ def plan(
         graph.show(found, Store(store))
         for line in (*changed, *leakage.told(leaks)):
             sys.stdout.write(f"{plain(line)}\n")
-        if unknown:
+        if unknown and remaining(found, Store(store)):  # where all is done, no run does it
             pairs = f"{unknown:,} pair{'s' * (unknown > 1)} of training and evaluation rows"
             sys.stdout.write(f"not compared yet, a run does it first: {pairs}\n")
         for one in costs:

@@ -259,6 +259,11 @@ def speed(
 
     catalogue = asked.catalogue(task)
     plan = asked.plan(context, paths or [], catalogue)
+    if not plan.measured:
+        raise UserError(
+            'the study measures nothing: add the key "measure", as "xstilts studies speed" has it, '
+            'or measure by itself: xstilts bench "xnli" --against "csqa > xnli"'
+        )
     _show(plan, Store(store), catalogue, json_=json_)
     return 0
 
@@ -291,7 +296,7 @@ def _show(plan: Plan, store: Store, catalogue: Catalogue, *, json_: bool) -> Non
         where = f"{one.hardware}, {one.threads} threads"
         show(f"{one.measured.target}, {one.measured.scenario} ({where}): {_answer(one)}")
     if not sheets:
-        show("nothing of it is measured yet: xstilts run does it, where the study says measure")
+        show("nothing of it is measured yet: xstilts run does it")
 
 
 def _answer(one: Any) -> str:

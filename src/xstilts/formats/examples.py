@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from xstilts.errors import look_alike
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -166,7 +168,10 @@ def _text(fields: Mapping[str, Any], key: str) -> str:
 def _pair(task: Task, fields: Mapping[str, Any], name: str, group: str) -> Pair:
     label = str(fields["label"])
     if label not in task.labels:
-        raise BadRowError(f'label "{label}" is not one of: {", ".join(task.labels)}')
+        raise BadRowError(
+            f'label "{label}" is not one of: {", ".join(task.labels)}'
+            f"{look_alike(label, task.labels)}"
+        )
     second = _text(fields, "text_b") if "text_b" in fields else None
     return Pair(name, group, _text(fields, "text_a"), second, label)
 
@@ -194,7 +199,10 @@ def _tagged(task: Task, fields: Mapping[str, Any], name: str, group: str) -> Tag
     for position, tag in enumerate(tags):
         if tag not in known:
             allowed = ", ".join(task.labels[:20]) + ", ..." * (len(task.labels) > 20)
-            raise BadRowError(f'tag "{tag}" of word {position + 1} is not one of: {allowed}')
+            raise BadRowError(
+                f'tag "{tag}" of word {position + 1} is not one of: {allowed}'
+                f"{look_alike(tag, task.labels)}"
+            )
     return Tagged(name, group, words, tags)
 
 

@@ -231,7 +231,7 @@ class _Builder:
         found = self.imports.checkpoint(name, seed)
         if found is None:
             if needed:
-                raise self.imports.absent(name, f"no checkpoint of seed {seed}")
+                raise self.imports.no_checkpoint(name, seed)
             return ""
         own, its = self.imports.architecture(found), model.architecture
         if own is not None and its is not None and own != its:

@@ -19,7 +19,7 @@ from xstilts.identity import fingerprint, known_sha256
 from xstilts.sources import groups, readers
 from xstilts.sources.held_out import held_by, is_held_out, without
 from xstilts.sources.kept import Kept
-from xstilts.tasks import TASKS
+from xstilts.tasks import TASKS, stand_in
 from xstilts.tasks.base import Files, Generated, HoldOut, Hub, Joined, Rows
 
 if TYPE_CHECKING:
@@ -116,6 +116,12 @@ class Sources:
         Raises:
             UserError: as ``examples``.
         """
+        try:
+            return self._fingerprint(task, data, split, language)
+        except AbsentError as error:
+            raise AbsentError(f"{error}{stand_in(task.name)}") from None
+
+    def _fingerprint(self, task: Task, data: Data, split: Split, language: str) -> str:
         rows, hold_out = locate(task, data, split, language)
         reading: dict[str, Any] = {
             "task_labels": list(task.labels),
@@ -129,7 +135,7 @@ class Sources:
             reading["tied_by"] = [*task.tied_by, f"but for {groups.NO_SENTENCE}"]
         first = _first_language(task, data)
         if split == "evaluate" and task.parallel and language != first:
-            reading["groups"] = self.fingerprint(task, data, split, first)
+            reading["groups"] = self._fingerprint(task, data, split, first)
         if isinstance(rows, Joined):
             each = [[*self._content(part, language), reading] for part in rows.parts]
             return fingerprint([*each, "in proportion"])

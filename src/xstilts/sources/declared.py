@@ -76,6 +76,8 @@ class Declaration:
 
     def __init__(self, file: TaskFile) -> None:
         self.file = file
+        if "format" not in file.values and {"paths", "targets"} & file.values.keys():
+            raise UserError(f"{file.name} is a study, not a task file: give it in place of paths")
         file.check_keys(KEYS + FILE_KEYS + HUB_KEYS)
         self._repo = absolute(file.text("hub"), file.folder)
         for key in FILE_KEYS if self._repo else HUB_KEYS:

@@ -81,9 +81,12 @@ def _delimited(location: Files, path: Path) -> Iterator[dict[str, Any]]:
                     if location.header:
                         continue
                 if len(cells) != len(names):
+                    why = f"the file is truncated or not {location.reader}"
+                    if location.reader == "csv" and len(cells) > len(names):
+                        why = "put text that holds a comma in quotes"
                     raise UserError(
                         f"{path} line {number}: {len(cells)} columns, the first line has "
-                        f"{len(names)}: the file is truncated or not {location.reader}"
+                        f"{len(names)}: {why}"
                     )
                 yield dict(zip(names, cells, strict=True))
         except csv.Error as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xstilts.errors import UserError
+from xstilts.errors import UserError, look_alike
 from xstilts.sources import readers
 from xstilts.sources.taskfile import near, shown
 from xstilts.tasks.base import Files, Hub
@@ -55,6 +55,7 @@ def scan(
                 if not raw or (rows.labels and raw not in rows.labels):
                     expected = f"one of: {', '.join(rows.labels)}" if rows.labels else "a label"
                     found = f"{place}: found {raw or 'nothing'}, expected {expected}"
+                    found += look_alike(raw, rows.labels)
                     raise file.fault(f"columns.{field}", found)
                 label = rows.labels.get(raw, raw)
                 labels.update([] if label is None else [label])
@@ -112,7 +113,8 @@ def _expected(field: str, value: Any, *, alone: bool) -> str:
         return "" if good else "a list; several columns are written [a, b]"
     if field in ("choices", "label"):
         return "" if isinstance(value, str | int | float) else "text or a number"
-    return "" if field in ("id", "group") or isinstance(value, str) else "text"
+    filled = isinstance(value, str) and value.strip()
+    return "" if filled or field in ("id", "group") else "text"
 
 
 def _is_list(value: Any, kind: Any) -> bool:

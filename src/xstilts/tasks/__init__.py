@@ -40,6 +40,7 @@ __all__ = [
     "Source",
     "Task",
     "held",
+    "stand_in",
 ]
 
 _FAMILIES = (nli, paraphrase, choice, tagging, qa, retrieval, text)
@@ -51,6 +52,12 @@ TASKS: Mapping[str, Task] = MappingProxyType(
 def held(name: str) -> set[str]:
     """A task and those whose rows it has, all or many of them; of a user's own, itself."""
     return {name, *(TASKS[name].contains if name in TASKS else ())}
+
+
+def stand_in(name: str) -> str:
+    """What to say of a task that cannot be had: which one takes its place; "" where none does."""
+    found = next((task.name for task in TASKS.values() if task.stands_for == name), "")
+    return f'; "{found}" stands in for it' if found else ""
 
 
 RESERVED: Mapping[str, str] = MappingProxyType(  # what else a name in a path or study may mean
@@ -102,5 +109,7 @@ class Catalogue:
                 raise AbsentError(
                     f'task "{name}" is in no source yet; `xstilts score {name}` scores predictions'
                 )
-            raise AbsentError(f'task "{name}" is not in source "{source}"; it is in: {have}')
+            raise AbsentError(
+                f'task "{name}" is not in source "{source}"; it is in: {have}{stand_in(name)}'
+            )
         return task.sources[source]

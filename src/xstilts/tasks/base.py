@@ -229,6 +229,7 @@ class Task:
         unanswerable: span only: some questions have no answer (SQuAD v2.0).
         lengths: retrieval by a trained encoder: the most tokens of a query and of a candidate.
         contains: tasks whose training rows stand among this one's.
+        stands_for: the task that it takes the place of where that one's files cannot be had.
         protocol: how the benchmark that made the target runs it, in one line.
         license: of the data.
         source_url: where the data is described.
@@ -252,6 +253,7 @@ class Task:
     unanswerable: bool = False
     lengths: tuple[int, int] | None = None
     contains: tuple[str, ...] = ()
+    stands_for: str = ""
     protocol: str = ""
     license: str = ""
     source_url: str = ""

@@ -20,6 +20,7 @@ XTREME_LABELS = {"contradictory": "contradiction"}
 
 TAXINLI = Task(
     name="taxinli",
+    stands_for="mnli",
     about="10,071 pairs of MNLI, all genres, with their first labels (the 10k behind TaxiNLI)",
     format="classification",
     metrics=("accuracy",),

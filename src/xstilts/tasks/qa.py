@@ -42,6 +42,7 @@ SQUAD_V2 = ("squad_v2_f1", "squad_v2_exact_match")
 
 SQUAD_DEV = Task(
     name="squad_dev",
+    stands_for="squad_v1",
     about="9,380 questions of SQuAD v1.1's development set: all but XQuAD's paragraphs",
     format="span",
     metrics=SQUAD,

@@ -97,6 +97,7 @@ _WIKINEURAL_MIRROR = partial(
 )
 WIKINEURAL = Task(
     name="wikineural",
+    stands_for="panx",
     about="WikiNEuRal named entities (PER, ORG, LOC; MISC as O), the stand-in for PAN-X",
     format="tagging",
     metrics=("seqeval_f1", "tag_accuracy"),
