@@ -31,7 +31,9 @@ def test_several_say_how_many_gain_and_lose():
         "Training on csqa first lifts the mean over 9 targets by +1.0 points [+1.0, +1.0]; "
         "1 of 2 intermediates gain beyond chance, and 1 loses."
     )
-    assert re.search(r"The gain runs from tatoeba \(\+9.0\) to \w+ \(0.0\) over targets", second)
+    assert re.search(
+        r"The gain runs from tatoeba \(\+9.0 ±0.0\) to \w+ \(0.0 ±0.0\) over targets", second
+    )
     # Tatoeba has no training data: the control there is not one, but the mean holds all targets.
     assert second.endswith(
         "against as many steps on the target's own data it is +0.5 [+0.5, +0.5]."

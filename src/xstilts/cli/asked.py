@@ -91,13 +91,14 @@ def plan(
             update={"measure": measure.model_copy(update={"frontier": frontier})}
         )
     recipe = recipes.of(study)
+    named_by = None if "model" in _given(context) else file
     sources = (NominalSources if nominal else Sources).from_environment()
     if study.source == "mirror" and sources.mirror:
         mirror.check(sources.mirror)
     found = planning.build(
         study,
         recipe,
-        [_model(name, file, nominal=nominal) for name in study.models],
+        [_model(name, named_by, nominal=nominal) for name in study.models],
         tasks,
         sources,
         allow_absent=file is not None,  # a study lists what is absent; a path must be there

@@ -125,9 +125,7 @@ def _second(findings: Findings, top: Gain) -> str:
         gains = [g for g in mine if g.over == over and g.versus == "baseline" and not g.flag]
         gains.sort(key=lambda gain: -gain.estimate.value)
         if len(gains) > 1:
-            best, least = (
-                f"{_name(g)} ({shown(100 * g.estimate.value)})" for g in gains[:: len(gains) - 1]
-            )
+            best, least = (f"{_name(g)} ({_half(g.estimate)})" for g in gains[:: len(gains) - 1])
             across = f"{over}s"
             parts.append(f"from {best} to {least} over {across}")
     control = next((g for g in mine if (g.over, g.versus) == ("mean", "same_steps")), None)
@@ -136,7 +134,8 @@ def _second(findings: Findings, top: Gain) -> str:
     else:
         number = f"{shown(100 * control.estimate.value)} {_interval(control.estimate)}"
         last = f"against as many steps on the target's own data it is {number}"
-    said = f"The gain runs {' and '.join(parts)}; {last}." if parts else f"{last}."
+    said = f"The gain runs {' and '.join(parts)}, extremes that no test is made of; {last}."
+    said = said if parts else f"{last}."
     return said[0].upper() + said[1:]
 
 
@@ -179,6 +178,10 @@ def _why(findings: Findings, gain: Gain) -> str:
 
 def _name(gain: Gain) -> str:
     return languages.get(gain.name).name if gain.over == "language" else gain.name
+
+
+def _half(found: Estimate) -> str:
+    return f"{shown(100 * found.value)} ±{100 * (found.high - found.low) / 2:.1f}"
 
 
 def _interval(found: Estimate) -> str:

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 def show(found: Cost, keep: str) -> None:
     """Print what a plan takes."""
     told = parameters(found)
-    screen.show(told, "", _memory(found), *_setups(found), "", _settings(found))
+    trained = f" ({_trained(found.rank)})" if found.rank else ""
+    title = f"{found.model}: what this plan takes, from its shape and row counts{trained}"
+    screen.show(told, "", _memory(found), *_setups(found), "", title, _settings(found))
     screen.show(*lines(found, keep), "")
 
 
@@ -81,28 +83,33 @@ def _counted(cards: int) -> str:
 
 
 def _settings(found: Cost) -> Table:
-    from rich.table import Table
-
-    trained = f" ({_trained(found.rank)})" if found.rank else ""
-    title = f"{found.model}: what this plan takes, from its shape and row counts{trained}"
-    table = Table(title=title)
-    for name in ("card", "precision", "cards a stage", "micro-batch, tokens", "card-hours"):
-        table.add_column(name, justify="left" if name in ("card", "precision") else "right")
+    table = screen.grid(
+        "card", "precision", ">cards a stage", ">micro-batch, tokens", ">card-hours"
+    )
     for one in found.settings:
-        hours = "does not fit" if math.isinf(one.hours) else f"{one.hours:,.0f}"
+        hours = "does not fit" if math.isinf(one.hours) else rounded(one.hours)
         row = (one.card, one.precision, str(one.cards or "-"), f"{one.micro_batch:,}", hours)
         table.add_row(*row)
     return table
 
 
+def rounded(number: float) -> str:
+    """To whole numbers, and small ones to two digits that say something."""
+    return f"{number:,.0f}" if number >= 10 or not number else f"{float(f'{number:.2g}'):g}"
+
+
+def _size(number: float) -> str:
+    return f"{number / 2**40:.2f} TiB" if number >= 2**40 else f"{number / 2**30:.1f} GiB"
+
+
 def lines(found: Cost, keep: str) -> list[str]:
     """The sums, the assumptions, and the cheapest settings."""
-    disk = {name: f"{size / 2**40:.2f} TiB" for name, size in found.disk_bytes.items()}
+    disk = {name: _size(size) for name, size in found.disk_bytes.items()}
     told = [
         (
             f"{found.stages:,} training runs, {found.optimiser_steps:,} optimiser steps, "
-            f"{found.training_tokens / 1e9:,.1f} G tokens; predictions "
-            f"{found.prediction_tokens / 1e9:,.1f} G tokens"
+            f"{rounded(found.training_tokens / 1e9)} G tokens; predictions "
+            f"{rounded(found.prediction_tokens / 1e9)} G tokens"
         ),
         (
             f"disk: {disk[keep]} with --keep {keep} (all {disk['all']}, intermediates "
@@ -125,7 +132,7 @@ def lines(found: Cost, keep: str) -> list[str]:
         devices = f" --devices {best.cards}" if best.cards > 1 else ""
         told.append(
             f"cheapest: {best.card}, --engine slurm or ray{devices}{recipe} --keep intermediates: "
-            f"{best.hours:,.0f} card-hours; up to {found.widest:,} stages side by side, "
-            f"{path / best.cards:,.1f} hours at least"
+            f"{rounded(best.hours)} card-hours; up to {found.widest:,} stages side by side, "
+            f"{rounded(path / best.cards)} hours at least"
         )
     return told
