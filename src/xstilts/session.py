@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from xstilts.analysis import claims, outcomes, power, scaling, verdicts
 from xstilts.analysis.gains import Gains
-from xstilts.analysis.rates import counted
 from xstilts.disk.whole import whole
 from xstilts.engines import Silent
 from xstilts.errors import UserError
@@ -73,7 +72,7 @@ class Results:
             same_data: whether cells in which the intermediate trains on the target's own data
                 count in means.
         """
-        gains = Gains(counted(self.outcomes()), same_data=same_data)
+        gains = Gains(self.outcomes(), same_data=same_data)
         return _frame([gain.row() for gain in gains.all()])
 
     def claims(self, file: Path | None = None) -> pd.DataFrame:
@@ -83,7 +82,7 @@ class Results:
             file: a user's claims, judged beside the built-in ones.
         """
         mine = claims.load(file) if file else ()
-        gains = Gains(counted(self.outcomes()), same_data=True)
+        gains = Gains(self.outcomes(), same_data=True)
         judged = verdicts.judge([*claims.built_in(), *mine], gains, self.catalogue)
         return _frame([verdict.row() for verdict in judged])
 
@@ -98,7 +97,7 @@ class Results:
         from xstilts.analysis.robustness import Robustness
 
         found = outcomes.load(self.plan, self.store, self.catalogue, perturbed=True)
-        return Robustness(counted(found), self.plan, self.store, self.catalogue)
+        return Robustness(found, self.plan, self.store, self.catalogue)
 
     def attacks(self) -> pd.DataFrame:
         """One row an attack; the columns are those of `xstilts.analysis.attacked.Attacked.row`."""
@@ -109,7 +108,7 @@ class Results:
     def scaling(self) -> list[scaling.Curve]:
         """Curves over the nested sizes of every intermediate task."""
         drops = self._noisy().drops() if self.plan.perturbed else {}
-        return scaling.curves(Gains(counted(self.outcomes())), drops)
+        return scaling.curves(Gains(self.outcomes()), drops)
 
     def needed(self, points: float) -> power.Needed:
         """How many seeds see a mean gain of so many points, and what they cost."""

@@ -80,7 +80,8 @@ def _points(
     cells = [cell for one in variants for cell in _cells(one, plan)]
     if not outcomes.any_whole(cells, store):
         return
-    scored = {one.path: one for one in outcomes.load(replace(plan, cells=cells), store, catalogue)}
+    within = replace(plan, cells=cells)
+    scored = {one.path: one for one in outcomes.load(within, store, catalogue, every_rate=True)}
     base = scored.get(variants[0].base)
     there = speed.finished(plan, store, [one.step for one in variants if one.step])
     for one in variants:

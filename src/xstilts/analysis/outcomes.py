@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xstilts import metrics
+from xstilts.analysis import rates
 from xstilts.analysis.draws import RESAMPLES, Draws
 from xstilts.analysis.resample import Counts, Items
 from xstilts.errors import UserError
@@ -151,6 +152,7 @@ def load(
     resamples: int = RESAMPLES,
     *,
     perturbed: bool = False,
+    every_rate: bool = False,
 ) -> Outcomes:
     """What is finished of a plan. A run counts where all languages of its target are scored.
 
@@ -158,6 +160,7 @@ def load(
         plan, store, catalogue: of the study.
         resamples: of the items.
         perturbed: whether to read the scores of perturbed rows too, which pair up with the clean.
+        every_rate: all learning rates that models were tried at, not the chosen one alone.
 
     Raises:
         UserError: if nothing is finished, or the store is damaged.
@@ -178,7 +181,7 @@ def load(
         mine = {key: cells for key, cells in whole.items() if key[2] == target}
         found |= _target(catalogue.get(target), mine, plan, store, resamples)
     every = [found[key] for key in dict.fromkeys(key[:4] for key in whole) if key in found]
-    return Outcomes(
+    loaded = Outcomes(
         [one for one in every if not one.perturbation],
         [one for one in every if one.perturbation],
         absent=plan.absent,
@@ -191,6 +194,7 @@ def load(
         translated=_translated(plan, catalogue),
         rungs=tuple(plan.rungs),
     )
+    return loaded if every_rate else rates.counted(loaded)
 
 
 def any_whole(cells: Iterable[Cell], store: Store) -> bool:

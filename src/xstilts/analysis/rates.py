@@ -85,18 +85,17 @@ def chosen(outcomes: Outcomes, ladder: str) -> tuple[tuple[Size, ...], dict[str,
 def counted(outcomes: Outcomes) -> Outcomes:
     """The outcomes that count: of a model tried at several rates, those of the chosen one alone.
 
-    Where no choice can be made yet, all are left.
+    Of a model where no choice can be made yet, all are left.
     """
-    tried = {rung.name for rung in outcomes.rungs if rung.learning_rate is not None}
-    if not tried:
+    if not any(rung.learning_rate is not None for rung in outcomes.rungs):
         return outcomes
     ladders = dict.fromkeys(rung.ladder for rung in outcomes.rungs)
-    best = {size.name for name in ladders for size in chosen(outcomes, name)[0]}
-    left = {name for name in outcomes.models if name not in tried or name in best}
+    best = {size.model: size.name for name in ladders for size in chosen(outcomes, name)[0]}
+    others = {rung.name for rung in outcomes.rungs if best.get(rung.model, rung.name) != rung.name}
     return replace(
         outcomes,
-        all=[one for one in outcomes if not left or one.model in left],
-        perturbed=[one for one in outcomes.perturbed if not left or one.model in left],
+        all=[one for one in outcomes if one.model not in others],
+        perturbed=[one for one in outcomes.perturbed if one.model not in others],
     )
 
 

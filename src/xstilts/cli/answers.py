@@ -67,9 +67,8 @@ def gains(
     """Print what every intermediate task gains over the baseline and over controls."""
     from xstilts.analysis.best import PROTOCOLS, best
     from xstilts.analysis.gains import Gains
-    from xstilts.analysis.rates import counted
 
-    outcomes = counted(asked.outcomes(context, paths, asked.catalogue(task), store))
+    outcomes = asked.outcomes(context, paths, asked.catalogue(task), store)
     found = Gains(outcomes, same_data=same_data)
     every = found.all()
     chosen = [
@@ -128,14 +127,13 @@ def scaling(
     from xstilts.analysis.exchange import exchanges
     from xstilts.analysis.gains import Gains
     from xstilts.analysis.outcomes import load
-    from xstilts.analysis.rates import counted
     from xstilts.analysis.robustness import Robustness
     from xstilts.analysis.scaling import curves
     from xstilts.store import Store
 
     catalogue, kept = asked.catalogue(task), Store(store)
     plan = asked.plan(context, paths or [], catalogue)
-    outcomes = counted(load(plan, kept, catalogue, perturbed=True))
+    outcomes = load(plan, kept, catalogue, perturbed=True)
     noisy = Robustness(outcomes, plan, kept, catalogue) if outcomes.perturbed else None
     paired = Gains(outcomes, same_data=same_data)
     found = curves(paired, noisy.drops() if noisy else {})
@@ -179,11 +177,10 @@ def claims(
     from xstilts.analysis import claims as data
     from xstilts.analysis import verdicts
     from xstilts.analysis.gains import Gains
-    from xstilts.analysis.rates import counted
 
     mine = data.load(claims_file) if claims_file else ()
     catalogue = asked.catalogue(task)
-    outcomes = counted(asked.outcomes(context, paths, catalogue, store))
+    outcomes = asked.outcomes(context, paths, catalogue, store)
     known = [*data.built_in(), *mine]
     found = verdicts.judge(known, Gains(outcomes, same_data=True), catalogue)
     if json_:

@@ -30,7 +30,7 @@ def ladder(
             f"{(paths or [''])[0]}: there is one model in it, and a ladder is one kind in several "
             'sizes: write them as "models" in a study file, or see "xstilts studies ladder"'
         )
-    loaded = outcomes.load(plan, Store(store), catalogue)
+    loaded = outcomes.load(plan, Store(store), catalogue, every_rate=True)
     found = analysis.ladders(Gains(loaded))
     if json_:
         document = {"ladders": [one.document() for one in found], **output.state(loaded)}

@@ -21,7 +21,6 @@ def robustness(
     from xstilts.analysis import outcomes
     from xstilts.analysis.attacked import attacked
     from xstilts.analysis.gains import Gains
-    from xstilts.analysis.rates import counted
     from xstilts.analysis.robustness import Robustness
     from xstilts.report.screen import show, show_sheets
     from xstilts.report.sections.robustness import sheets
@@ -34,7 +33,7 @@ def robustness(
             'the study has neither "perturbations" nor "attacks": add some, as in '
             '"perturbations: [keyboard@0.1]"; "xstilts studies" lists ready-made ones'
         )
-    found = counted(outcomes.load(plan, kept, catalogue, perturbed=True))
+    found = outcomes.load(plan, kept, catalogue, perturbed=True)
     lines = Robustness(found, plan, kept, catalogue).all()
     fallen = attacked(plan, kept, catalogue)
     if json_:

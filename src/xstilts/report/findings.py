@@ -189,7 +189,7 @@ def collect(
         UserError: if nothing is, or the store is damaged.
     """
     rows = score_rows(plan, store)
-    found = outcomes.load(plan, store, catalogue, perturbed=True)
+    found = outcomes.load(plan, store, catalogue, perturbed=True, every_rate=True)
     noisy = Robustness(counted(found), plan, store, catalogue) if found.perturbed else None
     return of(
         name,
