@@ -35,6 +35,7 @@ class Language:
         xtreme: among the 40 languages of XTREME.
         xtreme_r: among the 50 languages of XTREME-R.
         tatoeba: the code in LASER's Tatoeba file names; "" where there is no pair with English.
+        corpus: among the languages whose text our pretraining corpora take.
     """
 
     code: str
@@ -49,6 +50,7 @@ class Language:
     xtreme: bool
     xtreme_r: bool
     tatoeba: str
+    corpus: bool
 
     @property
     def spaced(self) -> bool:
@@ -96,6 +98,11 @@ def get(code: str) -> Language:
     raise UserError(f'language "{code}" is not a known code:{hint}')
 
 
+def in_corpora() -> dict[str, Language]:
+    """Those whose text our pretraining corpora take, by code."""
+    return {code: row for code, row in table().items() if row.corpus}
+
+
 @cache
 def table() -> Mapping[str, Language]:
     """All of them by code, in the order of the codes."""
@@ -121,4 +128,5 @@ def _language(row: dict[str, str]) -> Language:
         xtreme=row["xtreme"] == "1",
         xtreme_r=row["xtreme_r"] == "1",
         tatoeba=row["tatoeba"],
+        corpus=row["corpus"] == "1",
     )

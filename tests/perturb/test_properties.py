@@ -29,15 +29,20 @@ SENTENCES = {
     "ja": "猫が「ずっと」寝ています。12",
     "ka": "კატას სძინავს, ისევ.",
     "km": "ឆ្មាកំពុងដេក។ ខ្ញុំ ១០",
+    "kn": "ಬೆಕ್ಕು ಮಲಗಿದೆ, ಕ್ಷೀರ ೧೨.",
     "ko": "고양이가 많이 자고 있다.",
+    "lo": "ແມວກຳລັງນອນ, ຢູ່ນີ້ ໒໐.",
     "ml": "പൂച്ച ഉറങ്ങുന്നു.",
     "my": "ကြောင်အိပ်နေသည်။ ၁၀",
+    "or": "ବିଲେଇ ଶୋଇଛି। ୧୨",
     "pa": "ਬਿੱਲੀ ਸੌਂ ਰਹੀ ਹੈ।",
+    "si": "බළලා නිදාගෙන සිටී, ක්‍රමය 5.",
     "ru": "Кошка спит ещё 5 часов, да?",
     "ta": "பூனை தூங்குகிறது. க்ஷ",
     "te": "పిల్లి నిద్రపోతోంది, స్త్రీ.",
     "th": "แมวกำลัง“นอนหลับ” ที่นี่ 2562",
     "tr": "Kedi ılık İzmir'de uyuyor.",
+    "vai": "ꕉꕜꕮ ꔔꘋ ꖸ ꔰ ꗋꘋ 5.",
     "vi": "Con mèo đang ngủ tiếng Việt.",
     "yue": "貓喺度瞓覺。",
     "zh": "猫在睡觉，不叫。",
@@ -146,4 +151,4 @@ def test_no_text_changes_without_its_version():
         for name in sorted(own)
         for language, text in sorted(SENTENCES.items())
     }
-    assert (perturb.VERSION, fingerprint(texts_)) == (2, "830fa81e5534305c1b33")
+    assert (perturb.VERSION, fingerprint(texts_)) == (2, "7c8a3af0c0f9217eae4d")

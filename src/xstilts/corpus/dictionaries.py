@@ -46,7 +46,7 @@ def _concepts(folder: Path) -> Iterator[Row]:
     for path in sorted(folder.glob("en-*-enwiktionary.txt")):
         name = path.name.split("-")[1]
         code = WIKTIONARY.get(name, name)
-        if code not in languages.table():
+        if code not in languages.in_corpora():
             continue
         for head, tail in _entries(path):
             if (word := _first(tail, prefer_spoken=code == "zh")) and (english := _bare(head)):
@@ -95,7 +95,7 @@ def _gatitos(folder: Path) -> Iterator[Row]:
     rows: dict[str, Row] = {}
     for path in sorted(folder.glob("en_*.tsv")):
         code = path.stem.removeprefix("en_")
-        if code not in languages.table():
+        if code not in languages.in_corpora():
             continue
         for line in lines(path):
             english, tab, word = line.partition("\t")

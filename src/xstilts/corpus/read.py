@@ -167,7 +167,7 @@ def _bibles(folder: Path) -> Iterator[Row]:
 
 def _ntrex(folder: Path) -> Iterator[Row]:
     sides = {"en": list(lines(folder / "newstest2019-src.eng.txt"))}
-    for code, language in languages.table().items():
+    for code, language in languages.in_corpora().items():
         path = folder / f"newstest2019-ref.{NTREX.get(code, language.iso639_3)}.txt"
         if path.is_file():
             sides[code] = list(lines(path))
@@ -183,7 +183,7 @@ def _declaration(archive: Path) -> Iterator[Row]:
             [{"en": paragraph} for paragraph in article]
             for article in _articles(files.read("udhr2/eng.txt"))[-UDHR_ARTICLES:]
         ]
-        for code, language in languages.table().items():
+        for code, language in languages.in_corpora().items():
             name = f"udhr2/{UDHR.get(code, language.iso639_3)}.txt"
             if code != "en" and name in files.NameToInfo:
                 _align(rows, code, _articles(files.read(name)))
