@@ -177,8 +177,8 @@ def walls(evaluated: Sequence[Evaluated]) -> Sheet:
             (
                 Cell(one.target),
                 Cell(one.path),
-                _number(float(len(one.by_language))),
-                *map(_number, (float(one.examples), one.seconds, one.examples_per_s)),
+                *(Cell(f"{n:,}", value=n) for n in (len(one.by_language), one.examples)),
+                *map(_number, (one.seconds, one.examples_per_s)),
                 _number(one.tokens / one.seconds),
                 Cell(f"{slowest} {one.by_language[slowest]:.1f} s"),
             )
