@@ -16,6 +16,7 @@ import tiny_encoder
 from xstilts import preflight
 from xstilts.engines.groups import remaining
 from xstilts.errors import UserError
+from xstilts.plan import Plan, Step
 from xstilts.sources import Sources
 from xstilts.store import Store
 
@@ -333,10 +334,24 @@ def test_a_model_that_no_remaining_step_began_with_is_not_asked_for(small, tiny,
     assert leak.startswith("leak: ")
 
 
+def test_pretrained_models_that_are_measured_themselves_are_asked_for(small, tiny):
+    models = small_tasks.plan(small, tiny, "s_xnli").models
+    (model,) = models.values()
+    both = Plan(models={"one": model, "two": model, "neither": model})
+    sides = [{"weights": "one"}, {"weights": "two"}]
+    step = Step.of("measure", {"sides": sides}, "", "measured")
+    both.add(step)
+    assert list(both.began_with([step])) == ["one", "two"]
+
+
 def test_what_a_control_only_counts_needs_no_selection_rows(tiny, tmp_path, small):
     """same_steps(own) takes as many steps as own would: own's selection rows are never read."""
-    found = small_tasks.plan(small, tiny, "same_steps(s_nli) > s_xnli")
+    selecting = small_tasks.recipe(select_every=1)
+    found = small_tasks.plan(small, tiny, "same_steps(s_tags) > s_xnli", recipe=selecting)
     bench = small_tasks.bench(small, tmp_path)
-    asked = set(preflight._splits(list(found.steps.values()), bench))
-    assert ("s_nli", "select") not in {(task, split) for task, _, split, _ in asked}
-    assert ("s_nli", "train") in {(task, split) for task, _, split, _ in asked}
+    asked = {
+        (task, split) for task, _, split, _ in preflight._splits(list(found.steps.values()), bench)
+    }
+    assert ("s_tags", "train") in asked
+    assert ("s_tags", "select") not in asked
+    assert ("s_nli", "select") in asked

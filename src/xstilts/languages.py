@@ -59,7 +59,7 @@ class Language:
 
 
 LONGEST_CODE = 3
-# Codes that ISO 639-1 gave up, which some datasets still have, and what they became.
+# Codes that some datasets have, most of them given up by ISO 639-1, and what they are here.
 OLD_CODES = MappingProxyType({"iw": "he", "in": "id", "ji": "yi", "jw": "jv", "fil": "tl"})
 # Scripts that part no words with spaces, by their ISO 15924 codes.
 UNSPACED = frozenset({"Hans", "Hant", "Jpan", "Khmr", "Laoo", "Mymr", "Thai", "Tibt"})

@@ -9,7 +9,7 @@ import pytest
 
 from analysis import simulator
 from xstilts.analysis import routes
-from xstilts.analysis.best import best
+from xstilts.analysis.best import PROTOCOLS, best
 from xstilts.analysis.estimate import equivalence_p
 from xstilts.analysis.gains import SAME_DATA, Gains, slope_by_size
 from xstilts.analysis.outcomes import Outcome, Outcomes
@@ -245,13 +245,17 @@ def test_the_best_per_target_by_english_rows_and_by_the_scored_split():
 
 def test_the_best_per_target_leaves_out_what_means_leave_out():
     """mnli's rows are what XNLI is trained on: +9 there is no transfer, and no merit."""
-    study = simulator.study({"mnli": {"xnli": 9.0}, "csqa": 0.0}, seed_sd=0, item_sd=0)
-    found = best(Gains(study), MODEL, "official_dev")
-    assert "xnli" not in found.choice
-    assert found.estimate.value == pytest.approx(0)
-    every = best(Gains(study, same_data=True), MODEL, "official_dev")
-    assert every.choice["xnli"] == "mnli"
-    assert every.estimate.value == pytest.approx(0.09 / 9)
+    selected = {"": 0.5, "mnli": 0.7, "csqa": 0.6}
+    gains = {"mnli": {"xnli": 9.0}, "csqa": 0.0}
+    study = simulator.study(gains, seed_sd=0, item_sd=0, selected=selected)
+    for protocol in PROTOCOLS:
+        found = best(Gains(study), MODEL, protocol)
+        assert "xnli" not in found.choice
+        assert "tatoeba" in found.choice
+        assert found.estimate.value == pytest.approx(0)
+        every = best(Gains(study, same_data=True), MODEL, protocol)
+        assert every.choice["xnli"] == "mnli"
+        assert every.estimate.value == pytest.approx(0.09 / 9)
 
 
 def test_english_dev_needs_something_to_choose_by():

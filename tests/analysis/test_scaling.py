@@ -186,3 +186,15 @@ def test_a_run_that_did_not_learn_bends_no_curve():
     assert second.at_equal_rows.collapsed == (2,)
     assert second.english.rows == pytest.approx(first.english.rows, rel=0.01)
     assert "! points" in str(second)
+
+
+def test_only_what_is_in_a_comparison_can_spoil_it():
+    """A run after 100k rows guessed: at equal rows, 1k, it has no part; and where no seed learnt
+    at every size, what equal rows say is still said."""
+    gains = {"qqp[1k]": 0.5, "qqp[10k]": 1.0, "qqp[100k]": 1.5, "qqp:de/sw[1k]": 0.75}
+    (one, _) = exchanges(Gains(simulator.study(gains, collapsed=(("qqp[100k]", "pawsx", 2),))))
+    assert one.at_equal_rows.collapsed == ()
+    fell = tuple(("qqp[100k]", "pawsx", seed) for seed in (1, 2, 3))
+    (one, _) = exchanges(Gains(simulator.study(gains, collapsed=fell)))
+    assert one.at_equal_rows.collapsed == ()
+    assert "no seed of which every run learnt" in one.english.text

@@ -143,8 +143,9 @@ def test_a_command_line(refused_run, at_mirror, monkeypatch, tmp_path, arguments
         (
             ("speed", "demo"),
             (
-                'the study measures nothing: add the key "measure", as "xstilts studies speed" has '
-                'it, or measure by itself: xstilts bench "xnli" --against "csqa > xnli"'
+                'the study measures nothing, and nothing of it is finished: add the key "measure", '
+                'as "xstilts studies speed" has it, or measure by itself: xstilts bench "xnli" '
+                '--against "csqa > xnli"'
             ),
         ),
         (

@@ -61,7 +61,8 @@ def test_what_is_sure_comes_before_what_is_largest():
         replace(one, values=one.values + apart) if one.path.startswith("csqa") else one
         for one in study.all
     ]
-    first, _ = answer.sentences(synthetic.of(study))
+    first, second = answer.sentences(synthetic.of(study))
+    assert "(+1.5 ±0.0)" in second
     assert first.startswith(
         "Training on qqp first lifts the mean over 9 targets by +1.5 points [+1.5, +1.5]; "
         "1 of 2 intermediates gain beyond chance; csqa gives more, +2.0 points ["

@@ -103,6 +103,8 @@ def _by_english(
     selected: dict[str, dict[str, float]] = {}
     for target in gains.targets:
         outcomes = _counted(gains, model, target, befores)
+        if not outcomes:
+            continue
         selected[target] = {
             before: float(np.mean(scores))
             for before, one in outcomes.items()

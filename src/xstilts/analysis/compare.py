@@ -74,7 +74,13 @@ class Comparison:
 def studies(one: Outcomes, two: Outcomes) -> Comparison:
     """Pair runs of the same path and target; models by name, or the only one of each."""
     single = len(one.models) == len(two.models) == 1
-    return _compare(one, two, lambda o: ("" if single else o.model, o.path, o.target))
+    # A model stands at the learning rate that was chosen for it, which need not be one.
+    models = {rung.name: rung.model for each in (one, two) for rung in each.rungs}
+
+    def key(o: Outcome) -> Hashable:
+        return "" if single else models.get(o.model, o.model), o.path, o.target
+
+    return _compare(one, two, key)
 
 
 def paths(one: Outcomes, two: Outcomes) -> Comparison:

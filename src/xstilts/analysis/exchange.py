@@ -20,12 +20,15 @@ from xstilts.analysis.joint import joint
 from xstilts.analysis.scaling import EPOCHS, everywhere, sizes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from xstilts.analysis.draws import Draws
     from xstilts.analysis.gains import Gains
+
+    # Amount -> the outcome there, and the seeds of which a run of it did not learn.
+    Curve = Mapping[float, tuple[Draws, tuple[int, ...]]]
 
 Scored = Literal["zero-shot", "trained in"]
 SCORED: tuple[Scored, ...] = ("zero-shot", "trained in")
@@ -108,13 +111,18 @@ def _exchange(
     other = _some(gains, model, before, trained, inside, targets)
     if other is None or len(by_rows) < 2:
         return None
-    fell = gains.collapsed(model, targets, *befores)
-    learnt = {n: one.without(fell) for n, one in by_rows.items()}
-    if common_seeds([other, *learnt.values()]) == ():
+    if common_seeds([other, *by_rows.values()]) == ():
         return None
+    fell = {n: gains.collapsed(model, targets, before, english[n]) for n in by_rows}
+    points = {float(n): (one, fell[n]) for n, one in by_rows.items()}
     expense = {n: gains.tokens(model, english[n]) for n in by_rows}
-    by_tokens = {tokens: by_rows[n] for n, tokens in expense.items() if tokens}
+    by_tokens = {tokens: points[n] for n, tokens in expense.items() if tokens}
     tokens = gains.tokens(model, before)
+    every = {seed for mine in fell.values() for seed in mine}
+    learnt = {n: one.without(every) for n, one in by_rows.items()}
+    worth = _UNKNOWN
+    if common_seeds([other, *learnt.values()]) != ():
+        worth = break_even(learnt, other, f"{before} {scored}")
     return Exchange(
         model=model,
         task=task,
@@ -122,9 +130,9 @@ def _exchange(
         rows=rows,
         made="translated" if task in gains.outcomes.translated else "by people",
         scored=scored,
-        english=break_even(learnt, other, f"{before} {scored}"),
-        at_equal_rows=_minus(other, at(by_rows, rows), fell),
-        at_equal_compute=_minus(other, at(by_tokens, tokens) if tokens else None, fell),
+        english=worth,
+        at_equal_rows=_minus(other, points, rows),
+        at_equal_compute=_minus(other, by_tokens, tokens or 0.0),
         tokens=tokens,
     )
 
@@ -136,8 +144,13 @@ def _points(found: Estimate) -> str:
     return f"{value:+.1f}{mark} points [{low:+.1f}, {high:+.1f}{note}]"
 
 
-def _minus(one: Draws, other: Draws | None, fell: tuple[int, ...]) -> Estimate | None:
-    return None if other is None else estimate(one - other, fell)
+def _minus(one: Draws, curve: Curve, amount: float) -> Estimate | None:
+    """The difference to a curve, with the seeds of which a run that is in it did not learn."""
+    other = at({place: draws for place, (draws, _) in curve.items()}, amount)
+    if other is None:
+        return None
+    fell = {seed for place in _around(sorted(curve), amount) for seed in curve[place][1]}
+    return estimate(one - other, tuple(sorted(fell)))
 
 
 def _some(
@@ -158,18 +171,22 @@ def _some(
     return mean(found) if found and common_seeds(found) != () else None
 
 
-def at(curve: Mapping[float, Draws] | Mapping[int, Draws], amount: float) -> Draws | None:
-    """The value of a curve, straight in the logarithm between its points; None outside them."""
-    points = sorted(curve)
+def _around(points: Sequence[float], amount: float) -> Sequence[float]:
+    """The points that an amount stands between, or on; none outside of all."""
     if not points or not points[0] <= amount <= points[-1]:
-        return None
+        return ()
     right = bisect_left(points, amount)
-    above = curve[points[right]]  # type: ignore[index]
-    if points[right] == amount:
-        return above
-    below = curve[points[right - 1]]  # type: ignore[index]
-    part = log(amount / points[right - 1]) / log(points[right] / points[right - 1])
-    return combine([below, above], lambda low, high: (1 - part) * low + part * high)
+    return points[right : right + 1] if points[right] == amount else points[right - 1 : right + 1]
+
+
+def at(curve: Mapping[float, Draws], amount: float) -> Draws | None:
+    """The value of a curve, straight in the logarithm between its points; None outside them."""
+    ends = _around(sorted(curve), amount)
+    if len(ends) < 2:
+        return curve[ends[0]] if ends else None
+    low, high = ends
+    part = log(amount / low) / log(high / low)
+    return combine([curve[low], curve[high]], lambda one, two: (1 - part) * one + part * two)
 
 
 @dataclass(frozen=True)
@@ -186,6 +203,9 @@ class BreakEven:
     low: float | None
     high: float | None
     text: str
+
+
+_UNKNOWN = BreakEven(None, None, None, "an unknown number (no seed of which every run learnt) of")
 
 
 def break_even(by_rows: Mapping[int, Draws], other: Draws, stream: str) -> BreakEven:

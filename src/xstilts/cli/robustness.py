@@ -23,7 +23,7 @@ def robustness(
     from xstilts.analysis.gains import Gains
     from xstilts.analysis.robustness import Robustness
     from xstilts.report.screen import show, show_sheets
-    from xstilts.report.sections.robustness import sheets
+    from xstilts.report.sections.robustness import LEAD, sheets
     from xstilts.store import Store
 
     catalogue, kept = asked.catalogue(task), Store(store)
@@ -45,6 +45,7 @@ def robustness(
         }
         output.put(document)
         return 0
+    show(*[LEAD, ""] * bool(lines))
     show_sheets(sheets(lines, fallen))
     if plan.attacks and not fallen:
         show("attacks: no language has ten items that a baseline and another both get right", "")

@@ -255,14 +255,16 @@ def speed(
     json_: Json = False,
 ) -> int:
     """Print what a study measured: two checkpoints compared, wall time, quality against latency."""
+    from xstilts.analysis import speed as analysis
     from xstilts.store import Store
 
     catalogue = asked.catalogue(task)
     plan = asked.plan(context, paths or [], catalogue)
-    if not plan.measured:
+    if not (plan.measured or plan.frontier or analysis.suite(plan, Store(store))):
         raise UserError(
-            'the study measures nothing: add the key "measure", as "xstilts studies speed" has it, '
-            'or measure by itself: xstilts bench "xnli" --against "csqa > xnli"'
+            'the study measures nothing, and nothing of it is finished: add the key "measure", as '
+            '"xstilts studies speed" has it, or measure by itself: xstilts bench "xnli" '
+            '--against "csqa > xnli"'
         )
     _show(plan, Store(store), catalogue, json_=json_)
     return 0

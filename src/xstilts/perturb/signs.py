@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _ZERO = {  # the digit 0 by language or script; nine more follow it
     "fa": "۰",
+    "ps": "۰",
     "ur": "۰",
     "Arab": "٠",
     "Beng": "০",

@@ -170,12 +170,12 @@ class Plan:
 
     def began_with(self, steps: Iterable[Step]) -> dict[str, Model]:
         """The pretrained models that steps and what they read began with; not what was imported."""
-        read = [each for step in steps for each in (step, *self._also(step))]
-        return {
-            root: self.models[root]
-            for root in dict.fromkeys(map(self.root, read))
-            if root in self.models
-        }
+        found: dict[str, None] = {}
+        for step in steps:
+            found |= dict.fromkeys(map(self.root, (step, *self._also(step))))
+            # What is measured may be a pretrained model itself, which no step of the plan made.
+            found |= {side["weights"]: None for side in step.inputs.get("sides", ())}
+        return {root: self.models[root] for root in found if root in self.models}
 
     def _also(self, step: Step) -> list[Step]:
         return [self.steps[one] for one in step.also if one in self.steps]

@@ -35,10 +35,12 @@ def sentences(findings: Findings) -> tuple[str, str]:
     every = len(findings.gains.targets)
     every_gain = [gain for mine in means.values() for gain in mine if may_test(gain.estimate)]
     names = {f"{gain.model} {gain.intermediate}": p_value(gain.estimate) for gain in every_gain}
-    first = _first(means[model], model if several else "", every, holm(names))
+    adjusted = holm(names)
+    best = _named(means[model], adjusted)
+    first = _first(means[model], best, model if several else "", every, adjusted)
     if said := _of_size(findings):
         return said, first
-    return first, _second(findings, means[model][0])
+    return first, _second(findings, best)
 
 
 def _of_size(findings: Findings) -> str:
@@ -67,16 +69,26 @@ def _clearness(found: Estimate) -> float:
     return abs(found.value) / max(found.high - found.low, 1e-12)
 
 
-def _first(gains: Sequence[Gain], model: str, every: int, adjusted: Mapping[str, float]) -> str:
+def _sure(gain: Gain, adjusted: Mapping[str, float], sign: int) -> bool:
+    """Whether a gain is above 0 (sign 1), or below (-1), beyond chance."""
+    p = adjusted.get(f"{gain.model} {gain.intermediate}", 1.0)
+    return p < ALPHA and sign * gain.estimate.tested.value > 0
+
+
+def _named(gains: Sequence[Gain], adjusted: Mapping[str, float]) -> Gain:
+    """What the answer is about: the largest gain beyond chance, else the largest."""
+    return next((gain for gain in gains if _sure(gain, adjusted, 1)), gains[0])
+
+
+def _first(
+    gains: Sequence[Gain], best: Gain, model: str, every: int, adjusted: Mapping[str, float]
+) -> str:
     top, targets = gains[0], len(gains[0].targets)
     of_all = f" of {every}" if every > targets else ""
     over = f"the mean over {targets}{of_all} targets" if targets > 1 else f"{top.targets[0]}"
     start = f"For {model}, training" if model else "Training"
     tested = [g for g in gains if may_test(g.estimate)]
-    p = {g.intermediate: adjusted[f"{g.model} {g.intermediate}"] for g in tested}
-    value = {g.intermediate: g.estimate.tested.value for g in gains}
-    up = [name for name, level in p.items() if level < ALPHA and value[name] > 0]
-    down = [name for name, level in p.items() if level < ALPHA and value[name] < 0]
+    up, down = ([g for g in tested if _sure(g, adjusted, sign)] for sign in (1, -1))
     number = _number(top)
     if not tested:
         why = "too many runs did not learn for a test"
@@ -101,7 +113,6 @@ def _first(gains: Sequence[Gain], model: str, every: int, adjusted: Mapping[str,
     losing = f", and {_counted(len(down), 'loses', 'lose')}" if down else ""
     of = f"{len(up)} of {_counted(len(gains), 'intermediate', 'intermediates')}"
     if up:
-        best = next(g for g in gains if g.intermediate in up)
         rest = f"; {of} gain beyond chance{losing}" if len(gains) > 1 else ""
         if best is not top:
             rest += f"; {top.intermediate} gives more, {number}, but that may be chance"
@@ -134,8 +145,10 @@ def _second(findings: Findings, top: Gain) -> str:
     else:
         number = f"{shown(100 * control.estimate.value)} {_interval(control.estimate)}"
         last = f"against as many steps on the target's own data it is {number}"
-    said = f"The gain runs {' and '.join(parts)}, extremes that no test is made of; {last}."
-    said = said if parts else f"{last}."
+    untested = ", extremes that no test is made of"
+    if any(g.p is not None for g in mine if g.over == "target"):
+        untested = ""
+    said = f"The gain runs {' and '.join(parts)}{untested}; {last}." if parts else f"{last}."
     return said[0].upper() + said[1:]
 
 

@@ -130,7 +130,8 @@ class Sources:
         if hold_out and task.name not in TASKS:
             reading["held_out_of"] = task.name  # which rows they are goes by it, too
         if hold_out and (by := held_by(data, split, language)) != "group":
-            reading["held_by"] = by
+            english = self._fingerprint(task, data, "select", "en") if by == "id" else None
+            reading["held_by"] = [by, english]
         if task.tied_by:
             reading["tied_by"] = [*task.tied_by, f"but for {groups.NO_SENTENCE}"]
         first = _first_language(task, data)

@@ -10,6 +10,8 @@ from xstilts.sources import readers
 from xstilts.sources.taskfile import near, shown
 from xstilts.tasks.base import Files, Hub
 
+FILLED = ("text_a", "prompt", "context", "question", "text", "english", "query")
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -41,6 +43,8 @@ def scan(
         UserError: if the rows cannot be opened, there are none, or one of them does not fit.
     """
     where, opened = _open(file, split, rows, language)
+    # Raw text may have empty lines, and rows of the hub are not the user's to mend.
+    filled = isinstance(rows, Files) and file.text("format") != "mlm"
     labelled = [field for field in ("label", "tags") if field in columns]
     labels: set[str] = set()
     number = 0
@@ -48,7 +52,7 @@ def scan(
         place = f"{where}, row {number}"
         for field, names in columns.items():
             for name in names:
-                _check(file, field, name, row, place, alone=len(names) == 1)
+                _check(file, field, name, row, place, alone=len(names) == 1, filled=filled)
         for field in labelled:
             value = row[columns[field][0]]
             for raw in map(str, value if field == "tags" else [value]):
@@ -86,8 +90,15 @@ def _open(file: TaskFile, split: Split, rows: Rows, language: str) -> tuple[str,
     return str(path), readers.read(rows, path)
 
 
-def _check(file: TaskFile, field: str, column: str, row: Row, where: str, *, alone: bool) -> None:
-    """The row has the column, and in it what the field needs; ``alone``: it is the only one."""
+def _check(
+    file: TaskFile, field: str, column: str, row: Row, where: str, *, alone: bool, filled: bool
+) -> None:
+    """The row has the column, and in it what the field needs.
+
+    Args:
+        alone: whether it is the field's only column.
+        filled: whether text must say something.
+    """
     key = f"columns.{field}"
     if column not in row:
         expected = f"a column of {where}: {', '.join(row)}"
@@ -95,6 +106,8 @@ def _check(file: TaskFile, field: str, column: str, row: Row, where: str, *, alo
             raise file.wrong(key, expected)
         raise file.fault(key, f"found {column}, expected {expected}{near(column, row)}")
     expected = _expected(field, row[column], alone=alone)
+    if filled and field in FILLED and not str(row[column]).strip():
+        expected = "text"
     if expected:
         found = f"found {shown(row[column])} in column {column}"
         raise file.fault(key, f"{where}: {found}, expected {expected}")
@@ -113,8 +126,7 @@ def _expected(field: str, value: Any, *, alone: bool) -> str:
         return "" if good else "a list; several columns are written [a, b]"
     if field in ("choices", "label"):
         return "" if isinstance(value, str | int | float) else "text or a number"
-    filled = isinstance(value, str) and value.strip()
-    return "" if filled or field in ("id", "group") else "text"
+    return "" if field in ("id", "group") or isinstance(value, str) else "text"
 
 
 def _is_list(value: Any, kind: Any) -> bool:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 CHUNK = 10_000  # examples tokenised together
 INDEX = "index.json"
-VERSION = 3  # of the files, and of how words become tokens
+VERSION = 4  # of the files, and of how words become tokens
 
 
 def encoded(
