@@ -163,8 +163,10 @@ class _Resolver:
         data = None if imported else self.catalogue.data(item.task, self.source)
         if data is None or len(items) > 1 or item.control or data.evaluate is None:
             text = " + ".join(map(str, items))
-            as_xnli = self.catalogue.get(item.task).labels == self.catalogue.get("xnli").labels
-            sign = "|" if imported or as_xnli else ">"  # a bar needs a head that fits
+            fits = imported or (
+                self.catalogue.get(item.task).labels == self.catalogue.get("xnli").labels
+            )
+            sign = "|" if fits else ">"  # a bar needs a head that fits
             raise UserError(
                 f'path ends in "{text}", which has nothing to evaluate in source {self.source}: '
                 "name what to evaluate, in quotes so that the shell leaves the signs alone, as in "

@@ -235,12 +235,12 @@ def test_stages_alike_but_for_their_parent_see_the_same_order_and_masks(small, t
 
 
 def test_each_task_of_a_mixture_takes_its_own_batches_in_turn(small, tiny, monkeypatch):
-    inputs = small_tasks.train_inputs(small, tiny, MIXTURE, **capped(12))
+    inputs = small_tasks.train_inputs(small, tiny, MIXTURE, **capped(24))
     run = begun(small, tiny, inputs)
     taken = []
     original = train.step_units
     monkeypatch.setattr(train, "step_units", lambda *a: taken.append(a) or original(*a))
-    for _ in range(12):
+    for _ in range(24):
         run._optimise(*run._given(run.step))
         run.step += 1
     assert {steps[0] for steps in taken} == {stream_seed(run.seed, "order", i) for i in range(3)}
