@@ -12,7 +12,7 @@ import torch
 
 import small_tasks
 import tiny_encoder
-from xstilts import forecast, metrics, models, resolve
+from xstilts import forecast, metrics, models, preflight, resolve
 from xstilts import plan as planning
 from xstilts.analysis import compare
 from xstilts.analysis.outcomes import load
@@ -456,3 +456,17 @@ def test_a_ranking_with_one_right_answer_is_scored_by_its_place(tmp_path):
 def test_rankings_whose_right_answers_the_candidates_know_are_refused(tmp_path):
     with pytest.raises(UserError, match="predictions of it cannot be imported"):
         given_predictions.align(tmp_path / "x.jsonl", TASKS["lareqa"], [])
+
+
+def test_what_goes_on_from_an_import_is_checked_for_its_size(
+    small, tiny, store, tasks, classifier, monkeypatch
+):
+    """An import began with no model of the plan: it is taken to be as large as that one."""
+    checkpoint(store, classifier, "mine", 1, None, [])
+    found = plan(small, tiny, store, "imported(mine) > s_tags")
+    steps = remaining(found, store)
+    asked = []
+    monkeypatch.setattr(preflight, "_check_disk", lambda *sizes: asked.append(sizes[:2]))
+    preflight.check(found, steps, small_tasks.bench(small, store.root))
+    ((largest, kept),) = asked
+    assert largest == kept > 10_000

@@ -68,14 +68,14 @@ def check(plan: Plan, steps: Sequence[Step], bench: Bench, *, elsewhere: bool = 
     masked_lm = any(_is_masked_lm(item, bench) for step in steps for item in _items(step))
     if longest := _longest(steps):  # scores are made of predictions alone
         opened = _opened_whole if any(step.as_text for step in steps) else _opened
-        # Of the others, as of a large model whose part came in a pack, nothing is asked here.
-        began = plan.began_with(step for step in steps if step.kind != "score")
+        began = _began_with(plan, steps)
         sizes = {
             root: opened(model, longest, lora, masked_lm=masked_lm) for root, model in began.items()
         }
         if trained := [step for step in steps if step.kind == "train"]:
-            kept = [sizes.get(plan.root(step), 0) for step in _kept(plan, trained)]
-            largest = max(sizes.get(plan.root(step), 0) for step in trained)
+            usual = max(sizes.values())
+            kept = [sizes.get(plan.root(step), usual) for step in _kept(plan, trained)]
+            largest = max(sizes.get(plan.root(step), usual) for step in trained)
             _check_disk(largest, sum(kept), plan.keep, bench.store.root)
             if not elsewhere:
                 _check_memory(largest, bench, frozen=bool(lora))
@@ -98,6 +98,17 @@ def check(plan: Plan, steps: Sequence[Step], bench: Bench, *, elsewhere: bool = 
     if not elsewhere and bench.device == "cpu" and not bench.threads:
         told += _crowded(_running())
     return told
+
+
+def _began_with(plan: Plan, steps: Sequence[Step]) -> Mapping[str, Model]:
+    """The pretrained models to open.
+
+    Of others, as of a large one whose part came in a pack, nothing is asked here. What goes on from
+    an import is taken to be like the plan's own, which it is compared with.
+    """
+    if any(plan.root(step) not in plan.models for step in steps if step.kind == "train"):
+        return plan.models
+    return plan.began_with(step for step in steps if step.kind != "score")
 
 
 def _items(step: Step) -> Iterator[dict[str, Any]]:
