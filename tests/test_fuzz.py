@@ -436,7 +436,7 @@ def test_markers_and_small_files(place, data):
     with pytest.raises(ValueError, match="other bytes"):
         read_marker(path.resolve())
     store = Store(place / "little")
-    for folder, name in (("leases", f"{A}.1"), ("status", f"{owners.mark()}.json")):
+    for folder, name in (("leases", f"{A}.{owners.mark()}.0"), ("status", f"{owners.mark()}.json")):
         (store.root / folder).mkdir(parents=True, exist_ok=True)
         (store.root / folder / name).write_bytes(data)
     answered(store.holder, A)

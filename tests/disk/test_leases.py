@@ -16,6 +16,14 @@ NAME = "a" * 20
 ELSEWHERE = "0123456789ab-77-5"  # the mark of a process on another machine
 
 
+def lease_file(root, name, mark, host="far"):
+    """What the process with that mark leaves when it takes a lease."""
+    file = root / "leases" / f"{name}.{mark}.0123456789abcdef"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(host)
+    return file
+
+
 def in_child(act):
     """Fork; the child's number."""
     if pid := os.fork():
@@ -54,7 +62,7 @@ def living_holder(root):
 
 
 def files(root):
-    return sorted(path.name for path in (root / "leases").iterdir())
+    return sorted((root / "leases").iterdir())
 
 
 def test_one_holder_at_a_time(tmp_path):
@@ -62,11 +70,12 @@ def test_one_holder_at_a_time(tmp_path):
     assert lease.stands()
     assert take(tmp_path, NAME) is None  # not even this process again
     assert holder(tmp_path, NAME) == (os.uname().nodename, os.getpid())
-    assert take(tmp_path, "b" * 20) is not None
+    other = take(tmp_path, "b" * 20)
     lease.release()
+    assert (lease.stands(), other.stands()) == (False, True)
     assert holder(tmp_path, NAME) is None
     take(tmp_path, NAME).release()
-    assert files(tmp_path) == [f"{'b' * 20}.1"]
+    assert files(tmp_path) == [other.path]
 
 
 def test_a_living_process_keeps_its_lease_and_a_dead_one_loses_it(tmp_path):
@@ -74,30 +83,26 @@ def test_a_living_process_keeps_its_lease_and_a_dead_one_loses_it(tmp_path):
         assert take(tmp_path, NAME) is None
         assert holder(tmp_path, NAME).pid == pid
         # However long it has been silent: it may be stopped, or the machine asleep.
-        os.utime(tmp_path / "leases" / f"{NAME}.1", (0, 0))
+        os.utime(files(tmp_path)[0], (0, 0))
         assert take(tmp_path, NAME) is None
         os.kill(pid, signal.SIGKILL)
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # dead, and nobody has buried it yet
         lease = take(tmp_path, NAME)
-    assert files(tmp_path) == [f"{NAME}.1", f"{NAME}.2"]
+    assert files(tmp_path) == [lease.path]
     lease.release()
     assert files(tmp_path) == []
 
 
 def test_a_process_with_the_number_of_a_dead_one_is_another(tmp_path):
-    lease = take(tmp_path, NAME)
-    file = tmp_path / "leases" / f"{NAME}.1"
     machine, pid, began = owners.mark().split("-")
-    file.write_text(f"{machine}-{pid}-{int(began) + 1} here\n")
+    lease_file(tmp_path, NAME, f"{machine}-{pid}-{int(began) + 1}")
     assert holder(tmp_path, NAME) is None
-    assert take(tmp_path, NAME)
-    assert not lease.stands()
+    lease = take(tmp_path, NAME)
+    assert files(tmp_path) == [lease.path]
 
 
 def test_of_another_machine_the_heartbeat_tells(tmp_path):
-    file = tmp_path / "leases" / f"{NAME}.1"
-    file.parent.mkdir()
-    file.write_text(f"{ELSEWHERE} far\n")
+    file = lease_file(tmp_path, NAME, ELSEWHERE)
     assert take(tmp_path, NAME) is None
     assert holder(tmp_path, NAME) == ("far", 77)
     quiet = time.time() - owners.LIMIT_SECONDS
@@ -114,12 +119,11 @@ def test_the_heart_beats_while_something_is_held_and_in_a_forked_child_too(tmp_p
 
     def beats():
         lease = take(tmp_path, NAME)
-        file = tmp_path / "leases" / f"{NAME}.1"
-        os.utime(file, (0, 0))
+        os.utime(lease.path, (0, 0))
         until = time.monotonic() + 20
-        while not file.stat().st_mtime and time.monotonic() < until:
+        while not lease.path.stat().st_mtime and time.monotonic() < until:
             time.sleep(0.01)
-        assert file.stat().st_mtime
+        assert lease.path.stat().st_mtime
         lease.release()
 
     owners._heart.__init__()  # its thread may have begun another, longer, pause
@@ -127,41 +131,57 @@ def test_the_heart_beats_while_something_is_held_and_in_a_forked_child_too(tmp_p
     assert status(in_child(beats)) == 0
 
 
-def test_who_was_taken_for_dead_finds_out_and_harms_nobody(tmp_path):
-    mine = take(tmp_path, NAME)
-    file = tmp_path / "leases" / f"{NAME}.1"
-    file.write_text(f"{ELSEWHERE} far\n")
-    owners.drop(file)  # or a heartbeat of this process may fall between the next two lines
-    os.utime(file, (0, 0))
-    other = take(tmp_path, NAME)
+def test_who_was_taken_for_dead_finds_out_and_harms_nobody(tmp_path, monkeypatch):
+    mine, path = take(tmp_path, NAME), files(tmp_path)[0]
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(owners, "lives", lambda _mark, held: held != path)
+        other = take(tmp_path, NAME)
     assert (mine.stands(), other.stands()) == (False, True)
+    assert not leases.all_stand([other, mine])
     mine.release()
     assert other.stands()
+    assert leases.all_stand([other])
     other.release()
     assert files(tmp_path) == []
 
 
 def test_a_lease_that_says_not_whose_it_is_is_nobodys(tmp_path):
-    """What a process leaves that was killed between making the file and writing to it."""
+    """Leases of another form, such as an older release's."""
     (tmp_path / "leases").mkdir()
-    (tmp_path / "leases" / f"{NAME}.1").touch()
+    (tmp_path / "leases" / f"{NAME}.1").write_text(f"{owners.mark()} here\n")
     assert holder(tmp_path, NAME) is None
     take(tmp_path, NAME).release()
     assert files(tmp_path) == []
 
 
-def test_who_was_slow_to_write_backs_off(tmp_path, monkeypatch):
-    """Another process takes an empty lease for nobody's, and is first to complete its own."""
-    others = []
+def test_two_that_take_it_at_once_give_way_to_each_other(tmp_path, monkeypatch):
+    """Both have made their file before either lists them; one of them is there first next time."""
+    pauses = []
 
-    def overtaken(_name):
-        monkeypatch.undo()
-        others.append(take(tmp_path, NAME))
+    def at_once(_name):
+        monkeypatch.setattr(leases, "failpoint", lambda _name: None)
+        other = lease_file(tmp_path, NAME, ELSEWHERE)
 
-    monkeypatch.setattr(leases, "failpoint", overtaken)
-    assert take(tmp_path, NAME) is None
-    assert others[0].stands()
-    others[0].release()
+        def pause(seconds):
+            pauses.append(seconds)
+            assert files(tmp_path) == [other]  # ours is gone
+            other.unlink()
+
+        monkeypatch.setattr(leases.time, "sleep", pause)
+
+    monkeypatch.setattr(leases, "failpoint", at_once)
+    lease = take(tmp_path, NAME)
+    assert files(tmp_path) == [lease.path]
+    assert len(pauses) == 1
+
+
+def test_what_is_left_of_who_was_killed_while_taking_it_is_a_dead_ones(tmp_path, monkeypatch):
+    monkeypatch.setattr(leases, "failpoint", lambda _name: os.kill(os.getpid(), signal.SIGKILL))
+    assert status(in_child(lambda: take(tmp_path, NAME))) == -signal.SIGKILL
+    monkeypatch.undo()
+    assert len(files(tmp_path)) == 1
+    assert holder(tmp_path, NAME) is None
+    take(tmp_path, NAME).release()
     assert files(tmp_path) == []
 
 
@@ -193,8 +213,8 @@ def test_gc_removes_the_leases_of_the_dead_only(tmp_path):
     store = Store(tmp_path)
     assert status(in_child(lambda: store.lease("b" * 20))) == 0
     with living_holder(tmp_path):
-        dead = tmp_path / "leases" / f"{'b' * 20}.1"
+        (dead,) = (tmp_path / "leases").glob(f"{'b' * 20}.*")
         assert store.gc(dry_run=True).paths == (dead,)
         assert dead.exists()
         assert store.gc().paths == (dead,)
-        assert files(tmp_path) == [f"{NAME}.1"]
+        assert [file.name.split(".")[0] for file in files(tmp_path)] == [NAME]
