@@ -28,21 +28,22 @@ def test_spans_alone_is_said_in_one_word(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("name: a\nstep: 5\n", 'unknown key step; did you mean "steps"?'),
+        ("name: a\nstep: 5\n", ', line 2, step: unknown key; did you mean "steps"?'),
         (
             "name: a\ntokenizer: {vocab: 9}\n",
-            "unknown key tokenizer.vocab; did you mean",
+            ', line 2, tokenizer.vocab: unknown key; did you mean "vocabulary"?',
         ),
-        ("name: a\nsteps: 0\n", "steps: found 0: "),
-        ("name: a\nobjectives: {mlm: 0.5}\n", "shares sum to 0.5, not to 1"),
+        ("name: a\nsteps: 0\n", ", line 2, steps: found 0, expected 1 or more"),
+        ("name: a\nobjectives: {mlm: 0.5}\n", ", line 2, objectives: shares sum to 0.5, not to 1"),
         ("name: a\nobjectives: {spans: 0.5, mlm: 0.5}\n", "spans is the only objective of"),
         ("name: a\nobjectives: {spans: 1}\n", "xlm-roberta: spans is for an encoder-decoder"),
         ("name: a\nmodel: {model_type: mt5}\n", "and other objectives are for encoders"),
-        ("steps: 1\n", "name: found"),
-        ("- a\n", 'not a mapping of keys such as "name: mini"'),
-        ("name: [\n", "cannot read"),
-        ("name: 2001-99-99\n", "cannot read"),  # what YAML takes for a date
-        ("[" * 2000, "cannot read"),
+        ("name: a\nsteps: 1\nsteps: 2\n", ", line 3, steps: stands twice, first in line 2"),
+        ("steps: 1\n", ": found no name; it needs one"),
+        ("- a\n", ": found - a, expected keys and values"),
+        ("name: [\n", ", line 2: not YAML: "),
+        ("name: 2001-99-99\n", ": not YAML: month must be in 1..12"),  # what YAML takes for a date
+        ("[" * 2000, ": not YAML: "),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(tmp_path, text, message):

@@ -168,7 +168,7 @@ KEYS = (
     "margins, measure, models, ..."
 )
 MARGIN = 'expected a target, "mean" or "doubling", and points above 0, as in xnli@1.0'
-QUOTES = 'put text with "[", "{", ",", or with "|", ">" or "@" in front, in quotes'
+QUOTES = 'put text with "[", "{", "," or ": ", or with |, >, @ or % in front, in quotes'
 NAME = 'expected at most 80 letters, digits, "_", "-" and ".", the first a letter or a digit'
 
 
@@ -179,13 +179,13 @@ NAME = 'expected at most 80 letters, digits, "_", "-" and ".", the first a lette
         (HEAD + "sedes: [1]\n", ', line 3, sedes: unknown key; did you mean "seeds"?'),
         ("nmae: a\ntargets: [xnli]\n", ', line 1, nmae: unknown key; did you mean "name"?'),
         (HEAD + "1: a\n", f", line 3, 1: unknown key; allowed: {KEYS}"),
-        (HEAD + "? [b]\n: a\n", f", line 3, [b]: unknown key; allowed: {KEYS}"),
+        (HEAD + "? [b]\n: a\n", ", line 3: found [b], expected a key"),
         (
             HEAD + "options:\n  max_steps: 5\n  max_step: 5\n",
             ', line 5, options.max_step: unknown key; did you mean "max_steps"?',
         ),
         (HEAD + "name: b\n", ", line 3, name: stands twice, first in line 1; keep one"),
-        (HEAD + '"name": b\n', ', line 3, "name": stands twice, first in line 1; keep one'),
+        (HEAD + '"name": b\n', ", line 3, name: stands twice, first in line 1; keep one"),
         (
             HEAD + "options:\n  max_steps: 5\n  max_steps: 6\n",
             ", line 5, options.max_steps: stands twice, first in line 4; keep one",
@@ -221,7 +221,7 @@ NAME = 'expected at most 80 letters, digits, "_", "-" and ".", the first a lette
             HEAD + "models: [a, b]\nladders: [[a]]\n",
             ", line 4, ladders[0]: found [a], expected two models or more",
         ),
-        ("targets: [xnli]\n", ": found no name; every study has one"),
+        ("targets: [xnli]\n", ": found no name; it needs one"),
         # Values
         ("name:\n", ", line 1, name: found nothing, expected text (in quotes)"),
         ("name: 7\n", ", line 1, name: found 7, expected text (in quotes)"),
@@ -316,8 +316,8 @@ NAME = 'expected at most 80 letters, digits, "_", "-" and ".", the first a lette
             ', line 4, controls: needs an entry of one task in "intermediate", such as mnli',
         ),
         # Files that are no YAML, or not a mapping
-        ("", ': found nothing, expected keys and values such as "name: a"'),
-        ("- a\n", ': found - a, expected keys and values such as "name: a"'),
+        ("", ": found nothing, expected keys and values"),
+        ("- a\n", ": found - a, expected keys and values"),
         (
             HEAD + "paths: [mnli[10k] > xnli]\n",
             ", line 3: not YAML: found character '>' that cannot start any token; " + QUOTES,

@@ -53,3 +53,9 @@ def suggest(value: str, allowed: Iterable[str], command: str = "") -> str:
     if len(choices) > 12:
         shown += f" (`{command}` lists all)" if command else ", ..."
     return f" allowed: {shown}" if choices else ""
+
+
+def near(value: str, allowed: Iterable[str], ending: str = "") -> str:
+    """``'; did you mean "a"?'`` where something is close; for lists that are shown already."""
+    match = get_close_matches(value, allowed, n=1)
+    return f'; did you mean "{match[0]}{ending}"?' if match else ""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import yaml
-
 from xstilts.errors import UserError, suggest
 
 if TYPE_CHECKING:
@@ -19,10 +17,7 @@ if TYPE_CHECKING:
     Find: TypeAlias = Callable[[tuple[str | int, ...]], tuple[int, str, str]]
 
 
-def unknown(key: str, model: type[BaseModel]) -> str:
-    """Of a key that the model has not."""
-    return f"unknown key;{suggest(key, model.model_fields)}"
-
+LAST = 2**31  # a line after all others
 
 _EXPECTED = {
     "unexpected": "{what}",
@@ -30,14 +25,16 @@ _EXPECTED = {
     "string_unicode": "text",
     "string_too_short": "text",
     "tuple_type": "a list such as [a, b]",
-    "union_tag_not_found": "the name of a suite, or a list of tasks",
     "too_short": "at least one entry",
     "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
     "float_type": "a number",
     "float_parsing": "a number",
     "greater_than": "more than {gt}",
     "greater_than_equal": "{ge} or more",
     "less_than": "less than {lt}",
+    "less_than_equal": "{le} or less",
     "model_type": "keys and values",
 }
 
@@ -65,18 +62,27 @@ def _explained(
     line, key, source = find((*detail["loc"], *context.get("key", ())))
     where = ", ".join(part for part in (name, f"line {line}" if line else "", key) if part)
     found = f"found {source or 'nothing'}"
-    if kind == "extra_forbidden":
+    if kind in ("extra_forbidden", "invalid_key"):
         *above, last = map(str, detail["loc"])
-        message = unknown(last, models[above[0] if above else ""])
+        owner = next((part for part in reversed(above) if part in models), "")
+        message = f"unknown key;{suggest(last, models[owner].model_fields)}"
     elif kind == "missing":
-        message = f"found no {detail['loc'][-1]}; every study has one"
+        message = f"found no {detail['loc'][-1]}; it needs one"
+        line = LAST  # a key that is missing is often one that is misspelt
+    elif kind == "union_tag_not_found":
+        message = f"found no {context['discriminator'][1:-1]}; it needs one"
+    elif kind == "union_tag_invalid":
+        allowed = re.findall(r"'(\w+)'", context["expected_tags"])
+        message = f"found {context['tag']};{suggest(context['tag'], allowed)}"
     elif kind == "literal_error":
         allowed = re.findall(r"'(\w+)'", context["expected"])
         message = f"{found};{suggest(str(detail['input']), allowed)}"
     elif kind in _EXPECTED:
         message = f"{found}, expected {_EXPECTED[kind].format(**context)}"
+    elif kind in ("fault", "value_error"):  # they say all there is to say
+        message = detail["msg"].removeprefix("Value error, ")
     else:
-        message = detail["msg"]
+        message = f"{found}: {detail['msg']}"
     return line, f"{where}: {message}" if where else message
 
 
@@ -88,30 +94,10 @@ def in_values(fields: Any, loc: tuple[str | int, ...]) -> tuple[int, str, str]:
             value, dotted = value[int(part)], f"{dotted}[{part}]"
         elif isinstance(value, dict) and part in value:
             value, dotted = value[part], f"{dotted}.{part}".lstrip(".")
-    return 0, dotted, _cut(repr(value))
+    return 0, dotted, cut(repr(value))
 
 
-def in_file(text: str, root: yaml.Node, loc: tuple[str | int, ...]) -> tuple[int, str, str]:
-    """The line (0 where there is none), the dotted key and the source that an error is about."""
-    line, dotted, node = 0, "", root
-    for part in loc:
-        if isinstance(node, yaml.SequenceNode) and part in range(len(node.value)):
-            node = node.value[int(part)]
-            line, dotted = node.start_mark.line + 1, f"{dotted}[{part}]"
-        elif isinstance(node, yaml.MappingNode):
-            for key, value in node.value:
-                if key.value == str(part):
-                    node, line = value, key.start_mark.line + 1
-                    dotted = f"{dotted}.{part}".lstrip(".")
-    return line, dotted, source_of(text, node)
-
-
-def source_of(text: str, node: yaml.Node) -> str:
-    """What the file says there."""
-    return _cut(text[node.start_mark.index : node.end_mark.index])
-
-
-def _cut(text: str) -> str:
+def cut(text: str) -> str:
     """A text on one line, cut after 60 characters."""
     line = one_line(text)
     return line if len(line) <= 60 else f"{line[:57]}..."

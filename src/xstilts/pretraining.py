@@ -12,10 +12,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from xstilts.errors import UserError, suggest
+from xstilts.yamlfile import YamlFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -163,29 +162,18 @@ class Pretraining(_Frozen):
         return round(self.decay * self.steps)
 
 
+_MODELS: dict[str, type[BaseModel]] = {
+    "": Pretraining,
+    "tokenizer": TokenizerSize,
+    "objectives": Objectives,
+}
+
+
 def load(path: Path) -> Pretraining:
     """Read a pretraining file.
 
     Raises:
-        UserError: naming the file, the key, and what is wrong.
+        UserError: for what is wrong, with the file's name, the line and the key.
     """
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, ArithmeticError, RecursionError, yaml.YAMLError) as error:
-        line = " ".join(str(error).split())
-        raise UserError(f"cannot read {path}: {line:.160}") from None
-    if not isinstance(data, dict):
-        raise UserError(f'{path}: not a mapping of keys such as "name: mini"')
-    try:
-        return Pretraining.model_validate(data)
-    except ValidationError as error:
-        raise UserError(f"{path}: {_explain(error.errors()[0])}") from None
-
-
-def _explain(detail: Any) -> str:
-    *above, key = map(str, detail["loc"] or ("the file",))
-    if detail["type"] == "extra_forbidden":
-        owners: dict[str, type[BaseModel]] = {"tokenizer": TokenizerSize, "objectives": Objectives}
-        owner = owners.get(above[0], Pretraining) if above else Pretraining
-        return f"unknown key {'.'.join((*above, key))};{suggest(key, owner.model_fields)}"
-    return f"{'.'.join((*above, key))}: found {detail['input']!r:.60}: {detail['msg']}"
+    file = YamlFile.read(path, "check the path")
+    return file.checked(Pretraining.model_validate, _MODELS)

@@ -14,7 +14,6 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -28,10 +27,11 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from xstilts import mistakes, orders
-from xstilts.errors import UserError, suggest
+from xstilts.errors import UserError
 from xstilts.path import Mixture, Path, parse, parse_noise
 from xstilts.recipes import Lora
 from xstilts.scenario import Measure
+from xstilts.yamlfile import YamlFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -139,7 +139,12 @@ Unique = Annotated[tuple[T, ...], AfterValidator(_each_once)]
 Targets = Annotated[
     Annotated[Text, Tag("one")]
     | Annotated[Unique[Annotated[str, AfterValidator(_target)]], Tag("many")],
-    Discriminator(_one_or_many),
+    Discriminator(
+        _one_or_many,
+        custom_error_type="unexpected",
+        custom_error_message="expected {what}",
+        custom_error_context={"what": "the name of a suite, or a list of tasks"},
+    ),
 ]
 
 
@@ -335,82 +340,16 @@ def load(path: pathlib.Path) -> Study:
         UserError: one line for whatever is wrong with the file, with its name, and the line, the
             key and the value where there is one.
     """
-    text = _read(path)
-    root, data = _yaml(path, text)
-    try:
-        return Study.model_validate(data)
-    except ValidationError as error:
-        raise mistakes.first(
-            error, str(path), partial(mistakes.in_file, text, root), _MODELS
-        ) from None
-
-
-def _read(path: pathlib.Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        if path.stem in ready_made():
-            hint = f' "{path.stem}" without an ending is the ready-made study'
-        else:
-            hint = suggest(path.name, (file.name for file in path.parent.glob("*.yaml")))
-        hint = hint or ' "xstilts studies" lists the ready-made ones'
-        raise UserError(f"{path}: no such file;{hint}") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: byte {error.start + 1} is not UTF-8; save it as UTF-8") from None
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}; expected a YAML file") from None
-
-
-# What PyYAML lets out of values such as 2024-02-30, "\UFFFFFFFF", !!bool x and 10,000 brackets.
-_VALUE_FAULTS = (
-    yaml.YAMLError,
-    ValueError,
-    ArithmeticError,
-    LookupError,
-    AttributeError,
-    RecursionError,
-)
-
-
-def _yaml(path: pathlib.Path, text: str) -> tuple[yaml.MappingNode, Any]:
-    """The file as nodes, which know their lines, and as data, which is what safe_load gives."""
-    try:
-        loader = yaml.SafeLoader(text)
-        root = loader.get_single_node()
-        if not isinstance(root, yaml.MappingNode):
-            found = mistakes.source_of(text, root) if root else "nothing"
-            raise UserError(f'{path}: found {found}, expected keys and values such as "name: a"')
-        keys = {key.value for key, _ in root.value if isinstance(key, yaml.ScalarNode)}
-        if "format" in keys and not keys & set(Study.model_fields) - {"name", "about"}:
-            raise UserError(
-                f"{path} is a task file, not a study: give --task {path} beside a path with the "
-                "task's name in it"
-            )
-        _check_keys(path, text, root)
-        return root, loader.construct_document(root)
-    except yaml.MarkedYAMLError as error:
-        where = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        inside = "while parsing a flow" in str(error.context)  # between brackets
-        close = 'close every "[" and "{", and ' * inside
-        hint = close + 'put text with "[", "{", ",", or with "|", ">" or "@" in front, in quotes'
-        raise UserError(f"{path}{where}: not YAML: {error.problem}; {hint}") from None
-    except _VALUE_FAULTS as error:
-        raise UserError(f"{path}: not YAML: {mistakes.one_line(str(error))}") from None
-
-
-def _check_keys(path: pathlib.Path, text: str, root: yaml.MappingNode) -> None:
-    """Every key is known, and stands once (YAML itself would keep the last in silence)."""
-    mappings: list[tuple[str, type[BaseModel], yaml.Node]] = [("", Study, root)]
-    for prefix, model, mapping in mappings:
-        lines: dict[str, int] = {}
-        for key, value in mapping.value if isinstance(mapping, yaml.MappingNode) else ():
-            shown, line = mistakes.source_of(text, key), key.start_mark.line + 1
-            name = key.value if isinstance(key, yaml.ScalarNode) else shown
-            where = f"{path}, line {line}, {prefix}{shown}"
-            if name not in model.model_fields:
-                raise UserError(f"{where}: {mistakes.unknown(name, model)}")
-            if name in lines:
-                raise UserError(f"{where}: stands twice, first in line {lines[name]}; keep one")
-            lines[name] = line
-            if name in _WITHIN:
-                mappings.append((f"{name}.", _WITHIN[name], value))
+    ready = (
+        f'"{path.stem}" without an ending is the ready-made study'
+        if path.stem in ready_made()
+        else '"xstilts studies" lists the ready-made ones'
+    )
+    file = YamlFile.read(path, ready)
+    keys = file.keys()
+    if "format" in keys and not keys & set(Study.model_fields) - {"name", "about"}:
+        raise UserError(
+            f"{path} is a task file, not a study: give --task {path} beside a path with the "
+            "task's name in it"
+        )
+    return file.checked(Study.model_validate, _MODELS)

@@ -316,11 +316,22 @@ def test_a_users_claims(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("id: a", "expected a list of claims"),
-        ("- {id: a, text: b, source: c, rule: guess}", "claim 1, rule: .*'guess'"),
-        ("- {id: a, text: b, source: c, rule: mean_gain}", "claim 1, .*intermediate: Field requ"),
-        ("- {id: a, text: b, source: c, rule: not_testable, xyz: 1}", "claim 1, .*xyz"),
+        ("id: a", "found id: a, expected a list"),
+        (
+            "- {id: a, text: b, source: c, rule: guess}",
+            r"1, \[0\]: found guess; allowed: best_",
+        ),
+        (
+            "- {id: a, text: b, source: c, rule: mean_gain}",
+            r"\[0\]: found no intermediate; ",
+        ),
+        (
+            "- {id: a, text: b, source: c, rule: not_testable, xyz: 1}",
+            r"\[0\].xyz: unknown key",
+        ),
         ("- {id: set-up, text: b, source: c, rule: not_testable}", 'claim id "set-up" is taken'),
+        ("- {id: a, text: b, source: c}", r"line 1, \[0\]: found no rule; it needs one"),
+        ("- {id: a, text: b,\n  text: c}", "line 2, text: stands twice, first in line 1"),
         ("- [", "not YAML"),
     ],
 )
@@ -334,7 +345,7 @@ def test_mistakes_in_a_users_claims_are_said_in_one_line(tmp_path, text, message
 
 
 def test_a_claims_file_that_is_not_there(tmp_path):
-    with pytest.raises(UserError, match="No such file"):
+    with pytest.raises(UserError, match="no such file"):
         claims.load(tmp_path / "none.yaml")
 
 

@@ -53,7 +53,7 @@ def test_a_language_without_text_is_said_before_anything_is_trained(folder, cli)
     ("arguments", "message"),
     [
         (["pretrain", "toy.yaml"], "give --corpus FOLDER (from `xstilts corpus`), or --shards"),
-        (["pretrain", "none.yaml", "--corpus", "."], "cannot read none.yaml"),
+        (["pretrain", "none.yaml", "--corpus", "."], "none.yaml: no such file; check the path"),
         (["pretrain", "toy.yaml", "--corpus", "text"], "build a corpus first"),
         (["pretrain", "toy.yaml", "--shards", "0" * 20], "0" * 20),
         (["corpus", "text", "out"], "set XSTILTS_MIRROR"),

@@ -12,6 +12,7 @@ from own_files import examples, jsonl, squad, write
 from xstilts.errors import UserError
 from xstilts.sources import own
 from xstilts.sources.taskfile import TaskFile
+from xstilts.yamlfile import YamlFile
 
 GUIDE = Path(__file__).parents[2] / "docs" / "adding-a-task.md"
 
@@ -427,18 +428,18 @@ def test_paths_are_those_that_the_user_wrote(tmp_path, monkeypatch):
     ("text", "said"),
     [
         ("", ': found nothing, expected keys and values such as "name: a"'),
-        ("- a\n", ': found ["a"], expected keys and values such as "name: a"'),
-        ("name: a\nname: b\n", ", line 2, name: stands twice, first in line 1"),
+        ("- a\n", ': found - a, expected keys and values such as "name: a"'),
+        ("name: a\nname: b\n", ", line 2, name: stands twice, first in line 1; keep one"),
         (
             "name: a\ncolumns: {label: a,\n  label: b}\n",
-            ", line 3, columns.label: stands twice, first in line 2",
+            ", line 3, columns.label: stands twice, first in line 2; keep one",
         ),
-        ("? [a]\n: b\n", ", line 1: found a list or mapping, expected a key"),
+        ("? [a]\n: b\n", ", line 1: found [a], expected a key"),
         (
             "evaluate: {lang}.csv\n",
             (
-                ", line 1: not YAML: expected <block end>, but found '<scalar>'; put text that "
-                'starts with "{", "[", "@" or "%", or holds ": ", in quotes'
+                ", line 1: not YAML: expected <block end>, but found '<scalar>'; put text with "
+                '"[", "{", "," or ": ", or with |, >, @ or % in front, in quotes'
             ),
         ),
         (
@@ -448,7 +449,7 @@ def test_paths_are_those_that_the_user_wrote(tmp_path, monkeypatch):
                 '"<unicode string>", position 6'
             ),
         ),
-        ("name: &a [*a]\n", ": not YAML: maximum recursion depth exceeded"),
+        ("name: &a [*a]\n", ": found a value that holds itself"),
     ],
 )
 def test_a_file_that_is_no_task_file(tmp_path, text, said):
@@ -462,7 +463,7 @@ VALUES = st.none() | TEXTS | st.lists(TEXTS) | st.dictionaries(TEXTS, TEXTS | st
 @given(st.dictionaries(TEXTS, VALUES))
 def test_whatever_is_written_as_text_is_read_as_it_was(values):
     text = yaml.safe_dump(values, allow_unicode=True, sort_keys=False)
-    assert TaskFile.parse("a", Path(), text).values == values
+    assert TaskFile.of(YamlFile.parse("a", text), Path()).values == values
 
 
 def test_a_task_file_that_cannot_be_read(tmp_path):
@@ -477,7 +478,7 @@ def test_a_task_file_that_cannot_be_read(tmp_path):
     with pytest.raises(UserError, match="Is a directory; expected a YAML file"):
         own.load(tmp_path)
     (tmp_path / "latin.yaml").write_bytes(b"name: caf\xe9\n")
-    with pytest.raises(UserError, match=r"latin\.yaml: byte 10 is not UTF-8; save it so"):
+    with pytest.raises(UserError, match=r"latin\.yaml: byte 10 is not UTF-8; save it as UTF-8"):
         own.load(tmp_path / "latin.yaml")
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from xstilts.errors import UserError
+from xstilts.yamlfile import YamlFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -141,6 +142,10 @@ Claim = Annotated[
 ]
 PAPER = "arXiv 2005.13013 (second version)"
 _CLAIMS: TypeAdapter[tuple[Claim, ...]] = TypeAdapter(tuple[Claim, ...])
+_RULES = {
+    get_args(claim.model_fields["rule"].annotation)[0]: claim
+    for claim in get_args(get_args(Claim)[0])
+}
 
 
 @cache
@@ -156,25 +161,8 @@ def load(path: Path) -> tuple[Claim, ...]:
     Raises:
         UserError: if the file cannot be read, or a claim is not as it should be.
     """
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}; expected a YAML list of claims") from None
-    except (yaml.YAMLError, ValueError, ArithmeticError, RecursionError) as error:
-        raise UserError(f"{path}: not YAML: {' '.join(str(error).split()):.120}") from None
-    if not isinstance(data, list):
-        raise UserError(f'{path}: expected a list of claims, each with "- id:", text, source, rule')
-    try:
-        found = _CLAIMS.validate_python(data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        number, *where = first["loc"]
-        place = ".".join(map(str, where)) or "rule"
-        shown = f"{first['input']!r}"[:60]
-        raise UserError(
-            f"{path}, claim {int(number) + 1}, {place}: {first['msg']}, found {shown}; "
-            "docs/statistics.md lists every rule and its keys"
-        ) from None
+    file = YamlFile.read(path, "check the path")
+    found = file.checked(_CLAIMS.validate_python, _RULES)
     taken = [claim.id for claim in (*built_in(), *found)]
     for claim in found:
         if taken.count(claim.id) > 1:

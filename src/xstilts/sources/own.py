@@ -21,6 +21,7 @@ from xstilts.sources.scan import scan
 from xstilts.sources.taskfile import TaskFile
 from xstilts.tasks import RESERVED, TASKS
 from xstilts.tasks.base import SOURCES, HoldOut, Hub, Task
+from xstilts.yamlfile import YamlFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,7 +100,7 @@ def from_hub(name: str) -> tuple[Task | None, str]:
     task, questions = None, found["unsure"]
     if not questions:
         try:
-            task = _task(TaskFile.parse(f"hf:{repo}", Path.cwd(), text))
+            task = _task(TaskFile.of(YamlFile.parse(f"hf:{repo}", text), Path.cwd()))
         except UserError as error:  # such as a test split without labels
             questions = [f"what should be done about this? {error}"]
     return task, text + "".join(f"# ? {question}\n" for question in questions)

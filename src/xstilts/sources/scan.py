@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xstilts.errors import UserError, look_alike
+from xstilts.errors import UserError, look_alike, near
 from xstilts.sources import readers
-from xstilts.sources.taskfile import near, shown
+from xstilts.sources.taskfile import shown
 from xstilts.tasks.base import Files, Hub
 
 FILLED = ("text_a", "prompt", "context", "question", "text", "english", "query")

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Self
 
 import yaml
 
 from xstilts.errors import UserError, suggest
+from xstilts.yamlfile import YamlFile
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
 NULL_TAG = "tag:yaml.org,2002:null"
@@ -46,41 +46,25 @@ class TaskFile:
         Raises:
             UserError: if it cannot be read, or is not keys and values in YAML.
         """
-        try:
-            text = path.read_text(encoding="utf-8-sig")
-        except FileNotFoundError:
-            hint = near(path.stem, [file.stem for file in path.parent.glob("*.yaml")], ".yaml")
-            raise UserError(f"{path}: no such file{hint or '; check the path'}") from None
-        except UnicodeDecodeError as error:
-            raise UserError(f"{path}: byte {error.start + 1} is not UTF-8; save it so") from None
-        except OSError as error:
-            raise UserError(f"{path}: {error.strerror}; expected a YAML file") from None
-        return cls.parse(str(path), path.parent, text)
+        return cls.of(YamlFile.read(path, "check the path"), path.parent)
 
     @classmethod
-    def parse(cls, name: str, folder: Path, text: str) -> Self:
-        """A task file of that text.
+    def of(cls, file: YamlFile, folder: Path) -> Self:
+        """What stands in a file.
 
         Raises:
-            UserError: as ``read``.
+            UserError: if it is not keys and values.
         """
+        if not isinstance(file.root, yaml.MappingNode):
+            found = file.source(file.root)
+            raise UserError(
+                f'{file.name}: found {found}, expected keys and values such as "name: a"'
+            )
         lines: dict[str, int] = {}
         try:
-            values = _value(yaml.compose(text, Loader=yaml.SafeLoader), "", lines)
-        except UserError as error:
-            raise UserError(f"{name}{error}") from None
-        except yaml.MarkedYAMLError as error:
-            line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-            hint = 'put text that starts with "{", "[", "@" or "%", or holds ": ", in quotes'
-            raise UserError(f"{name}{line}: not YAML: {error.problem}; {hint}") from None
-        except (yaml.YAMLError, ValueError, ArithmeticError, RecursionError) as error:
-            # strange characters, "\UFFFFFFFF", 10,000 brackets
-            reason = " ".join(str(error).split())
-            raise UserError(f"{name}: not YAML: {reason}") from None
-        if not isinstance(values, dict):
-            found = shown(values)
-            raise UserError(f'{name}: found {found}, expected keys and values such as "name: a"')
-        return cls(name, folder, values, lines)
+            return cls(file.name, folder, _value(file.root, "", lines), lines)
+        except RecursionError:
+            raise UserError(f"{file.name}: found a value that holds itself") from None
 
     def at(self, key: str) -> Any:
         """The value at a key, None where there is none."""
@@ -145,12 +129,6 @@ class TaskFile:
         return self.text(key)
 
 
-def near(value: str, allowed: Iterable[str], ending: str = "") -> str:
-    """``'; did you mean "a"?'`` where something is close; for lists that are shown already."""
-    match = get_close_matches(value, allowed, n=1)
-    return f'; did you mean "{match[0]}{ending}"?' if match else ""
-
-
 def shown(value: Any) -> str:
     """A value on one line, cut after 60 characters."""
     if value is None:
@@ -164,14 +142,8 @@ def _value(node: yaml.Node | None, key: str, lines: dict[str, int]) -> Any:
     if isinstance(node, yaml.MappingNode):
         found: dict[str, Any] = {}
         for name, value in node.value:
-            line = name.start_mark.line + 1
-            if not isinstance(name, yaml.ScalarNode):
-                raise UserError(f", line {line}: found a list or mapping, expected a key")
             inner = f"{key}.{name.value}" if key else name.value
-            if name.value in found:
-                first = lines[inner]
-                raise UserError(f", line {line}, {inner}: stands twice, first in line {first}")
-            lines[inner] = line
+            lines[inner] = name.start_mark.line + 1
             found[name.value] = _value(value, inner, lines)
         return found
     if isinstance(node, yaml.SequenceNode):
