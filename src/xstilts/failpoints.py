@@ -18,7 +18,7 @@ from functools import cache
 PLACES = {
     # of the store
     "scratch.created": "a scratch folder exists; nothing is in it",
-    "lease.created": "a lease exists, and does not yet say whose it is",
+    "lease.created": "a lease's file exists, and it is not known yet whether others do",
     "marker.created": "a marker's temporary file exists, empty",
     "marker.half": "half of its bytes are written",
     "marker.fsync": "all of its bytes are written, not yet forced to disk",

@@ -8,6 +8,8 @@ import time
 import traceback
 from contextlib import contextmanager
 
+import pytest
+
 from xstilts.disk import leases, owners
 from xstilts.disk.leases import held, holder, sweep, take
 from xstilts.store import Store
@@ -207,6 +209,57 @@ def test_many_processes_killed_at_random_are_never_two_inside(tmp_path):
     assert len(lines) == 3 * 40 + (7 + 9 + 11)
     assert len(sweep(tmp_path, dry_run=False)) <= 1  # the last one killed may have no successor
     assert files(tmp_path) == []
+
+
+def test_what_cannot_be_listed_is_not_free(tmp_path, monkeypatch):
+    def denied(_folder):
+        raise PermissionError(13, "Permission denied", str(tmp_path / "leases"))
+
+    monkeypatch.setattr(leases.os, "listdir", denied)
+    with pytest.raises(PermissionError):
+        take(tmp_path, NAME)
+    monkeypatch.undo()
+    assert files(tmp_path) == []
+
+
+def test_an_interruption_while_it_is_taken_leaves_nothing(tmp_path, monkeypatch):
+    def interrupted(_name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(leases, "failpoint", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        take(tmp_path, NAME)
+    assert files(tmp_path) == []
+
+
+def test_a_lease_whose_file_cannot_be_removed_is_given_back_all_the_same(tmp_path, monkeypatch):
+    lease = take(tmp_path, NAME)
+
+    def refused(_path, missing_ok=False):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(type(lease.path), "unlink", refused)
+    lease.release()
+    monkeypatch.undo()
+    assert files(tmp_path) == [lease.path]
+    assert holder(tmp_path, NAME) is None
+    take(tmp_path, NAME).release()
+    assert files(tmp_path) == []
+
+
+def test_a_holder_elsewhere_is_waited_for_until_it_gives_a_sign_or_is_silent_too_long(tmp_path):
+    file = lease_file(tmp_path, NAME, ELSEWHERE)
+    with pytest.MonkeyPatch.context() as clock:  # it falls silent
+        clock.setattr(owners, "silent_seconds", lambda _file: next(seconds))
+        seconds = iter([100.0, 170.0, owners.LIMIT_SECONDS])
+        assert leases.outlived(tmp_path, NAME, lambda: None)
+    os.utime(file)
+    assert not leases.outlived(tmp_path, NAME, lambda: os.utime(file, (time.time() - 30,) * 2))
+    assert leases.outlived(tmp_path, NAME, file.unlink)
+    mine = take(tmp_path, NAME)
+    assert not leases.outlived(tmp_path, NAME, pytest.fail)  # the kernel knows that this one lives
+    mine.release()
+    assert leases.outlived(tmp_path, NAME, pytest.fail)
 
 
 def test_gc_removes_the_leases_of_the_dead_only(tmp_path):

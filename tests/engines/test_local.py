@@ -11,13 +11,13 @@ import pytest
 import torch
 
 import small_tasks
-from xstilts.engines import drive, worker
+from xstilts.engines import Report, drive, worker
 from xstilts.engines.local import LocalEngine
 from xstilts.errors import UserError
 from xstilts.model.encoder import Encoder
 from xstilts.report.rows import score_rows
 from xstilts.sources import Sources
-from xstilts.store import Store
+from xstilts.store import Corrupt, Store
 from xstilts.study import Options
 
 QUICK = {"options": Options(max_steps=2, max_eval_rows=4)}
@@ -314,6 +314,40 @@ def test_what_is_damaged_again_and_again_is_a_failure(small, tiny, tmp_path):
     assert "has other bytes than were written" in watch.broken["predict s_xnli en"]
 
 
+def test_two_jobs_of_a_pass_that_read_the_same_damage_fail_neither(small, tiny, tmp_path):
+    plan = plan_of(small, tiny, *PATHS)
+    store, watch = Store(tmp_path), Watch()
+    course = drive.Course(plan, store, watch)
+    watch.begin("", 1, 1)
+    first, second = course.todo()[:2]
+    stage = first.ids[0]
+    fault = Corrupt(store.folder(stage), "model.safetensors", "has other bytes")
+    for job in (first, second):
+        course.take(Report(job.number, worked=True, corrupt=fault))
+    assert course.outcome.failures == {}
+    again = next(job for job in course.todo() if job.ids == second.ids)
+    course.take(Report(again.number, worked=True, corrupt=fault))
+    assert set(course.outcome.failures) == set(second.ids)
+
+
+def test_weights_that_vanish_while_they_are_read_are_made_again(small, tiny, tmp_path, monkeypatch):
+    """By the eviction of another process, between the look and the reading."""
+    plan, read = plan_of(small, tiny, "s_xnli"), worker.Worker._weights
+
+    def gone(self, step, name):
+        found = read(self, step, name)
+        if step.kind == "predict":
+            monkeypatch.undo()
+            self._store.evict(step.parent)
+        return found
+
+    monkeypatch.setattr(worker.Worker, "_weights", gone)
+    outcome, watch = run(plan, small, tmp_path)
+    assert outcome.failures == {}
+    assert sorted(set(outcome.done)) == sorted(plan.steps)
+    assert [note for _, note in watch.notes] == ["what it reads was evicted by another process"]
+
+
 @pytest.mark.parametrize("kind", ["train", "predict", "score"])
 def test_a_step_with_a_damaged_marker_is_redone(small, tiny, tmp_path, kind):
     plan = plan_of(small, tiny, "s_xnli")
@@ -469,6 +503,19 @@ def test_weights_are_evicted_after_their_last_need_and_no_later(small, tiny, tmp
         ("predict s_xnli in 3 languages", ["last"]),
         ("score s_xnli in 3 languages", []),
     ]
+
+
+def test_weights_that_another_made_again_are_not_evicted_again(small, tiny, tmp_path):
+    plan = plan_of(small, tiny, *PATHS, keep="none")
+    run(plan, small, tmp_path)
+    store, stage = Store(tmp_path), next(iter(plan.steps))
+    course = drive.Course(plan, store, Watch())
+    course.todo()
+    whole = plan_of(small, tiny, *PATHS, "s_nli > s_squad | s_xquad", keep="all")
+    run(whole, small, tmp_path)
+    assert store.whole(stage)
+    assert course.todo() == []
+    assert store.whole(stage)
 
 
 def test_weights_that_a_failed_step_needs_stay(small, tiny, tmp_path):

@@ -64,7 +64,8 @@ class Queued:
     job_id = "7_3"
 
     def __init__(self, folder):
-        self.paths = type("P", (), {"result_pickle": folder / "none", "stderr": folder / "7_3.err"})
+        files = {"result_pickle": folder / "none", "stderr": folder / "7_3.err"}
+        self.paths = type("P", (), files | {"folder": folder})
 
     def result(self):
         raise AssertionError("submitit would wait for ever")

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 import traceback
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import count
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from hypothesis import strategies as st
 from xstilts import failpoints
 from xstilts.disk import files
 from xstilts.disk.files import disk_errors, read_marker, write_marker
-from xstilts.disk.scratch import alone
+from xstilts.disk.scratch import alone, remove
 from xstilts.errors import UserError
 from xstilts.store import Corrupt, Store
 from xstilts.store.records import _inside
@@ -714,6 +714,62 @@ def test_gc_clears_the_work_area_of_a_finished_step_only(store):
     assert store.gc() == dry
     assert store.work(A).load() is None
     assert store.work(B).load()
+
+
+def test_gc_keeps_the_resume_point_of_what_was_evicted_and_is_made_again(store):
+    finish(store, A)
+    store.evict(A)
+    store.work(A).save(1, tensors_at(1), {})
+    assert store.gc() == (0, ())
+    assert store.work(A).load()
+    finish(store, A)
+    assert store.gc().paths == (store.work(A).folder,)
+
+
+def test_gc_leaves_what_another_holds(store):
+    finish(store, A)
+    store.work(A).save(1, tensors_at(1), {})
+    lease = store.lease(A)
+    assert store.gc() == store.gc(dry_run=True) == (0, ())
+    lease.release()
+    assert store.gc().paths == (store.work(A).folder,)
+
+
+def test_who_was_away_while_another_finished_removes_nothing(store, monkeypatch):
+    """Taken for dead between its look and its rename."""
+    look = Store._intact
+
+    def away(self, step_id):
+        monkeypatch.undo()
+        assert look(self, step_id) is None
+        with monkeypatch.context() as alone:
+            alone.setattr("xstilts.store.alone", lambda _root: nullcontext())
+            finish(store, A, {WEIGHTS: b"theirs"})
+
+    with store.writing(A) as folder:
+        (folder / WEIGHTS).write_bytes(b"ours")
+        monkeypatch.setattr(Store, "_intact", away)
+        done = store.finish(A, folder, record())
+    assert done.path(WEIGHTS).read_bytes() == b"theirs"
+    assert strays(store) == []
+
+
+def test_a_step_is_looked_for_anew_under_its_lease(store, monkeypatch):
+    """A network file system may remember for a minute that it is not there."""
+    asked = []
+    monkeypatch.setattr("xstilts.store.ask_anew", asked.append)
+    store.lease(A).release()
+    assert asked == [store.folder(A).parent]
+    finish(store, A)
+    store.lease(A).release()
+    assert len(asked) == 1
+
+
+def test_two_remove_the_same(store):
+    finish(store, A)
+    remove(store.folder(A), store.root, A)
+    remove(store.folder(A), store.root, A)
+    assert strays(store) == []
 
 
 # --- full and forbidden disks -------------------------------------------------------------------

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import re
+import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,6 +87,17 @@ def make_folder(path: Path) -> None:
     except FileExistsError:
         number = errno.ENOTDIR
         raise NotADirectoryError(number, os.strerror(number), str(path)) from None
+
+
+def ask_anew(folder: Path) -> None:
+    """Forget what a network file system remembers of a folder, which it makes if need be.
+
+    It may say for a minute that something is not there which another machine has just put there,
+    but not after a change of the folder by this machine.
+    """
+    make_folder(folder)
+    with tempfile.TemporaryFile(dir=folder):
+        pass
 
 
 def sync(path: Path) -> None:

@@ -26,10 +26,13 @@ from xstilts.disk.files import make_folder
 from xstilts.failpoints import failpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 FOLDER = "leases"
+
+
+_given_back: set[Path] = set()  # by this process, and its disk would not remove the file
 
 
 @dataclass(frozen=True)
@@ -47,9 +50,12 @@ class Lease:
         return self.path.exists()
 
     def release(self) -> None:
-        """Give it back."""
-        self.path.unlink(missing_ok=True)
+        """Give it back; where its file cannot be removed, it is nobody's."""
         owners.drop(self.path)
+        try:
+            self.path.unlink(missing_ok=True)
+        except OSError:
+            _given_back.add(self.path)
 
 
 def all_stand(leases: Sequence[Lease]) -> bool:
@@ -90,10 +96,10 @@ def _make(root: Path, name: str) -> Lease | None:
                 other.unlink(missing_ok=True)
             owners.hold(path)
             return Lease(path)
-    except OSError:
-        path.unlink(missing_ok=True)
+    except BaseException:  # an interruption too: this process may live on
+        Lease(path).release()
         raise
-    path.unlink()
+    Lease(path).release()
     return None
 
 
@@ -105,6 +111,31 @@ def holder(root: Path, name: str) -> Holder | None:
                 host = path.read_text(encoding="utf-8", errors="replace")
                 return Holder(host, owners.pid_of(_mark(path)))
     return None
+
+
+def outlived(root: Path, name: str, pause: Callable[[], object]) -> bool:
+    """Whether a lease was given up or its holder turned out to be dead before a sign of life.
+
+    Of a process on another machine that has just died only its silence tells.
+
+    Args:
+        root: of the leases.
+        name: the lease's.
+        pause: called again and again meanwhile.
+
+    Returns:
+        False as soon as its holder is known to live: by the kernel, or by its next heartbeat.
+    """
+    for path in _files(root, name):
+        try:
+            touched = path.lstat().st_mtime
+            while _living(path):
+                if owners.here(_mark(path)) or path.lstat().st_mtime != touched:
+                    return False
+                pause()
+        except FileNotFoundError:  # given up
+            continue
+    return True
 
 
 @contextmanager
@@ -122,21 +153,26 @@ def held(root: Path, name: str) -> Iterator[Lease]:
 
 def sweep(root: Path, *, dry_run: bool) -> list[Path]:
     """Remove the leases of the dead; return those that are (or would be) removed."""
-    dead = [path for path in _files(root, "*") if not _living(path)]
+    dead = [path for path in _files(root) if not _living(path)]
     if not dry_run:
         for path in dead:
             path.unlink(missing_ok=True)
     return dead
 
 
-def _files(root: Path, name: str) -> list[Path]:
-    return sorted((root / FOLDER).glob(f"{name}.*"))
+def _files(root: Path, name: str = "") -> list[Path]:
+    """The leases of a name; all without one. A listing that fails is not one without any."""
+    try:
+        there = sorted(os.listdir(root / FOLDER))  # noqa: PTH208 (glob passes over errors)
+    except FileNotFoundError:
+        return []
+    return [root / FOLDER / one for one in there if one.startswith(name and f"{name}.")]
 
 
 def _mark(path: Path) -> str:
     """The mark of a file's owner."""
-    return path.name.split(".")[1]
+    return path.name.partition(".")[2].partition(".")[0]
 
 
 def _living(path: Path) -> bool:
-    return owners.lives(_mark(path), path)
+    return path not in _given_back and owners.lives(_mark(path), path)

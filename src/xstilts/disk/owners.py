@@ -72,6 +72,11 @@ def pid_of(owner: str) -> int:
     return int(match[2])
 
 
+def here(owner: str) -> bool:
+    """Whether a mark is of a process of this machine, so that the kernel knows whether it lives."""
+    return owner.partition("-")[0] == _machine()
+
+
 def lives(owner: str, held: Path) -> bool:
     """Whether the process with that mark lives, as far as what it holds can tell.
 
@@ -81,8 +86,8 @@ def lives(owner: str, held: Path) -> bool:
     """
     if (match := _MARK.fullmatch(owner)) is None:
         return False
-    machine, pid, began = match.groups()
-    if machine == _machine():
+    _, pid, began = match.groups()
+    if here(owner):
         return _began(int(pid)) in (began, "")
     return silent_seconds(held) < LIMIT_SECONDS
 

@@ -56,7 +56,10 @@ def remove(path: Path, root: Path, step_id: str) -> None:
     if path.is_dir() and not path.is_symlink():
         make_folder(root / "tmp")
         aside = root / "tmp" / f"{step_id}.{_UNWANTED}.{secrets.token_hex(8)}"
-        path.rename(aside)
+        try:
+            path.rename(aside)
+        except FileNotFoundError:  # another process was faster
+            return
         failpoint("aside.moved")
         try:
             sync(path.parent)

@@ -64,7 +64,9 @@ class Course:
         self._left = {step.id for step in remaining(plan, store)}
         self._ours = frozenset(self._left)
         self.outcome.kept = [step_id for step_id in plan.steps if step_id not in self._ours]
-        self._redone: set[str] = set()
+        self._redone: dict[str, int] = {}  # step -> the pass in which it was found damaged
+        self._evicted: set[str] = set()
+        self._pass = 0
         self._jobs: dict[int, Job] = {}
         self._number, self._awaited = 0, ""
 
@@ -78,6 +80,7 @@ class Course:
         todo = self._left - self._bad()
         steps = [step for one, step in self._plan.steps.items() if one in todo]
         found = jobs(self._plan, steps, self._number + 1)
+        self._pass += 1
         self._jobs, self.moved = {job.number: job for job in found}, False
         return found
 
@@ -101,6 +104,7 @@ class Course:
         self.outcome.done += report.done
         self.outcome.failures |= report.failures
         self._left -= {*report.done}
+        self._evicted -= {*report.done}
         if report.corrupt:
             self._damaged(report, report.corrupt)
         read = dict.fromkeys(n for one in report.done for n in self._plan.steps[one].needs)
@@ -111,10 +115,9 @@ class Course:
 
     def _damaged(self, report: Report, fault: Corrupt) -> None:
         """What was found damaged is redone, once."""
-        if fault.step_id not in self._redone:
-            self._redone.add(fault.step_id)
-            self._store.discard_damaged(fault.step_id)
-            self._watcher.note(f"{fault.problem}: the step is redone")
+        if self._redone.setdefault(fault.step_id, self._pass) == self._pass:
+            if self._store.discard_damaged(fault.step_id):
+                self._watcher.note(f"{fault.problem}: the step is redone")
             return
         for one in self._jobs[report.job].ids:
             step = self._plan.steps[one]
@@ -123,7 +126,9 @@ class Course:
                 self._watcher.failed(step, str(fault))
 
     def _evict(self, steps: Iterable[Step]) -> None:
-        evict(self._plan, self._store, steps, self._left)
+        """Each once: who else makes a stage's weights again needs them."""
+        fresh = [step for step in steps if step.id not in self._evicted]
+        self._evicted |= evict(self._plan, self._store, fresh, self._left)
 
     def wait(self, todo: Sequence[Job], seconds: float) -> None:
         """All that could be done now is under way elsewhere: wait a moment, and say for what."""

@@ -92,7 +92,7 @@ def looks_back(step: Step) -> bool:
     return "split" in step.inputs or step.kind in ("probe", "measure")
 
 
-def evict(plan: Plan, store: Store, steps: Iterable[Step], left: Collection[str] = ()) -> None:
+def evict(plan: Plan, store: Store, steps: Iterable[Step], left: Collection[str] = ()) -> set[str]:
     """Free weights that nothing still needs, as the study's ``keep`` allows.
 
     Args:
@@ -100,16 +100,23 @@ def evict(plan: Plan, store: Store, steps: Iterable[Step], left: Collection[str]
         store: where they are.
         steps: whose weights.
         left: the ids of the steps that are still to be done.
+
+    Returns:
+        The ids of those whose weights are gone now.
     """
+    freed: set[str] = set()
     if plan.keep == "all":
-        return
+        return freed
     for step in steps:
-        if step.kind != "train" or not is_there(step, store):
+        if step.kind != "train":
             continue
         if any(child.id in left for child in plan.children(step.id)):
             continue
         if plan.keep == "none" or not is_intermediate(plan, step):
-            store.evict(step.id)
+            if is_there(step, store):
+                store.evict(step.id)
+            freed.add(step.id)
+    return freed
 
 
 def purpose(plan: Plan, stage: Step) -> str:

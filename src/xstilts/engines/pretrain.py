@@ -109,6 +109,8 @@ def _pretrain(config: Pretraining, corpus: Path | str, bench: Bench, watcher: Wa
         _alone(bench.store, step_id, config.name),
         bench.store.writing(step_id) as folder,
     ):
+        if bench.store.has(step_id) and bench.store.whole(step_id):  # by another, just before
+            return bench.store.open(step_id)
         last = bench.store.work(step_id)
         plateau_end = config.steps - config.falling_steps
         points = _Points(bench.store.work(trunk), last, plateau_end, desk.note)
@@ -228,6 +230,8 @@ def _shards(
     watcher.begin("tokenizer and shards", 1, 2)
     started = time.monotonic()
     with _alone(bench.store, step_id, "shards"), bench.store.writing(step_id) as folder:
+        if bench.store.has(step_id):  # by another, just before
+            return bench.store.open(step_id)
         tokenizer = _tokenizer(config, given, corpus)
         watcher.note(f"tokenizer ready after {time.monotonic() - started:.0f} s")
         tokenizer.save(folder)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from xstilts.disk.files import make_folder
+from xstilts.engines import Report
 from xstilts.engines.reported import reported
 from xstilts.errors import UserError
 from xstilts.plain import plain
@@ -18,10 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from xstilts.engines import Bench, Job, Report, Watcher
+    from xstilts.engines import Bench, Job, Watcher
     from xstilts.plan import Plan, Step
 
 LOGS = "logs"
+POLL_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -50,9 +53,24 @@ class Errand:
         plan = plans.load(self.bench.store.root, self.plan)
         steps = [plan.steps[one] for one in job.ids]
         heard = Heard(self.bench.store.root / LOGS / f"{job.ids[0]}.log", check)
-        with reported(heard, self.bench.store.root) as told:
-            report = Worker(plan, self.bench, told, self.engine).do(job, steps)
-        return replace(report, notes=tuple(heard.notes))
+        store = self.bench.store
+
+        def pause() -> None:
+            check()
+            time.sleep(POLL_S)
+
+        with reported(heard, store.root) as told:
+            worker = Worker(plan, self.bench, told, self.engine)
+            while True:
+                try:
+                    report = worker.do(job, steps)
+                except UserError as error:  # a full disk, before a step was begun
+                    failures = dict.fromkeys(job.ids, str(error))
+                    report = Report(job.number, worked=True, failures=failures)
+                # Sent again, as its machine was lost: the lost one's lease may still stand.
+                awaited = [] if report.worked else [one for one in job.ids if store.holder(one)]
+                if not awaited or not all(store.outlived(one, pause) for one in awaited):
+                    return replace(report, notes=tuple(heard.notes))
 
 
 class Heard:

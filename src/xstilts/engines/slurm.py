@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from xstilts.disk.files import ask_anew
 from xstilts.engines import Report
 from xstilts.engines.demand import Demand, demand
 from xstilts.engines.drive import drive
@@ -194,8 +195,10 @@ class _Queue:
             missing = {job for job in sent if self._gone(job)} if sent else set()
             if not ended and sent:
                 time.sleep(POLL_S)
-            if not ended and missing:  # network file systems show results a moment later
+            if not ended and missing:  # network file systems show results later
                 time.sleep(POLL_S)
+                for folder in {job.paths.folder for job in missing}:
+                    ask_anew(folder)
 
     def _gone(self, job: Any) -> bool:
         if self._cluster != "slurm":

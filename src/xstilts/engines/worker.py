@@ -54,8 +54,8 @@ class Worker:
 
     def do(self, job: Job, steps: Sequence[Step]) -> Report:
         """Do what can be done now of a job's steps, and put every finished one into the store."""
-        parents, plan, store = self._plan.steps, self._plan, self._store
-        ready = [s for s in steps if all(is_there(parents[one], store) for one in s.needs)]
+        plan, store = self._plan, self._store
+        ready = [step for step in steps if self._can_be_read([step])]
         leases: dict[str, Lease] = {}
         with ExitStack() as held:  # released whatever happens, also while they are taken
             for step in ready:
@@ -84,7 +84,10 @@ class Worker:
         except Corrupt as fault:
             corrupt = fault
         except (UserError, OSError, MemoryError, torch.OutOfMemoryError) as error:
-            reason = str(error)
+            if self._can_be_read(group):
+                reason = str(error)
+            else:  # it was read while another process removed it
+                self._watcher.note("what it reads was evicted by another process")
         else:
             ended = True
             self._watcher.end(job.label, time.monotonic() - started)
@@ -103,6 +106,11 @@ class Worker:
             corrupt=corrupt,
             seconds=time.monotonic() - started,
         )
+
+    def _can_be_read(self, group: list[Step]) -> bool:
+        """Whether all that steps begin with is still there."""
+        parents = (self._plan.steps[one] for step in group for one in step.needs)
+        return all(is_there(parent, self._store) for parent in parents)
 
     def _carry_out_within_memory(self, group: list[Step]) -> None:
         """Carry out; where the device has too little memory, with half as many tokens at a time.

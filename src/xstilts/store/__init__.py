@@ -16,7 +16,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from xstilts.disk import leases
-from xstilts.disk.files import disk_errors, is_plain, make_folder, sync, sync_up, write_marker
+from xstilts.disk.files import (
+    ask_anew,
+    disk_errors,
+    is_plain,
+    make_folder,
+    sync,
+    sync_up,
+    write_marker,
+)
 from xstilts.disk.scratch import alone, remove, scratch
 from xstilts.errors import UserError
 from xstilts.failpoints import failpoint
@@ -25,7 +33,7 @@ from xstilts.store.records import MARKER, Corrupt, Finished, checked_id, read_re
 from xstilts.store.work import WorkArea
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 __all__ = ["Corrupt", "Finished", "Store", "WorkArea"]
@@ -203,6 +211,8 @@ class Store:
         try:
             folder.rename(place)
         except OSError:
+            if self._intact(step_id) is not None:
+                return  # another's while this process was away; or ours, and the word of it lost
             if not os.path.lexists(place):
                 raise
             remove(place, self.root, step_id)  # debris of damage
@@ -290,11 +300,22 @@ class Store:
             UserError: if the disk is not writable.
         """
         with disk_errors(f"taking the lease of step {step_id}", self.root):
-            return leases.take(self.root, checked_id(step_id))
+            lease = leases.take(self.root, checked_id(step_id))
+            if lease is not None and not self.has(step_id):
+                try:  # who had it before may have finished the step on another machine
+                    ask_anew(self.folder(step_id).parent)
+                except OSError:
+                    lease.release()
+                    raise
+            return lease
 
     def holder(self, step_id: str) -> leases.Holder | None:
         """The living process that is doing a step, if there is one."""
         return leases.holder(self.root, checked_id(step_id))
+
+    def outlived(self, step_id: str, pause: Callable[[], object]) -> bool:
+        """Whether the lease of a step is free, once its holder had time to give a sign of life."""
+        return leases.outlived(self.root, step_id, pause)
 
     def work(self, step_id: str) -> WorkArea:
         """The resume points of a step that is not finished yet."""

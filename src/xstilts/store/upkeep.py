@@ -129,6 +129,14 @@ def _problem(folder: Path, name: str, sealed: dict[str, Any]) -> str | None:
         return f"cannot be read ({error.strerror})"
 
 
+def _whole(folder: Path) -> bool:
+    """Whether a step is finished and nothing of it evicted: else it may be under way again."""
+    try:
+        return not read_record(folder)["evicted"]
+    except (Corrupt, OSError):
+        return False
+
+
 def gc(root: Path, *, dry_run: bool) -> Freed:
     """See `Store.gc`."""
     if not root.exists():
@@ -138,12 +146,15 @@ def gc(root: Path, *, dry_run: bool) -> Freed:
     freed += [(path, 0) for path in statuses.sweep(root, dry_run=dry_run)]
     for area in sorted((root / "work").glob("*")):
         folder = root / "steps" / area.name[:2] / area.name
-        finished = is_id(area.name) and (folder / MARKER).is_file()
-        # A stage whose weights were evicted may be trained again just now.
-        if finished and not leases.holder(root, area.name):
+        if not is_id(area.name) or not _whole(folder):
+            continue
+        if dry_run:
+            if not leases.holder(root, area.name):
+                freed.append((area, tree_bytes(area)))
+        elif (lease := leases.take(root, area.name)) is not None:
             freed.append((area, tree_bytes(area)))
-            if not dry_run:
-                remove(area, root, area.name)
+            remove(area, root, area.name)
+            lease.release()
     with alone(root):
         for folder in step_folders(root):
             freed += _finish_eviction(folder, dry_run=dry_run)
