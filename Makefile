@@ -52,8 +52,8 @@ bench: install
 
 # The report is opened in a real browser: Debian's, if there is none and we may install it.
 browser:
-	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { apt-get update && \
-	    DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends chromium; } \
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { apt-get -o Acquire::Retries=5 update && \
+	    DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=5 install --yes --no-install-recommends chromium; } \
 	    >/dev/null 2>&1 || echo "no Chromium here: the report's browser tests are skipped" >&2
 
 # The documentation as a site; warnings are errors.
@@ -64,8 +64,8 @@ docs: install
 # A Slurm is run for its engine's tests: Debian's packages, where we may install them; then a test
 # that does not find them fails.
 slurm:
-	@command -v slurmctld >/dev/null && command -v munged >/dev/null || { apt-get update && \
-	    DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
+	@command -v slurmctld >/dev/null && command -v munged >/dev/null || { apt-get -o Acquire::Retries=5 update && \
+	    DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=5 install --yes --no-install-recommends \
 	    munge slurmctld slurmd slurm-client; } \
 	    >/dev/null 2>&1 || echo "no Slurm here, and its packages cannot be installed" >&2
 

@@ -280,6 +280,5 @@ def run_client(
         cwd=cwd,
         capture_output=True,
         text=True,
-        timeout=120,
         check=False,
     )

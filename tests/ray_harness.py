@@ -54,7 +54,7 @@ def main() -> None:
     data, model, folder = map(Path, sys.argv[1:])
     plan = small_tasks.plan(
         *(data, model, *PATHS),
-        recipe=small_tasks.recipe(epochs=15),
+        recipe=small_tasks.recipe(epochs=60),
         options=Options(max_eval_rows=6),
     )
     quick = {"checkpoint_seconds": 0.2}

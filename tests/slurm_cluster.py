@@ -31,7 +31,7 @@ SlurmdUser=root
 AuthType=auth/munge
 CryptoType=crypto/munge
 # A job that queues again waits for the credentials of its former start to run out.
-AuthInfo=socket={folder}/munge.sock,cred_expire=5
+AuthInfo=socket={folder}/munge.sock,cred_expire=15
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool-%n
 SlurmctldPidFile={folder}/slurmctld.pid
@@ -57,8 +57,8 @@ def missing() -> list[str]:
 
 
 def _free_ports(count: int) -> int:
-    """The first of so many ports in a row that nobody listens on."""
-    for first in range(20_000 + secrets.randbelow(20_000), 60_000, count):
+    """The first of so many free ports in a row, below those that Linux gives out."""
+    for first in range(20_000 + secrets.randbelow(10_000), 32_000, count):
         sockets = [socket.socket() for _ in range(count)]
         try:
             for port, one in enumerate(sockets, start=first):

@@ -15,8 +15,8 @@ from xstilts.engines.local import LocalEngine
 from xstilts.engines.reported import reported
 from xstilts.plan import Step
 from xstilts.report.watch import Lines
-from xstilts.store import Store
-from xstilts.store.statuses import EVERY_S, read
+from xstilts.store import Store, statuses
+from xstilts.store.statuses import read
 from xstilts.study import Options
 
 STEP = Step("a" * 20, "train", {}, "", "train mnli (seed 1)")
@@ -44,7 +44,7 @@ def test_a_run_tells_and_leaves_nothing(cli, small, tiny, root):
         "[1/3] train s_nli (seed 1), for s_xnli"
     )
     assert second.startswith("  ")
-    assert "begun 0 s ago" in second or " s ago" in second
+    assert second.endswith(" s ago")
     assert cli("status", "--store", root).out == "nothing is under way\n"
     assert list((root / "status").iterdir()) == []
 
@@ -106,14 +106,18 @@ def test_files_that_say_nothing(cli, root, text):
     assert all(one.host != "x" for one in read(root))
 
 
-def test_the_file_is_written_at_most_once_a_second(root):
+def test_the_file_is_written_at_most_once_a_second(root, monkeypatch):
+    now, written = [0.0], []
+    monkeypatch.setattr(statuses, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(statuses, "failpoint", written.append)
     with reported(Lines(), root) as told:
         told.begin("train", 1, 1)
         (file,) = (root / "status").iterdir()
-        before = file.stat().st_ino
-        for done in range(1, 1000):
-            told.progress(done, 1000, done)
-        assert file.stat().st_ino == before or EVERY_S < 1
+        assert len(written) == 1
+        for now[0], total in ((0.5, 1), (0.999, 1), (1.0, 2), (1.5, 2), (2.5, 3)):
+            for done in range(1, 10):
+                told.progress(done, 1000, done)
+            assert len(written) == total
         told.begin("predict", 1, 1)  # what is new is told at once
         assert json.loads(file.read_text())["label"] == "predict"
 

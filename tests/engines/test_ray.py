@@ -27,6 +27,7 @@ HARNESS = Path(__file__).parent.parent / "ray_harness.py"
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_a_study_survives_the_death_of_a_machine(small, tiny, tmp_path, record_property):
     command = [sys.executable, str(HARNESS), str(small), str(tiny), str(tmp_path)]
     with subprocess.Popen(

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -105,7 +106,7 @@ def test_what_waits_for_the_same_and_asks_for_the_same_is_an_array(small, tiny, 
 
 def study(small, tiny, folder, engine, leave):
     """Run a study, and have one of its stages leave its machine; what became of it."""
-    plan = plan_of(small, tiny, *PATHS, epochs=40)
+    plan = plan_of(small, tiny, *PATHS, epochs=100)
     quick = {"checkpoint_seconds": 0.5}
     local = small_tasks.bench(small, folder / "local", **quick)
     LocalEngine().run(plan, local, Watch())
@@ -117,8 +118,9 @@ def study(small, tiny, folder, engine, leave):
         while not left:
             time.sleep(0.02)
             if (store.root / "work" / stage).exists() and (holder := store.holder(stage)):
-                left.append(holder.pid)
-                leave(holder.pid)
+                with suppress(ProcessLookupError, FileNotFoundError):  # it has just ended
+                    leave(holder.pid)
+                    left.append(holder.pid)
 
     threading.Thread(target=watch, daemon=True).start()
     told = Watch()
@@ -138,6 +140,7 @@ def study(small, tiny, folder, engine, leave):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_a_study_with_submitits_local_executor(small, tiny, tmp_path):
     study(
         *(small, tiny, tmp_path, SlurmEngine(cluster="local")),
@@ -152,6 +155,7 @@ def variables(pid: int) -> dict[str, str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_a_study_on_a_real_slurm(small, tiny, tmp_path, record_property):
     """Three slurmd on this machine. `make test-all` installs the packages where it may."""
     if missing := slurm_cluster.missing():

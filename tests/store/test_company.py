@@ -23,9 +23,10 @@ def test_three_processes_share_a_study_and_do_no_step_twice(small, tiny, tmp_pat
 
 
 def test_what_a_killed_process_held_is_taken_over(small, tiny, tmp_path):
-    """The first to have trained five steps dies; the others resume its stage."""
-    ways = ("step:5", "step:9", "never")
+    """The first to have trained nine steps dies; the others resume its stage."""
+    ways = ("step:9", "step:9", "never")
     found = harness(small, tiny, tmp_path, "--together", *ways)
     unharmed(found)
     assert found["ended"][2] == 0
     assert -signal.SIGKILL in found["ended"][:2]
+    assert found["resumed"] >= 1

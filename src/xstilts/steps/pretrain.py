@@ -178,7 +178,7 @@ class _Run:
             "seconds": round(self.seconds, 1),
             "tokens_per_s": round(self.tokens / max(self.seconds, 1e-9)),
             "flops_per_s": per_s,
-            "share_of_peak": round(per_s / peak, 3),
+            "share_of_peak": float(f"{per_s / peak:.3g}"),
             "loss": {
                 name: float(self.losses[tail][self.objective[tail] == number].mean())
                 for number, name in enumerate(OBJECTIVES)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from xstilts import models
 from xstilts.disk.files import disk_errors
 from xstilts.disk.whole import whole
+from xstilts.errors import UserError
 from xstilts.identity import fingerprint
 from xstilts.plan import Plan, Step
 
@@ -52,8 +53,12 @@ def load(root: Path, name: str) -> Plan:
     Raises:
         UserError: if it cannot be read.
     """
-    with disk_errors("reading the plan", root):
-        body = json.loads((root / FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    path = root / FOLDER / f"{name}.json"
+    try:
+        with disk_errors("reading the plan", root):
+            body = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} is not in the store any more: give the command again") from None
     plan = Plan()
     for one in body["steps"]:
         plan.add(Step(**{**one, "also": tuple(one["also"])}))
