@@ -17,6 +17,7 @@ ANSWERS = {
     "table2-part": ("gains", "claims"),
     "table2-mlm": ("gains", "claims"),
     "scaling-part": ("scaling", "gains"),
+    "order-part": ("order", "gains"),
 }
 
 
