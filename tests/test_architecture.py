@@ -20,7 +20,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 # top, inside a function, or for the type checker alone. docs/design.md says what each is for.
 ROOMS = {
     "ground": ("errors identity failpoints jsontext plain durations sizes footprint disk _version"),
-    "spec": "path orders mistakes study recipes scenario pretraining",
+    "spec": "path orders mistakes yamlfile study recipes scenario pretraining",
     "catalogue": "tasks suites languages resolve",
     "data": "sources formats corpus microworld",
     "metrics": "metrics perturb",
