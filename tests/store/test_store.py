@@ -726,6 +726,15 @@ def test_gc_keeps_the_resume_point_of_what_was_evicted_and_is_made_again(store):
     assert store.gc().paths == (store.work(A).folder,)
 
 
+def test_gc_clears_what_was_left_before_an_eviction(store):
+    """By who was killed when the step was in its place, and its resume points not yet gone."""
+    store.work(A).save(1, tensors_at(1), {})
+    os.utime(store.work(A).folder, (1, 1))
+    finish(store, A)
+    store.evict(A)
+    assert store.gc().paths == (store.work(A).folder,)
+
+
 def test_gc_leaves_what_another_holds(store):
     finish(store, A)
     store.work(A).save(1, tensors_at(1), {})

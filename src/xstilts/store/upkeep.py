@@ -129,12 +129,14 @@ def _problem(folder: Path, name: str, sealed: dict[str, Any]) -> str | None:
         return f"cannot be read ({error.strerror})"
 
 
-def _whole(folder: Path) -> bool:
-    """Whether a step is finished and nothing of it evicted: else it may be under way again."""
+def _is_over(area: Path, folder: Path) -> bool:
+    """Whether a step was finished after its resume points: those after an eviction are of use."""
     try:
-        return not read_record(folder)["evicted"]
+        evicted = read_record(folder)["evicted"]
+        newer = area.lstat().st_mtime_ns >= (folder / MARKER).lstat().st_mtime_ns
     except (Corrupt, OSError):
         return False
+    return not (evicted and newer)
 
 
 def gc(root: Path, *, dry_run: bool) -> Freed:
@@ -146,7 +148,7 @@ def gc(root: Path, *, dry_run: bool) -> Freed:
     freed += [(path, 0) for path in statuses.sweep(root, dry_run=dry_run)]
     for area in sorted((root / "work").glob("*")):
         folder = root / "steps" / area.name[:2] / area.name
-        if not is_id(area.name) or not _whole(folder):
+        if not is_id(area.name) or not _is_over(area, folder):
             continue
         if dry_run:
             if not leases.holder(root, area.name):
