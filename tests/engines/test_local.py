@@ -345,7 +345,9 @@ def test_weights_that_vanish_while_they_are_read_are_made_again(small, tiny, tmp
     outcome, watch = run(plan, small, tmp_path)
     assert outcome.failures == {}
     assert sorted(set(outcome.done)) == sorted(plan.steps)
-    assert [note for _, note in watch.notes] == ["what it reads was evicted by another process"]
+    assert [note for _, note in watch.notes] == [
+        "what it reads is not there any more: it is made again"
+    ]
 
 
 @pytest.mark.parametrize("kind", ["train", "predict", "score"])

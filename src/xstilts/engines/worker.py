@@ -86,8 +86,8 @@ class Worker:
         except (UserError, OSError, MemoryError, torch.OutOfMemoryError) as error:
             if self._can_be_read(group):
                 reason = str(error)
-            else:  # it was read while another process removed it
-                self._watcher.note("what it reads was evicted by another process")
+            else:  # another process evicted it, or found it damaged, while it was read
+                self._watcher.note("what it reads is not there any more: it is made again")
         else:
             ended = True
             self._watcher.end(job.label, time.monotonic() - started)
