@@ -220,7 +220,7 @@ def travel(inputs: Path, folder: Path) -> None:
 
 def upkeep(inputs: Path, folder: Path) -> None:
     """Weights go and come back; a step is thrown away."""
-    from store.test_store import A, B, finish
+    from store.steps import A, B, finish
     from xstilts.store import Store
 
     store = Store(folder / "store")
@@ -273,7 +273,7 @@ def prepare(inputs: Path) -> None:
     import small_tasks
     import tiny_encoder
     from corpus.mirror import plant
-    from store.test_store import A, B, finish
+    from store.steps import A, B, finish
     from xstilts.store import Store
 
     small_tasks.write(inputs / "data")

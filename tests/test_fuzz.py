@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 import small_tasks
 from corpus.mirror import PLACES, declaration, plant
-from store.test_store import A, finish
+from store.steps import A, finish
 from xstilts import (
     path,
     pretraining,

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from store.test_store import flip
+from store.steps import flip
 from xstilts.engines import Bench, pretrain
 from xstilts.errors import UserError
 from xstilts.pretraining import Pretraining

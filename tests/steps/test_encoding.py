@@ -10,7 +10,7 @@ import pytest
 
 import small_tasks
 from steps.runs import begun, trained
-from store.test_store import flip
+from store.steps import flip
 from xstilts import formats
 from xstilts.formats import Limits
 from xstilts.model import tokenizer

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import random
 
-from store.test_store import finish, flip
+from store.steps import finish, flip
 from xstilts.disk.files import write_marker
 from xstilts.store import Store
 from xstilts.store.merging import merge

@@ -15,19 +15,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from store.test_store import (
-    CONTENT,
-    WEIGHTS,
-    A,
-    B,
-    C,
-    complaint,
-    failing_at,
-    finish,
-    flip,
-    largest_file,
-    strays,
-)
+from store.disks import complaint, failing_at, largest_file
+from store.steps import CONTENT, WEIGHTS, A, B, C, finish, flip, strays
 from xstilts.disk import files
 from xstilts.errors import UserError
 from xstilts.identity import canonical_json
