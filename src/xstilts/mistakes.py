@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from xstilts.errors import UserError, suggest
@@ -70,7 +71,10 @@ def _explained(
         message = f"found no {detail['loc'][-1]}; it needs one"
         line = LAST  # a key that is missing is often one that is misspelt
     elif kind == "union_tag_not_found":
-        message = f"found no {context['discriminator'][1:-1]}; it needs one"
+        needed = context["discriminator"][1:-1]
+        message = f"found no {needed}; it needs one"
+        if slip := get_close_matches(needed, map(str, detail["input"]), n=1):
+            message = f'found "{slip[0]}" where "{needed}" should be'
     elif kind == "union_tag_invalid":
         allowed = re.findall(r"'(\w+)'", context["expected_tags"])
         message = f"found {context['tag']};{suggest(context['tag'], allowed)}"

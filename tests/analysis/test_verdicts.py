@@ -331,6 +331,10 @@ def test_a_users_claims(tmp_path):
         ),
         ("- {id: set-up, text: b, source: c, rule: not_testable}", 'claim id "set-up" is taken'),
         ("- {id: a, text: b, source: c}", r"line 1, \[0\]: found no rule; it needs one"),
+        (
+            "- {id: a, text: b, source: c, rul: not_testable}",
+            r'1, \[0\]: found "rul" where "rule"',
+        ),
         ("- {id: a, text: b,\n  text: c}", "line 2, text: stands twice, first in line 1"),
         ("- [", "not YAML"),
     ],
