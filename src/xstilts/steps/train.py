@@ -442,7 +442,8 @@ def _accelerator(device: torch.device, precision: str, desk: Desk) -> Any:
     from accelerate.state import AcceleratorState
 
     AcceleratorState._reset_state(reset_partial_state=True)  # noqa: SLF001 (one a stage)
-    options: dict[str, Any] = {"cpu": device.type == "cpu"}
+    # The model is put on its device by us: Accelerate would move it to the first GPU of all.
+    options: dict[str, Any] = {"cpu": device.type == "cpu", "device_placement": False}
     options["mixed_precision"] = "bf16" if precision == "bf16" else "no"
     if desk.layout == "ddp":  # a step runs one of the heads
         unused = DistributedDataParallelKwargs(find_unused_parameters=True)
