@@ -7,7 +7,7 @@ import platform
 import re
 from pathlib import Path
 
-from xstilts.errors import UserError
+from xstilts.errors import UserError, first_line
 
 DEVICES = re.compile(r"auto|cpu|cuda(:\d+)?")  # the names of devices
 
@@ -30,15 +30,37 @@ def device(name: str) -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
+def check(device: str) -> None:
+    """Make sure that it is there.
+
+    Args:
+        device: ``cpu``, ``cuda``, ``cuda:1``.
+
+    Raises:
+        UserError: if it cannot be used.
+    """
+    import torch
+
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, ImportError) as error:
+        why = first_line(error)
+        raise UserError(f'device "{device}" cannot be used ({why:.100}): use --device cpu') from None
+
+
 def name(device: str) -> str:
     """A processor with its number of cores, or a CUDA device.
 
     Args:
         device: ``cpu``, ``cuda``, ``cuda:1``.
+
+    Raises:
+        UserError: if it cannot be used.
     """
     if device != "cpu":
         import torch
 
+        check(device)
         return torch.cuda.get_device_name(device)
     return f"{_processor()}, {os.cpu_count()} cores"
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from statistics import median_low
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from xstilts import datafiles, footprint, leakage
+from xstilts import datafiles, footprint, hardware, leakage
 from xstilts.engines.groups import is_intermediate
-from xstilts.errors import UserError, first_line
+from xstilts.errors import UserError
 from xstilts.sizes import WEIGHT_BYTES
 from xstilts.steps import tracking
 
@@ -60,7 +60,7 @@ def check(plan: Plan, steps: Sequence[Step], bench: Bench, *, elsewhere: bool = 
     if bench.track:
         tracking.check(bench.track)
     if not elsewhere:
-        _check_device(bench.device)
+        hardware.check(bench.device)
     if lora := _lora(steps):
         from xstilts.model import adapters
 
@@ -257,16 +257,6 @@ def _check_vocabulary(model: Model, network: Any, tokenizer: LoadedTokenizer) ->
             f"model {model.name}: its tokenizer has {len(tokenizer.special):,} pieces, its "
             f"embeddings {vocabulary:,}: tokenizer.json is another model's"
         )
-
-
-def _check_device(name: str) -> None:
-    import torch
-
-    try:
-        torch.empty(1, device=name)
-    except (RuntimeError, AssertionError, ImportError) as error:
-        line = first_line(error)
-        raise UserError(f'device "{name}" cannot be used ({line:.100}): use --device cpu') from None
 
 
 def _kept(plan: Plan, trained: Sequence[Step]) -> list[Step]:

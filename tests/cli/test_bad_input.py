@@ -508,6 +508,12 @@ def test_a_device_that_is_not_there(refused_run, at_mirror):
     assert line.endswith(": use --device cpu")
 
 
+def test_a_device_that_is_not_there_measures_nothing(refused):
+    """Its name is part of a measurement's, so that it is asked for before anything else."""
+    line = refused("bench", "xnli", "--source", "microworld", "--device", "cuda:99")
+    assert line.startswith('device "cuda:99" cannot be used (')
+
+
 def test_a_file_where_the_store_should_be(refused_run, at_mirror, tmp_path):
     (tmp_path / "file").write_text("")
     line = refused_run(*RUN, "--store", tmp_path / "file")
