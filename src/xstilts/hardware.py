@@ -45,7 +45,9 @@ def check(device: str) -> None:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, ImportError) as error:
         why = first_line(error)
-        raise UserError(f'device "{device}" cannot be used ({why:.100}): use --device cpu') from None
+        raise UserError(
+            f'device "{device}" cannot be used ({why:.100}): use --device cpu'
+        ) from None
 
 
 def name(device: str) -> str:
