@@ -30,6 +30,13 @@ def device(name: str) -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
+def cores() -> int:
+    """How many cores this process may use, which on a cluster are fewer than there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def check(device: str) -> None:
     """Make sure that it is there.
 
@@ -42,7 +49,7 @@ def check(device: str) -> None:
     import torch
 
     try:
-        torch.empty(1, device=device)
+        (torch.zeros(1, device=device) + 1).item()  # a kernel runs, which not all builds have
     except (RuntimeError, AssertionError, ImportError) as error:
         why = first_line(error)
         raise UserError(

@@ -10,7 +10,9 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -78,9 +80,13 @@ def test_steps_ask_for_what_their_kind_needs(small, tiny, tmp_path):
     assert STATE_BYTES == 16
     # On a GPU a resume point is put together in the machine's memory: weights and two moments.
     whole = next(iter(plan.models.values())).architecture.encoder_parameters
-    assert demand(plan, dataclasses.replace(bench, devices=1), train).memory_bytes > (
-        LIBRARIES_BYTES + 16 * whole
+    one, four = (
+        demand(plan, dataclasses.replace(bench, devices=number), train).memory_bytes
+        for number in (1, 4)
     )
+    assert one > LIBRARIES_BYTES + 16 * whole
+    # Of several processes each loads the weights; the first alone keeps, and puts shards together.
+    assert four - one == 3 * LIBRARIES_BYTES + (3 + 1) * 4 * whole
 
 
 class Cluster:
@@ -141,11 +147,12 @@ class Lossy:
         self.options_seen = []
 
     def remote(self, **options):
+        calls = {"max_calls": options.pop("max_calls")} if "max_calls" in options else {}
         assert options == {"max_retries": 3, "retry_exceptions": False}
-        return lambda _function: self
+        return lambda _function: SimpleNamespace(options=partial(self.options, calls))
 
-    def options(self, **options):
-        self.options_seen.append(options)
+    def options(self, calls, **options):
+        self.options_seen.append({**options, **calls})
         outer = self
 
         class Task:
@@ -177,4 +184,7 @@ def test_a_worker_lost_too_often_is_a_failure_of_its_steps():
     ]
     reason = "its worker was lost 4 times, the last time: the machine burnt"
     assert [one.failures for one in reports] == [{"x": reason}, {"y": reason, "z": reason}]
-    assert lossy.options_seen[0] == {"name": "a", "num_cpus": 2, "num_gpus": 1, "memory": 100}
+    # Whose process held a device is used once.
+    on_device = {"name": "a", "num_cpus": 2, "num_gpus": 1, "memory": 100, "max_calls": 1}
+    on_cpu = {"name": "b", "num_cpus": 1, "num_gpus": 0, "memory": 50}
+    assert lossy.options_seen == [on_device, on_cpu]

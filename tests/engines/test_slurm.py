@@ -17,6 +17,7 @@ import small_tasks
 from engines import same
 from engines.test_local import Watch
 from xstilts.engines import slurm
+from xstilts.engines.demand import Demand
 from xstilts.engines.groups import jobs
 from xstilts.engines.local import LocalEngine
 from xstilts.engines.slurm import SlurmEngine, bundles
@@ -102,6 +103,20 @@ def test_what_waits_for_the_same_and_asks_for_the_same_is_an_array(small, tiny, 
         ["train s_squad > s_squad"],
         ["predict s_tatoeba in 2 languages"],
     ]
+
+
+def test_what_asks_for_more_is_an_array_of_its_own(small, tiny, tmp_path, monkeypatch):
+    """As the stages of a larger model, which would die of the smaller one's memory."""
+
+    def asks(_plan, _bench, job):
+        return Demand(1, 0, 100 if "s_squad" in job.label else 10)
+
+    monkeypatch.setattr(slurm, "demand", asks)
+    plan = plan_of(small, tiny, "s_nli > s_tags", "s_squad > s_xquad")
+    queue = slurm._Queue(small_tasks.bench(small, tmp_path / "store"), {}, "local")
+    arrays = list(queue._arrays(jobs(plan, list(plan.steps.values())), plan))
+    asked = [{queue._asks(bundle, plan).memory_bytes for bundle in array} for array in arrays]
+    assert sorted(map(sorted, asked)) == [[10], [10], [100], [100]]
 
 
 def study(small, tiny, folder, engine, leave):

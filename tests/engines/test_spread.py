@@ -79,15 +79,19 @@ def test_two_processes_train_as_one_does(small, tiny, tmp_path, lora):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_an_encoder_decoder_is_spread_like_an_encoder(small, tmp_path):
+@pytest.mark.parametrize(
+    ("optimizer", "kinds"), [("adamw", ("ddp", "fsdp2")), ("adafactor", ("fsdp2",))]
+)
+def test_an_encoder_decoder_is_spread_like_an_encoder(small, tmp_path, optimizer, kinds):
     """Without dropout: what T5 drops in attention it draws by itself, by batch and not by row."""
     folder = tmp_path / "mt5"
     mt5 = tiny_encoder.make(folder, small_tasks.texts(), vocabulary=250, architecture="mt5")
     config = json.loads((mt5 / "config.json").read_text()) | {"dropout_rate": 0.0}
     (mt5 / "config.json").write_text(json.dumps(config))
-    plan = plan_of(small, mt5, "s_nli > s_xquad", steps=4, text2text=True)
+    how = {"text2text": True, "optimizer": optimizer}
+    plan = plan_of(small, mt5, "s_nli > s_xquad", steps=4, **how)
     expected = losses(plan, run(plan, small, tmp_path / "alone"))
-    for kind in ("ddp", "fsdp2"):
+    for kind in kinds:
         store = run(plan, small, tmp_path / kind, devices=2, layout=kind)
         for ours, theirs in zip(losses(plan, store), expected, strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=0, atol=2e-5)
@@ -153,6 +157,31 @@ def test_another_layout_goes_on_where_one_was_stopped(small, tiny, tmp_path):
     store = run(plan, small, tmp_path / "moved", told)
     assert told.notes == [("train s_tags (seed 1), for s_tags", f"resumed at step {step} of 10")]
     np.testing.assert_allclose(losses(plan, store)[0], expected[0], rtol=0, atol=5e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_shards_go_on_from_their_own_resume_point(small, tiny, tmp_path):
+    """With the best step so far, and Adafactor's means, of which one is whole in every process."""
+    how = {"select_every": 2, "optimizer": "adafactor"}
+    plan = plan_of(small, tiny, "s_tags", steps=10, **how)
+    (stage,) = (step.id for step in plan.steps.values() if step.kind == "train")
+    alone = run(plan, small, tmp_path / "alone")
+    watch = Watch()
+
+    def stop(done, total, tokens):
+        if done == 4:
+            raise KeyboardInterrupt
+
+    watch.progress = stop
+    with pytest.raises(KeyboardInterrupt):
+        run(plan, small, tmp_path / "shards", watch, devices=2, layout="fsdp2")
+    told = Watch()
+    store = run(plan, small, tmp_path / "shards", told, devices=2, layout="fsdp2")
+    assert any("resumed at step" in text for _, text in told.notes)
+    np.testing.assert_allclose(losses(plan, store)[0], losses(plan, alone)[0], rtol=0, atol=5e-5)
+    ours, theirs = (one.record(stage)["result"]["selected"]["step"] for one in (store, alone))
+    assert ours == theirs
 
 
 # --- what is shared out ------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -53,6 +55,22 @@ def test_it_equals_masked_attention_over_the_whole_row(lengths, window, scaling)
     assert weights is None
     expected = by_hand(q, k, v, lengths, window, WIDTH**-0.5 if scaling is None else scaling)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("width", "dtype", "taken"),
+    [
+        (64, torch.bfloat16, True),
+        (256, torch.float16, True),
+        (64, torch.float32, False),
+        (26, torch.bfloat16, False),  # the kernel does not pad, and TinyBERT has so many channels
+        (264, torch.bfloat16, False),
+    ],
+)
+def test_what_the_kernel_takes(width, dtype, taken, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (9, 0))
+    query = SimpleNamespace(is_cuda=True, dtype=dtype, shape=(1, 2, 3, width), device="cuda")
+    assert packing._has_kernel(query) is taken
 
 
 @pytest.mark.parametrize("window", [None, 1, 3])

@@ -76,7 +76,10 @@ class _Pass:
 
     def __init__(self, ray: Any, errand: Any, demands: dict[int, Demand]) -> None:
         self._ray, self._errand, self._demands = ray, errand, demands
-        self._task = ray.remote(max_retries=MOST_LOSSES, retry_exceptions=False)(_do)
+        again: dict[str, Any] = {"max_retries": MOST_LOSSES, "retry_exceptions": False}
+        self._task = ray.remote(**again)(_do)
+        # A process that has used a device holds memory of it, and sees that one for ever.
+        self._on_device = ray.remote(max_calls=1, **again)(_do)
         self._sent: dict[Any, Job] = {}
 
     def run(self, jobs: Sequence[Job], course: Course) -> Iterator[tuple[Job, Report]]:
@@ -99,7 +102,7 @@ class _Pass:
 
     def _send(self, job: Job) -> None:
         asks = self._demands[job.number]
-        task = self._task.options(
+        task = (self._on_device if asks.gpus else self._task).options(
             name=job.label,
             num_cpus=asks.cpus,
             num_gpus=asks.gpus,

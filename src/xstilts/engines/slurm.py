@@ -138,7 +138,7 @@ class _Queue:
                 places = [number_of[bundle[0].number] for bundle in array]
                 needs = {number_of[need] for need in array[0][0].needs}
                 after = [slurm_id[place] for place in sorted(needs)]
-                asks = _largest([demand(plan, self._bench, job) for job in array[0]])
+                asks = self._asks(array[0], plan)
                 for place, bundle, job in zip(
                     places, array, self._send(errand, array, asks, after), strict=True
                 ):
@@ -155,10 +155,14 @@ class _Queue:
         alike: dict[Any, list[list[Job]]] = {}
         for bundle in bundles(jobs, plan):
             kind = plan.steps[bundle[0].ids[0]].kind
-            alike.setdefault((bundle[0].needs, kind), []).append(bundle)
+            same = bundle[0].needs, kind, self._asks(bundle, plan)
+            alike.setdefault(same, []).append(bundle)
         for array in alike.values():
             for start in range(0, len(array), LARGEST_ARRAY):
                 yield array[start : start + LARGEST_ARRAY]
+
+    def _asks(self, bundle: Sequence[Job], plan: Plan) -> Demand:
+        return _largest([demand(plan, self._bench, job) for job in bundle])
 
     def _send(
         self, errand: Errand, array: list[list[Job]], asks: Demand, after: list[str]

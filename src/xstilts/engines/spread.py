@@ -11,6 +11,7 @@ import os
 import signal
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, record
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-from xstilts import footprint
+from xstilts import footprint, hardware
 from xstilts.engines import Silent
 from xstilts.engines.desk import settle
 from xstilts.errors import UserError
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from xstilts.steps.tracking import Tracking
     from xstilts.store.work import WorkArea
 
+LONGEST_WAIT = timedelta(days=1)
 SHARE_OF_MEMORY = 0.9  # of a device, that a replica of the model may take
 _MISTAKES = ("UserError", "AbsentError")  # whose words are for people
 
@@ -153,8 +155,13 @@ def _process(
     rank = int(os.environ["LOCAL_RANK"])
     device = "cpu" if bench.device == "cpu" else f"cuda:{rank}"
     if not bench.threads:  # processes that each take all cores only get in each other's way
-        bench = replace(bench, threads=max(1, (os.cpu_count() or 1) // bench.devices))
-    distributed.init_process_group("gloo" if device == "cpu" else "nccl")
+        bench = replace(bench, threads=max(1, hardware.cores() // bench.devices))
+    if device != "cpu":
+        torch.cuda.set_device(device)
+    # Numbers that all agree on go by gloo, past the devices. While the first process selects, saves
+    # or reads, the others wait, and where one dies the launcher ends them.
+    backend = "gloo" if device == "cpu" else "cpu:gloo,cuda:nccl"
+    distributed.init_process_group(backend, timeout=LONGEST_WAIT)
     desk = replace(
         settle(bench, _Teller(news if rank == 0 else None)),
         device=device,
@@ -162,10 +169,9 @@ def _process(
         tracking=tracking,  # Accelerate opens it in the first process alone
         stopping=lambda: bool(asked),
     )
-    try:
-        return steps.train(inputs, parent, out, area, desk)
-    finally:
-        distributed.destroy_process_group()
+    result = steps.train(inputs, parent, out, area, desk)
+    distributed.destroy_process_group()  # after a failure it would wait for the others
+    return result
 
 
 class _Teller(Silent):

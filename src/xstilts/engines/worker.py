@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import platform
+import re
 import time
 from contextlib import ExitStack
 from dataclasses import replace
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from xstilts.store.work import WorkArea
 
 LEAST_BUDGET = 512  # tokens of a micro-batch, where a sequence may be as long
+# Where a library asks the device itself, not PyTorch.
+_FULL = re.compile("CUDA error: out of memory|CU[A-Z]+_STATUS_ALLOC_FAILED")
 
 
 class _Lost(Exception):  # noqa: N818
@@ -123,7 +126,9 @@ class Worker:
         while True:
             try:
                 return self._carry_out([step for step in group if not is_there(step, self._store)])
-            except torch.OutOfMemoryError as error:
+            except RuntimeError as error:
+                if not (isinstance(error, torch.OutOfMemoryError) or _FULL.search(str(error))):
+                    raise
                 now = self._desk.token_budget
                 if self._bench.devices > 1:
                     raise
@@ -135,8 +140,7 @@ class Worker:
                     ) from error
             # Out here nothing holds on to the tensors of the attempt any more.
             self._desk = replace(self._desk, token_budget=now // 2)
-            gc.collect()
-            torch.cuda.empty_cache()
+            _give_back_memory()
             self._watcher.note(
                 f"{self._desk.device} has too little memory for {now:,} tokens at a time: goes on "
                 f"with {now // 2:,}, which changes no result"
@@ -175,6 +179,8 @@ class Worker:
             keep = checkpoint.EVICTABLE
             self._finish(step, folder, result, started, keep, {"seconds": seconds})
         area.clear()
+        if self._desk.device != "cpu":
+            gc.collect()  # compiled blocks lie in circles, and the next stage wants their place
 
     def _spread(self, step: Step, weights: Weights, folder: Path, area: WorkArea) -> dict[str, Any]:
         """Run a stage on several devices."""
@@ -183,6 +189,7 @@ class Worker:
         model = self._plan.models.get(self._plan.root(step))
         shape = None if model is None else model.architecture  # it began with what was imported
         kind = spread.layout(self._bench, shape, step.inputs)
+        _give_back_memory()  # what predictions had of the first device
         result = spread.train(
             *(step.inputs, weights, folder, area),
             self._bench,
@@ -256,6 +263,7 @@ class Worker:
             self._weights(replace(step, parent="" if name in models else name), name)
             for name in names
         ]
+        _give_back_memory()  # to the processes that measure
         with self._store.writing(step.id) as folder:
             result = measure.measure(step.inputs, weights, folder, self._desk)
             self._finish(step, folder, result, started)
@@ -291,6 +299,12 @@ class Worker:
 
 
 @cache
+def _give_back_memory() -> None:
+    """Let others have what nothing here holds on to any more."""
+    gc.collect()
+    torch.cuda.empty_cache()
+
+
 def _versions() -> Mapping[str, str]:
     """Of the libraries that results depend on; a fresh look at the disk takes milliseconds."""
     return {name: version(name) for name in ("torch", "transformers", "tokenizers", "numpy")}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from xstilts.model.dropout import KeyedDropout, columns
+from xstilts.model.dropout import PROGRAMS, KeyedDropout, columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,6 +31,7 @@ def compile_blocks(layers: Iterable[nn.Module], device: torch.device) -> int:
         How many blocks.
     """
     torch._dynamo.config.suppress_errors = True  # noqa: SLF001
+    torch._dynamo.config.recompile_limit = PROGRAMS  # noqa: SLF001
     found = 0
     for layer in layers:
         for name, block in layer.named_children():
@@ -43,7 +44,7 @@ def compile_blocks(layers: Iterable[nn.Module], device: torch.device) -> int:
             for place in drops:
                 one = modules[place]  # its constants as a tensor: else every site has its program
                 width = modules[matrices[-1]].out_features
-                one.columns = columns(one.site, width, device)
+                one.columns = columns(one.site, width, device)  # type: ignore[arg-type]
             block.compile(dynamic=True)
             found += 1
     return found

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _M1 = 0x7FEB352D
 _M2 = 0x846CA68B - 2**32
 _GOLDEN = 0x9E3779B1
+PROGRAMS = 64  # of one function: sizes, precisions, rows of one token, training and evaluation
 
 
 def _mix(values: np.ndarray) -> np.ndarray:
@@ -54,9 +55,14 @@ def row_keys(seeds: Sequence[int], lengths: Sequence[int]) -> torch.Tensor:
     return torch.from_numpy(keys.view(np.int32))
 
 
-@lru_cache(maxsize=256)
 def columns(site: int, width: int, device: torch.device) -> torch.Tensor:
     """The constants of a site's channels, int32 ``[width]``."""
+    return _columns(site, max(512, 1 << (width - 1).bit_length()), device)[:width]
+
+
+# Attention asks for as many as there are lengths: each would wait for a GPU if it were made anew.
+@lru_cache(maxsize=4096)
+def _columns(site: int, width: int, device: torch.device) -> torch.Tensor:
     numbers = np.arange(width, dtype=np.uint32) * np.uint32(_GOLDEN) + np.uint32(
         site * 2654435769 % 2**32
     )
@@ -89,6 +95,7 @@ def drop(x: torch.Tensor, keys: torch.Tensor, constants: torch.Tensor, p: float)
 @lru_cache(maxsize=1)
 def _one_kernel() -> Callable[..., torch.Tensor]:
     """`drop` compiled: on a GPU each of its six passes would be a kernel."""
+    torch._dynamo.config.recompile_limit = PROGRAMS  # noqa: SLF001
     return torch.compile(drop, dynamic=True)
 
 

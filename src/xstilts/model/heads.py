@@ -162,8 +162,9 @@ def loss_sum(
         case "tagging":
             return functional.cross_entropy(logits, targets["tags"], reduction="sum")
         case "span":
-            row = torch.repeat_interleave(torch.tensor(batch.lengths)).to(logits.device)
-            column = torch.cat([torch.arange(n) for n in batch.lengths]).to(logits.device)
+            row = torch.repeat_interleave(torch.tensor(batch.lengths))
+            row = row.to(logits.device, non_blocking=True)
+            column = batch.positions(0)
             shape = len(batch.lengths), max(batch.lengths)
             both = [
                 functional.cross_entropy(

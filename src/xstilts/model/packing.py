@@ -43,19 +43,21 @@ class Batch:
     @property
     def starts(self) -> torch.Tensor:
         """The position of each sequence's first token, int64 ``[n]``."""
-        lengths = torch.tensor((0, *self.lengths[:-1]), device=self.ids.device)
-        return lengths.cumsum(0)
+        starts = torch.tensor((0, *self.lengths[:-1])).cumsum(0)
+        return starts.to(self.ids.device, non_blocking=True)
 
     def positions(self, first: int) -> torch.Tensor:
         """Position ids ``[T]``, starting anew at ``first`` in every sequence."""
         ranges = [torch.arange(first, first + length) for length in self.lengths]
-        return torch.cat(ranges).to(self.ids.device)
+        return torch.cat(ranges).to(self.ids.device, non_blocking=True)
 
     def means(self, states: torch.Tensor) -> torch.Tensor:
         """The mean of each sequence's states: ``[..., T, H] -> [..., n, H]``."""
-        lengths = torch.tensor(self.lengths, device=states.device)
+        counted = torch.tensor(self.lengths)
+        owner = torch.repeat_interleave(counted).to(states.device, non_blocking=True)
+        lengths = counted.to(states.device, non_blocking=True)
         sums = states.new_zeros(*states.shape[:-2], len(lengths), states.shape[-1])
-        return sums.index_add(-2, torch.repeat_interleave(lengths), states) / lengths[:, None]
+        return sums.index_add(-2, owner, states) / lengths[:, None]
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on another device."""
@@ -72,7 +74,7 @@ class Batch:
 def real_places(lengths: tuple[int, ...], device: torch.device) -> torch.Tensor:
     """Where padded rows have tokens, bool ``[n, longest]``."""
     ends = torch.tensor(lengths)[:, None]
-    return (torch.arange(max(lengths)) < ends).to(device)
+    return (torch.arange(max(lengths)) < ends).to(device, non_blocking=True)
 
 
 def padded(flat: torch.Tensor, real: torch.Tensor, value: int) -> torch.Tensor:
@@ -158,9 +160,12 @@ def attention(
 
 
 def _has_kernel(query: torch.Tensor) -> bool:
-    """Whether FlashAttention's kernel for sequences of any lengths takes this: half precision."""
-    half = query.dtype in (torch.bfloat16, torch.float16)
-    return query.is_cuda and half and torch.cuda.get_device_capability(query.device)[0] >= 8
+    """Whether FlashAttention's kernel for sequences of any lengths takes this.
+
+    Half precision, and channels of a head that need no padding.
+    """
+    taken = query.dtype in (torch.bfloat16, torch.float16) and query.shape[-1] in range(8, 257, 8)
+    return query.is_cuda and taken and torch.cuda.get_device_capability(query.device)[0] >= 8
 
 
 def _variable_length(

@@ -96,7 +96,10 @@ class Session:
         provider = "CPUExecutionProvider" if device == "cpu" else "CUDAExecutionProvider"
         if provider not in onnxruntime.get_available_providers():
             raise UserError(f"this onnxruntime has no {provider}: take the CPU, or onnxruntime-gpu")
-        self._session = onnxruntime.InferenceSession(path, options, providers=[provider])
+        about = {} if device == "cpu" else {"device_id": int(device.partition(":")[2] or 0)}
+        self._session = onnxruntime.InferenceSession(path, options, providers=[(provider, about)])
+        if provider not in self._session.get_providers():  # it falls back without a word
+            raise UserError(f"onnxruntime's {provider} does not start on {device}: take the CPU")
         self.inputs = tuple(one.name for one in self._session.get_inputs())
 
     def __call__(self, *arrays: NDArray[np.int64]) -> NDArray[np.float32]:

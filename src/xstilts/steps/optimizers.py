@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from xstilts.steps.team import whole
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from torch import nn
 
 
-def build(model: nn.Module, options: Mapping[str, Any]) -> torch.optim.Optimizer:
+def build(
+    model: nn.Module, options: Mapping[str, Any], *, sharded: bool = False
+) -> torch.optim.Optimizer:
     """AdamW or Adafactor, without decay on biases and normalisation (one dimension).
 
     Adafactor (Shazeer & Stern 2018) takes its rate relative to each parameter's own size, as T5
@@ -22,6 +26,7 @@ def build(model: nn.Module, options: Mapping[str, Any]) -> torch.optim.Optimizer
     Args:
         model: those of its parameters that are trained are taken.
         options: a recipe's.
+        sharded: whether each process has a part of every parameter.
     """
     parameters = [p for p in model.parameters() if p.requires_grad]
     groups = [
@@ -30,8 +35,60 @@ def build(model: nn.Module, options: Mapping[str, Any]) -> torch.optim.Optimizer
     ]
     rate = options["learning_rate"]
     if options.get("optimizer") == "adafactor":
-        return torch.optim.Adafactor(groups, lr=rate)
+        return (ShardedAdafactor if sharded else torch.optim.Adafactor)(groups, lr=rate)
     return torch.optim.AdamW(groups, lr=rate, eps=options["epsilon"], fused=True)
+
+
+class ShardedAdafactor(torch.optim.Adafactor):
+    """PyTorch's Adafactor where each process has some rows of every parameter.
+
+    PyTorch's own puts sums over rows in place before they are summed over processes, which is
+    refused. The same operations, each in a tensor of its own.
+    """
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        """Take a step.
+
+        Args:
+            closure: none is taken.
+        """
+        assert closure is None
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    self._update(parameter, parameter.grad, group)
+
+    def _update(
+        self, parameter: torch.Tensor, gradient: torch.Tensor, group: Mapping[str, Any]
+    ) -> None:
+        least, smallest_scale = group["eps"]
+        least = torch.finfo(parameter.dtype).eps if least is None else least
+        state = self.state[parameter]
+        state["step"] = state.get("step", torch.tensor(0.0)) + 1
+        step = float(state["step"])
+        new = step ** group["beta2_decay"]  # the share of this step's squares in their mean
+        size = math.sqrt(parameter.numel())
+        scale = max(smallest_scale, float(whole(parameter.norm(2))) / size)
+        alpha = scale * min(group["lr"], 1 / math.sqrt(step))
+        if group["weight_decay"]:
+            parameter.mul_(1 - group["lr"] * group["weight_decay"])
+
+        def mean(name: str, squares: torch.Tensor) -> torch.Tensor:
+            before = state.get(name)
+            state[name] = squares * new if before is None else before.lerp(squares, new)
+            return state[name]
+
+        if gradient.dim() > 1:
+            rows = mean("row_var", gradient.norm(dim=-1, keepdim=True) ** 2 / gradient.size(-1))
+            columns = gradient.norm(dim=-2, keepdim=True) ** 2 / gradient.size(-2)
+            columns = mean("col_var", columns)
+            variance = rows @ columns / rows.mean(dim=-2, keepdim=True).clamp(min=least)
+        else:
+            variance = mean("variance", gradient * gradient)
+        update = variance.clamp(min=least * least).rsqrt() * gradient
+        norm = float(whole(update.norm(2))) / (size * group["d"])
+        parameter.add_(update, alpha=-alpha / max(1.0, norm))
 
 
 def share_of_peak(step: int, steps: int, options: Mapping[str, Any]) -> float:

@@ -52,10 +52,12 @@ def restore(
         parameter.copy_(like(tensors[f"model/{name}"], parameter))
         found = ((key, tensors.get(f"optimizer/{key}/{name}")) for key in _KEYS)
         kept = {
-            key: tensor.to(parameter.device) if key == "step" else like(tensor, parameter)
+            key: tensor if key == "step" else like(tensor, parameter)
             for key, tensor in found
             if tensor is not None
         }
+        if "exp_avg" in kept:  # AdamW's kernel counts on the device, Adafactor beside it
+            kept["step"] = kept["step"].to(parameter.device)
         if kept:
             optimizer.state[parameter] = kept
 

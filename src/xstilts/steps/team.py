@@ -79,7 +79,7 @@ class Team:
         """Sums over all processes, known to all."""
         if self.size == 1:
             return list(values)
-        summed = torch.tensor(values, dtype=torch.float64, device=self._device)
+        summed = torch.tensor(values, dtype=torch.float64)  # on the CPU: no device is waited for
         distributed.all_reduce(summed)
         return summed.tolist()
 
@@ -87,7 +87,7 @@ class Team:
         """The greatest of all processes' values."""
         if self.size == 1:
             return value
-        greatest = torch.tensor(value, device=self._device)
+        greatest = torch.tensor(value)
         distributed.all_reduce(greatest, distributed.ReduceOp.MAX)
         return int(greatest)
 
@@ -118,10 +118,8 @@ class Team:
 
     @contextmanager
     def micro_batch(self, wrapped: nn.Module, accelerator: Any, *, last: bool) -> Iterator[None]:
-        """Around forward and backward: gradients are summed over processes after the last only."""
-        if self.layout == "fsdp2":
-            wrapped.set_requires_gradient_sync(last)  # type: ignore[operator]
-        if self.layout != "ddp" or last:
+        """Around forward and backward: replicas sum gradients over all after the last only."""
+        if self.layout != "ddp" or last:  # shards summed once would be held whole until then
             yield
         else:
             with accelerator.no_sync(wrapped):
@@ -148,13 +146,17 @@ def whole(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def like(tensor: torch.Tensor, model: torch.Tensor) -> torch.Tensor:
-    """A whole tensor laid out as another one is: this process's shard of it, if that is sharded."""
+    """A whole tensor laid out as another one is: this process's shard of it, if that is sharded.
+
+    A tensor with other rows than the other one (Adafactor's mean over them) is whole everywhere.
+    """
     tensor = tensor.to(model.device)
     if _is_sharded(model):
-        from torch.distributed.tensor import DTensor, distribute_tensor
+        from torch.distributed.tensor import DTensor, Replicate, distribute_tensor
 
         assert isinstance(model, DTensor)
-        return distribute_tensor(tensor, model.device_mesh, model.placements)
+        placements = model.placements if len(tensor) == len(model) else [Replicate()]
+        return distribute_tensor(tensor, model.device_mesh, placements)
     return tensor
 
 

@@ -115,7 +115,7 @@ class _Run:
         if self.device.type == "cuda":
             compile_blocks(parts, self.device)
         self.wrapped = self.team.wrapped(self.model, self.accelerator, parts)
-        self.optimizer = optimizers.build(self.model, self.options)
+        self.optimizer = optimizers.build(self.model, self.options, sharded=desk.layout == "fsdp2")
         self.step, self.tokens, self.seconds = 0, 0, 0.0
         self.losses = np.zeros(len(self.schedule))
         # Of the newest steps: which, and [loss, gradient norm].
@@ -331,7 +331,9 @@ class _Run:
         self.cut = self._cut(encoder)
         if lora := self.options.get("lora"):
             adapters.add(encoder, lora, stream_seed(self.seed, "lora"))
-        return StageModel(encoder, self._new_heads(encoder)).to(self.device)
+        model = StageModel(encoder, self._new_heads(encoder))
+        # Shards are moved one by one, and what is put together from them is large.
+        return model if self.desk.layout == "fsdp2" else model.to(self.device)
 
     def _cut(self, encoder: Encoder) -> vocabulary.Cut | None:
         """Leave out the embeddings that the stage cannot see; masked LM sees all of them."""
@@ -369,6 +371,8 @@ class _Run:
             self._read()
             self.selection.consider(self.step, self._whole(), self.team)
             self.model.train()
+            if self.copy is not None:
+                self.copy.cpu()  # its place is wanted for the step
 
     def _selected_early(self) -> bool:
         return self.selection is not None and self.selection.out_of_patience
@@ -410,7 +414,7 @@ class _Run:
         state.restore(self.model, self.optimizer, tensors)
         if self.selection:
             best = {n[len("best/") :]: t for n, t in tensors.items() if n.startswith("best/")}
-            self.selection.restore(about["selection"], best)
+            self.selection.restore(about["selection"], best if self.team.first else {})
 
     def _write(self, out: Path) -> None:
         import pyarrow as pa
@@ -446,8 +450,10 @@ def _accelerator(device: torch.device, precision: str, desk: Desk) -> Any:
     options: dict[str, Any] = {"cpu": device.type == "cpu", "device_placement": False}
     options["mixed_precision"] = "bf16" if precision == "bf16" else "no"
     if desk.layout == "ddp":  # a step runs one of the heads
-        unused = DistributedDataParallelKwargs(find_unused_parameters=True)
-        options["kwargs_handlers"] = [unused]
+        replicas = DistributedDataParallelKwargs(
+            find_unused_parameters=True, gradient_as_bucket_view=True
+        )
+        options["kwargs_handlers"] = [replicas]
     if (to := desk.tracking) is not None:
         to.folder.mkdir(parents=True, exist_ok=True)
         options |= {"log_with": to.name, "project_dir": to.folder}
