@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 from safetensors.torch import load_file, save_file
 
 import small_tasks
 import tiny_encoder
-from xstilts import preflight
+from xstilts import hardware, preflight
 from xstilts.engines.groups import remaining
 from xstilts.errors import UserError
 from xstilts.plan import Plan, Step
@@ -162,6 +164,19 @@ def test_a_device_that_is_not_there(small, tiny, tmp_path):
     message = refused(small, tiny, tmp_path, "s_xnli", device="cuda:97")
     assert message.startswith('device "cuda:97" cannot be used')
     assert message.endswith("use --device cpu")
+
+
+def test_more_devices_than_there_are(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch, "zeros", lambda _size, **_: torch.ones(1))  # as if it were there
+    hardware.check("cuda", 2)
+    with pytest.raises(UserError, match=r"^--devices 4: this machine has 2$"):
+        hardware.check("cuda", 4)
+
+
+def test_cores_are_those_that_this_process_may_use(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 3, 5}, raising=False)
+    assert hardware.cores() == 3
 
 
 def disk(monkeypatch, free):

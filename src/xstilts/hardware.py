@@ -37,14 +37,15 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def check(device: str) -> None:
+def check(device: str, devices: int = 1) -> None:
     """Make sure that it is there.
 
     Args:
         device: ``cpu``, ``cuda``, ``cuda:1``.
+        devices: of its kind, together.
 
     Raises:
-        UserError: if it cannot be used.
+        UserError: if it cannot be used, or there are fewer.
     """
     import torch
 
@@ -55,6 +56,8 @@ def check(device: str) -> None:
         raise UserError(
             f'device "{device}" cannot be used ({why:.100}): use --device cpu'
         ) from None
+    if device != "cpu" and devices > (there := torch.cuda.device_count()):
+        raise UserError(f"--devices {devices}: this machine has {there}")
 
 
 def name(device: str) -> str:

@@ -60,7 +60,7 @@ def check(plan: Plan, steps: Sequence[Step], bench: Bench, *, elsewhere: bool = 
     if bench.track:
         tracking.check(bench.track)
     if not elsewhere:
-        hardware.check(bench.device)
+        hardware.check(bench.device, bench.devices)
     if lora := _lora(steps):
         from xstilts.model import adapters
 

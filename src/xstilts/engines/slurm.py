@@ -177,6 +177,8 @@ class _Queue:
             "mem_gb": math.ceil(asks.memory_bytes / 2**30),
             "slurm_additional_parameters": extra,
             "slurm_array_parallelism": len(array),
+            # Since 22.05 srun does not take it from sbatch, and binds to one core.
+            "slurm_srun_args": [f"--cpus-per-task={asks.cpus}"],
         }
         if asks.gpus:
             settings["gpus_per_node"] = asks.gpus

@@ -152,6 +152,7 @@ def _process(
     asked: list[int] = []
     for one in (signal.SIGTERM, signal.SIGINT):
         signal.signal(one, lambda number, _frame: asked.append(number))
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # of a cluster, to whoever started this one
     rank = int(os.environ["LOCAL_RANK"])
     device = "cpu" if bench.device == "cpu" else f"cuda:{rank}"
     if not bench.threads:  # processes that each take all cores only get in each other's way
