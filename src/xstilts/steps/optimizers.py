@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from xstilts.steps.team import whole
+from xstilts.steps.team import laid_out, whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,7 +86,7 @@ class ShardedAdafactor(torch.optim.Adafactor):
             variance = rows @ columns / rows.mean(dim=-2, keepdim=True).clamp(min=least)
         else:
             variance = mean("variance", gradient * gradient)
-        update = variance.clamp(min=least * least).rsqrt() * gradient
+        update = laid_out(variance.clamp(min=least * least).rsqrt() * gradient, parameter)
         norm = float(whole(update.norm(2))) / (size * group["d"])
         parameter.add_(update, alpha=-alpha / max(1.0, norm))
 

@@ -52,7 +52,7 @@ def restore(
         parameter.copy_(like(tensors[f"model/{name}"], parameter))
         found = ((key, tensors.get(f"optimizer/{key}/{name}")) for key in _KEYS)
         kept = {
-            key: tensor if key == "step" else like(tensor, parameter)
+            key: tensor if key == "step" else like(tensor, parameter, everywhere=key == "col_var")
             for key, tensor in found
             if tensor is not None
         }

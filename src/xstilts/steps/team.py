@@ -145,17 +145,27 @@ def whole(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.full_tensor() if _is_sharded(tensor) else tensor  # type: ignore[attr-defined]
 
 
-def like(tensor: torch.Tensor, model: torch.Tensor) -> torch.Tensor:
+def laid_out(tensor: torch.Tensor, model: torch.Tensor) -> torch.Tensor:
+    """A tensor with its shards where another one has them, if they are sharded."""
+    if _is_sharded(tensor):
+        return tensor.redistribute(placements=model.placements)  # type: ignore[attr-defined]
+    return tensor
+
+
+def like(tensor: torch.Tensor, model: torch.Tensor, *, everywhere: bool = False) -> torch.Tensor:
     """A whole tensor laid out as another one is: this process's shard of it, if that is sharded.
 
-    A tensor with other rows than the other one (Adafactor's mean over them) is whole everywhere.
+    Args:
+        tensor: the same in all processes.
+        model: what it belongs to.
+        everywhere: it stays whole, as a mean over the rows that are shared out.
     """
     tensor = tensor.to(model.device)
     if _is_sharded(model):
         from torch.distributed.tensor import DTensor, Replicate, distribute_tensor
 
         assert isinstance(model, DTensor)
-        placements = model.placements if len(tensor) == len(model) else [Replicate()]
+        placements = [Replicate()] if everywhere else model.placements
         return distribute_tensor(tensor, model.device_mesh, placements)
     return tensor
 
