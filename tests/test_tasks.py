@@ -736,3 +736,12 @@ def test_the_first_rows_of_several_datasets_are_of_all_of_them(monkeypatch):
     sizes = {"nli": 900, "more": 100}
     large = _in_proportion([[name] * count for name, count in sizes.items()])
     assert all(large[:n].count("more") == pytest.approx(n / 10, abs=1) for n in range(1, 1000))
+
+
+@pytest.mark.parametrize("lost", ["", " ", "NS"])
+def test_translated_paraphrases_without_a_sentence_are_left_out(lost):
+    rows = Catalogue().get("pawsx").sources["hub"].translated
+    pair = {"sentence1": "Er kam 1895.", "sentence2": "1895 kam er.", "label": 1}
+    assert rows.adapt(pair) == pair
+    assert rows.adapt({**pair, "sentence1": lost}) is None
+    assert rows.adapt({**pair, "sentence2": lost}) is None

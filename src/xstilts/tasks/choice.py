@@ -140,7 +140,7 @@ HELLASWAG = Task(
 _CODAH_HUB = partial(
     Hub,
     repo="jaredfern/codah",
-    revision="9acf4f62eb8c09967b7ca7631410899b71b49f57",
+    revision="4b0e0e7f33b3ae8cd8e69bcdfa09af9611d8f3bd",
     config="fold_0",
     fields={
         "group": "question_propmt",
@@ -177,7 +177,7 @@ CODAH = Task(
 
 _COSMOS_QA_HUB = partial(
     Hub,
-    repo="allenai/cosmos_qa",
+    repo="allenai/cosmos_qa",  # whose main branch has a script alone: the hub's own conversion
     revision="ed50fe83db62b355759053b1cd5eef344ee371e0",
     adapt=_cosmos,
 )

@@ -23,6 +23,11 @@ def _translated(row: Row) -> dict[str, Any] | None:
     return pair if row["4"] in ("0", "1") else None
 
 
+def _whole(row: Row) -> Row | None:
+    """A translated pair; of some a sentence is missing, or "NS" (paws issues 4 and 15)."""
+    return None if {row["sentence1"].strip(), row["sentence2"].strip()} & {"", "NS"} else row
+
+
 _PAWSX_HUB = partial(
     Hub,
     repo="google-research-datasets/paws-x",
@@ -47,7 +52,7 @@ PAWSX = Task(
     sources={
         "hub": Data(
             train=_PAWSX_HUB(config="en", split="train"),
-            translated=_PAWSX_HUB(config="{lang}", split="train"),
+            translated=_PAWSX_HUB(config="{lang}", split="train", adapt=_whole),
             train_languages=PAWSX_LANGUAGES,
             select=_PAWSX_HUB(config="en", split="validation"),
             evaluate=_PAWSX_HUB(config="{lang}", split="test"),
