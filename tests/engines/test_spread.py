@@ -128,13 +128,8 @@ def test_a_tracker_hears_of_a_stage_on_several_processes_once(small, tiny, tmp_p
     assert [step for step, name, _ in heard if name == "loss/s_tags"] == [0, 1]
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(1800)
-def test_another_layout_goes_on_where_one_was_stopped(small, tiny, tmp_path):
-    """Shards are stopped after some steps, and one process does the rest from whole tensors."""
-    plan = plan_of(small, tiny, "s_tags", steps=10)
-    (stage,) = (step.id for step in plan.steps.values() if step.kind == "train")
-    expected = losses(plan, run(plan, small, tmp_path / "alone"))
+def stopped_on_shards(plan, small, store):
+    """Run a study on shards, and break it off after four steps."""
     watch = Watch()
 
     def stop(done, total, tokens):
@@ -143,7 +138,17 @@ def test_another_layout_goes_on_where_one_was_stopped(small, tiny, tmp_path):
 
     watch.progress = stop
     with pytest.raises(KeyboardInterrupt):
-        run(plan, small, tmp_path / "moved", watch, devices=2, layout="fsdp2")
+        run(plan, small, store, watch, devices=2, layout="fsdp2")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_another_layout_goes_on_where_one_was_stopped(small, tiny, tmp_path):
+    """Shards are stopped after some steps, and one process does the rest from whole tensors."""
+    plan = plan_of(small, tiny, "s_tags", steps=10)
+    (stage,) = (step.id for step in plan.steps.values() if step.kind == "train")
+    expected = losses(plan, run(plan, small, tmp_path / "alone"))
+    stopped_on_shards(plan, small, tmp_path / "moved")
     store = small_tasks.bench(small, tmp_path / "moved").store
     tensors, _, step = store.work(stage).load()
     assert 4 <= step < 10
@@ -167,15 +172,7 @@ def test_shards_go_on_from_their_own_resume_point(small, tiny, tmp_path):
     plan = plan_of(small, tiny, "s_tags", steps=10, **how)
     (stage,) = (step.id for step in plan.steps.values() if step.kind == "train")
     alone = run(plan, small, tmp_path / "alone")
-    watch = Watch()
-
-    def stop(done, total, tokens):
-        if done == 4:
-            raise KeyboardInterrupt
-
-    watch.progress = stop
-    with pytest.raises(KeyboardInterrupt):
-        run(plan, small, tmp_path / "shards", watch, devices=2, layout="fsdp2")
+    stopped_on_shards(plan, small, tmp_path / "shards")
     told = Watch()
     store = run(plan, small, tmp_path / "shards", told, devices=2, layout="fsdp2")
     assert any("resumed at step" in text for _, text in told.notes)
