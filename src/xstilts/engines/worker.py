@@ -298,13 +298,13 @@ class Worker:
         self._bench.store.finish(step.id, folder, record)
 
 
-@cache
 def _give_back_memory() -> None:
     """Let others have what nothing here holds on to any more."""
     gc.collect()
     torch.cuda.empty_cache()
 
 
+@cache
 def _versions() -> Mapping[str, str]:
     """Of the libraries that results depend on; a fresh look at the disk takes milliseconds."""
     return {name: version(name) for name in ("torch", "transformers", "tokenizers", "numpy")}
