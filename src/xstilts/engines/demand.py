@@ -47,10 +47,9 @@ def demand(plan: Plan, bench: Bench, job: Job) -> Demand:
     # them all that training keeps: in memory on a CPU, in a resume point on the way to the disk.
     trains = first.kind == "train"
     each = footprint.STATE_BYTES + sizes.WEIGHT_BYTES if trains else 2 * sizes.WEIGHT_BYTES
-    if on_device:  # all processes load it, and the first one alone keeps and writes
-        others = (processes - 1) * sizes.WEIGHT_BYTES
-        copy = sizes.WEIGHT_BYTES if processes > 1 else 0
-        memory = processes * LIBRARIES_BYTES + (each + others + copy) * parameters
+    if on_device:  # several all load it, the first one twice, which alone keeps and writes
+        loaded = processes * sizes.WEIGHT_BYTES if processes > 1 else 0
+        memory = processes * LIBRARIES_BYTES + (each + loaded) * parameters
     else:
         memory = processes * (LIBRARIES_BYTES + each * parameters)
     return Demand(processes * cpus, processes * int(on_device), int(memory))

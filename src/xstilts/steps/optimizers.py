@@ -43,7 +43,8 @@ class ShardedAdafactor(torch.optim.Adafactor):
     """PyTorch's Adafactor where each process has some rows of every parameter.
 
     PyTorch's own puts sums over rows in place before they are summed over processes, which is
-    refused. The same operations, each in a tensor of its own.
+    refused. The same operations (Shazeer & Stern 2018, algorithms 4 and 5, as in
+    ``torch.optim.Adafactor``), each in a tensor of its own.
     """
 
     @torch.no_grad()
